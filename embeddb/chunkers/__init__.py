@@ -1,0 +1,22 @@
+"""Chunkers: one file per way to cut a document."""
+
+from __future__ import annotations
+
+from embeddb.chunkers.auto import AutoChunker
+from embeddb.chunkers.code import CodeChunker
+from embeddb.chunkers.factory import make_chunker
+from embeddb.chunkers.markdown import MarkdownChunker
+from embeddb.chunkers.spec import ChunkerKind, ChunkerSpec
+from embeddb.chunkers.text import TextChunker
+from embeddb.chunkers.whole import WholeDocument
+
+__all__ = [
+    "AutoChunker",
+    "ChunkerKind",
+    "ChunkerSpec",
+    "CodeChunker",
+    "MarkdownChunker",
+    "TextChunker",
+    "WholeDocument",
+    "make_chunker",
+]

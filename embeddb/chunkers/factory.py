@@ -1,0 +1,42 @@
+"""From what a collection remembers to something that cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from embeddb.chunkers.auto import AutoChunker
+from embeddb.chunkers.code import CodeChunker
+from embeddb.chunkers.markdown import MarkdownChunker
+from embeddb.chunkers.spec import ChunkerSpec
+from embeddb.chunkers.text import TextChunker
+from embeddb.chunkers.whole import WholeDocument
+from embeddb.protocols import Chunker
+
+_OVERLAPPING = {"text": TextChunker, "markdown": MarkdownChunker, "code": CodeChunker}
+
+
+def make_chunker(
+    spec: ChunkerSpec | str | Mapping[str, Any],
+    tokenizer: Tokenizer | None = None,
+    capacity: int | None = None,
+) -> Chunker:
+    """Build the chunker that `spec` describes.
+
+    Args:
+        tokenizer: the model's own; None makes a token three bytes of UTF-8.
+        capacity: how many tokens of a document the model reads, special tokens and its
+            document prompt taken off; None where that is unknown.
+
+    Raises:
+        ConfigurationError: the spec is wrong, or asks for more than `capacity`.
+    """
+    given = spec if isinstance(spec, ChunkerSpec) else ChunkerSpec.from_json(spec)
+    resolved = given.resolved(capacity)
+    if resolved.max_tokens is None:
+        return WholeDocument()
+    if resolved.kind == "auto":
+        return AutoChunker(resolved.max_tokens, resolved.overlap, tokenizer)
+    return _OVERLAPPING[resolved.kind](resolved.max_tokens, resolved.overlap or 0, tokenizer)

@@ -1,0 +1,84 @@
+"""Outlines of programs by tree-sitter grammars, which the `code` extra installs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddb.chunkers.languages import GRAMMARS
+from embeddb.chunkers.nodes import MAX_DEPTH, Node
+
+# Nodes that belong to the definition after them.
+_LEADING = frozenset({"attribute_item", "decorator", "annotation", "php_tag"})
+
+
+def grammar_nodes(content: str, language: str) -> list[Node] | None:
+    """Give the definitions of a program, or None if no grammar for it is installed."""
+    grammar = _grammar(language)
+    if grammar is None:
+        return None
+    from tree_sitter import Parser
+
+    data = content.encode()
+    tree = Parser(grammar).parse(data)
+    return list(_Outline(data, _character_offsets(data)).nodes(tree.root_node))
+
+
+@cache
+def _grammar(language: str) -> Any | None:
+    found = GRAMMARS.get(language)
+    if found is None:
+        return None
+    try:
+        from tree_sitter import Language
+
+        return Language(getattr(import_module(found.module), found.function)())
+    except ImportError:
+        return None
+
+
+def _character_offsets(data: bytes) -> NDArray[np.int64]:
+    """Give the character offset of every byte offset, the end included."""
+    units = np.frombuffer(data, dtype=np.uint8)
+    firsts = (units & 0xC0) != 0x80
+    return np.concatenate((np.cumsum(firsts) - firsts, [np.count_nonzero(firsts)]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    data: bytes
+    offsets: NDArray[np.int64]
+
+    def nodes(self, parent: Any, depth: int = 0) -> Iterator[Node]:
+        """Yield what starts a line below `parent`, comments as the lead of what follows."""
+        lead = 0 if depth == 0 else None
+        for child in parent.named_children:
+            start = self._line_start(child.start_byte)
+            if "comment" in child.type or child.type in _LEADING:
+                lead = start if lead is None else lead
+                continue
+            if start is not None:
+                lead = start if lead is None else min(lead, start)
+                yield Node(
+                    lead=int(self.offsets[lead]), start=int(self.offsets[start]), depth=depth
+                )
+            if depth + 1 < MAX_DEPTH and child.start_point.row != child.end_point.row:
+                yield from self.nodes(child, depth + 1)
+            lead = self._line_stop(child.end_byte)
+
+    def _line_start(self, byte: int) -> int | None:
+        """Give where the line of a byte starts, or None if more than white space is before it."""
+        start = self.data.rfind(b"\n", 0, byte) + 1
+        return None if self.data[start:byte].strip() else start
+
+    def _line_stop(self, byte: int) -> int:
+        if byte and self.data[byte - 1 : byte] == b"\n":
+            return byte
+        stop = self.data.find(b"\n", byte)
+        return len(self.data) if stop < 0 else stop + 1

@@ -1,0 +1,111 @@
+"""What a collection remembers of how its documents are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+from embeddb.errors import ConfigurationError
+
+ChunkerKind: TypeAlias = Literal["auto", "none", "text", "markdown", "code"]
+
+KINDS: tuple[str, ...] = get_args(ChunkerKind)
+
+# A vector says less about each sentence the more of them it stands for, so models that can
+# read 8,192 tokens still get chunks of at most this many unless the caller asks for more.
+DEFAULT_MAX_TOKENS = 512
+
+# Text has few natural borders: an eighth of a chunk carries a sentence or two over each cut.
+TEXT_OVERLAP_DIVISOR = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChunkerSpec:
+    """A way to cut; None means the default for the model (see `resolved`).
+
+    Attributes:
+        max_tokens: the longest chunk, in the model's tokens, special tokens not counted.
+        overlap: tokens at the end of a chunk that the next chunk begins with again.
+
+    Raises:
+        ConfigurationError: an unknown kind, or a number out of range.
+    """
+
+    kind: ChunkerKind = "auto"
+    max_tokens: int | None = None
+    overlap: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigurationError(
+                f"unknown chunker {self.kind!r}: choose one of {', '.join(KINDS)}"
+            )
+        _require_count("max_tokens", self.max_tokens, least=1)
+        _require_count("overlap", self.overlap, least=0)
+        if self.max_tokens is not None and self.overlap is not None:
+            _require_overlap(self.overlap, self.max_tokens)
+
+    def resolved(self, capacity: int | None = None) -> ChunkerSpec:
+        """Fill in the defaults for a model that reads `capacity` tokens of a document.
+
+        Raises:
+            ConfigurationError: `max_tokens` is more than the model can read.
+        """
+        if self.kind == "none":
+            return self
+        max_tokens = self.max_tokens or min(capacity or DEFAULT_MAX_TOKENS, DEFAULT_MAX_TOKENS)
+        if capacity is not None and max_tokens > capacity:
+            raise ConfigurationError(
+                f"chunks of {max_tokens} tokens are longer than the {capacity} that the model can "
+                f"read of a document: set max_tokens to {capacity} or less"
+            )
+        if self.overlap is not None:
+            _require_overlap(self.overlap, max_tokens)
+        overlap = self.overlap
+        if overlap is None and self.kind != "auto":
+            overlap = max_tokens // TEXT_OVERLAP_DIVISOR if self.kind == "text" else 0
+        return replace(self, max_tokens=max_tokens, overlap=overlap)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the spec as a JSON object."""
+        return {"kind": self.kind, "max_tokens": self.max_tokens, "overlap": self.overlap}
+
+    @classmethod
+    def from_json(cls, value: str | Mapping[str, Any]) -> ChunkerSpec:
+        """Read a spec from its JSON object, or from its kind alone.
+
+        Raises:
+            ConfigurationError: an unknown kind or key, or a number out of range.
+        """
+        if isinstance(value, str):
+            return cls(kind=cast(ChunkerKind, value))
+        if not isinstance(value, Mapping):
+            raise ConfigurationError(
+                f"a chunker is a kind such as 'auto' or a mapping with the key 'kind', "
+                f"not {type(value).__name__}"
+            )
+        unknown = [str(key) for key in value if key not in ("kind", "max_tokens", "overlap")]
+        if unknown:
+            raise ConfigurationError(
+                f"unknown chunker setting {', '.join(sorted(unknown))}: "
+                "the settings are kind, max_tokens and overlap"
+            )
+        return cls(**value)
+
+
+def _require_count(name: str, value: object, *, least: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigurationError(
+            f"{name} is {value!r}: it must be a whole number of at least {least}, or None"
+        )
+
+
+def _require_overlap(overlap: int, max_tokens: int) -> None:
+    if overlap > max_tokens // 2:
+        raise ConfigurationError(
+            f"an overlap of {overlap} tokens is more than half of max_tokens ({max_tokens}): "
+            f"set overlap to {max_tokens // 2} or less"
+        )

@@ -1,0 +1,1 @@
+"""How embeddb speaks to Postgres: connections, named queries, binary COPY, progress."""

@@ -1,0 +1,51 @@
+"""The one place where driver errors become embeddb's, their cause kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import errors as pg
+
+from embeddb import errors
+
+FILTER_SQLSTATE = "ED001"
+"""What `embeddb.filter_path` raises (sql/functions/filter_path.sql)."""
+
+_UNREACHABLE_HINT = (
+    "Is the server running and the address right? `embeddb db start` starts the embedded one."
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn what psycopg raises inside the block into an EmbedDBError."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def translate(error: psycopg.Error) -> errors.EmbedDBError:
+    """Choose by SQLSTATE, never by message."""
+    text = str(error).strip()
+    if error.sqlstate == FILTER_SQLSTATE:
+        return errors.FilterError(error.diag.message_primary)
+    if isinstance(error, pg.InsufficientPrivilege):
+        return errors.PermissionDeniedError(
+            text + "\nAsk the schema's owner for the right, or connect as another role."
+        )
+    if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        return errors.DatabaseUnavailableError(text + "\n" + _UNREACHABLE_HINT)
+    if isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow):
+        return errors.DatabaseUnavailableError(text + "\nTry again when the server is back.")
+    return errors.DatabaseError(text)
+
+
+def connection_lost(error: BaseException) -> bool:
+    """Say whether `error` means that the connection is gone, so that trying again may help."""
+    return isinstance(error, psycopg.OperationalError) and (
+        error.sqlstate is None
+        or isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow)
+    )

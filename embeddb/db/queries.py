@@ -1,0 +1,53 @@
+"""Named SQL: each statement is a block of `sql/queries/*.sql`, read once and filled by name."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+from typing import LiteralString
+
+from psycopg import sql
+from psycopg.abc import AdaptContext
+
+_BLOCK = re.compile(r"^-- name: (?P<name>\w+)\n(?P<text>.*?)(?=^-- name: |\Z)", re.M | re.S)
+
+
+class Name(sql.Identifier):
+    """A quoted identifier for a statement with parameters, where psycopg reads `%` itself."""
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Quote, and double each percent sign."""
+        return super().as_bytes(context).replace(b"%", b"%%")
+
+
+def _literal(text: str) -> LiteralString:
+    """Vouch for SQL that is part of the package."""
+    return text  # type: ignore[return-value]
+
+
+@cache
+def _blocks(file: str) -> dict[str, str]:
+    text = (resources.files("embeddb.sql") / "queries" / (file + ".sql")).read_text("utf-8")
+    return {match["name"]: match["text"].strip() for match in _BLOCK.finditer(text)}
+
+
+def query(name: str, **parts: sql.Composable) -> sql.Composed:
+    """Give the statement `file.block`, its `{…}` filled with identifiers or SQL.
+
+    Execute it with parameters, an empty dict if there are none: percent signs are doubled.
+    """
+    file, block = name.split(".")
+    return sql.SQL(_literal(_blocks(file)[block])).format(**parts)
+
+
+def script(folder: str, file: str, **parts: sql.Composable) -> sql.Composed:
+    """Give a whole file of `sql/<folder>/`; execute it without parameters."""
+    text = (resources.files("embeddb.sql") / folder / (file + ".sql")).read_text("utf-8")
+    return sql.SQL(_literal(text)).format(**parts)
+
+
+def scripts(folder: str) -> list[str]:
+    """List the files of `sql/<folder>/` without their suffix, sorted."""
+    entries = (resources.files("embeddb.sql") / folder).iterdir()
+    return sorted(entry.name.removesuffix(".sql") for entry in entries if entry.name[-4:] == ".sql")

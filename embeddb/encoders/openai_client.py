@@ -1,0 +1,174 @@
+"""POST to an OpenAI-compatible endpoint: retries, and errors that never show the key."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from embeddb.errors import (
+    ConfigurationError,
+    EncodingError,
+    ModelNotFoundError,
+    ModelUnavailableError,
+)
+
+if TYPE_CHECKING:
+    import httpx
+    from tenacity import RetryCallState
+
+_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_SIZE_WORDS = ("too large", "too long", "too many", "maximum", "max_tokens", "limit", "exceed")
+"""What providers write when a request, or a text in it, is over a limit."""
+
+_SHOWN_CHARACTERS = 300
+
+
+class TooLargeError(Exception):
+    """The request was refused for its size."""
+
+
+class RetryableError(Exception):
+    """The request may succeed later; `wait_seconds` is what the endpoint asked for."""
+
+    def __init__(self, message: str, wait_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
+
+
+class OpenAIClient:
+    """One endpoint and its key; connections are kept, and shared between threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None,
+        *,
+        attempts: int,
+        backoff_seconds: float,
+        max_wait_seconds: float,
+        timeout_seconds: float,
+    ) -> None:
+        url = urlsplit(base_url)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ConfigurationError("The endpoint's base URL must begin with http:// or https://")
+        if url.username or url.password:
+            raise ConfigurationError("A key goes into OPENAI_API_KEY, not into the base URL")
+        self.host = url.hostname if url.port is None else f"{url.hostname}:{url.port}"
+        self.address = f"{url.scheme}://{self.host}{url.path.rstrip('/')}"
+        self._url = f"{self.address}/embeddings" + (f"?{url.query}" if url.query else "")
+        self._api_key = api_key
+        self._attempts = attempts
+        self._backoff_seconds = backoff_seconds
+        self._max_wait_seconds = max_wait_seconds
+        self._timeout_seconds = timeout_seconds
+
+    def post(self, payload: dict[str, Any]) -> object:
+        """Send a request until it is answered; the answer's JSON.
+
+        Raises:
+            TooLargeError: refused for its size.
+            EncodingError: refused for its content, or the answer is not JSON.
+            ModelUnavailableError: no answer after all attempts, or the key is refused.
+            ModelNotFoundError: no such model or path at the endpoint.
+        """
+        import tenacity
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(RetryableError),
+            stop=tenacity.stop_after_attempt(self._attempts),
+            wait=self._wait,
+            reraise=True,
+        )
+        try:
+            return retrying(self._post_once, payload)
+        except RetryableError as error:
+            raise ModelUnavailableError(
+                f"{self.address} did not answer in {self._attempts} attempts: {error}"
+            ) from error.__cause__
+
+    def _post_once(self, payload: dict[str, Any]) -> object:
+        import httpx
+
+        try:
+            response = self._http.post(self._url, json=payload)
+        except httpx.TransportError as error:
+            raise RetryableError(self._clean(f"{type(error).__name__}: {error}")) from None
+        except UnicodeEncodeError as error:
+            raise EncodingError("A text holds characters that UTF-8 cannot encode") from error
+        if response.is_success:
+            return self._json(response)
+        raise self._refusal(response)
+
+    def _refusal(self, response: httpx.Response) -> Exception:
+        """Make the error that a refused request raises."""
+        status = response.status_code
+        said = f"HTTP {status}: {self._clean(response.text)}"
+        if status in {401, 403}:
+            # What providers say here repeats a part of the key.
+            return ModelUnavailableError(
+                f"{self.address} refused the API key (HTTP {status}): "
+                "set OPENAI_API_KEY to a valid one"
+            )
+        if status == 404:
+            return ModelNotFoundError(f"{self.address} has no such model or path: {said}")
+        if "insufficient_quota" in response.text:
+            return ModelUnavailableError(f"{self.address}: the quota is used up: {said}")
+        if status in _RETRIED or status > 504:
+            return RetryableError(said, _retry_after(response.headers.get("retry-after")))
+        if status == 413 or any(word in said.lower() for word in _SIZE_WORDS):
+            return TooLargeError(said)
+        return EncodingError(f"{self.address} refused the request: {said}")
+
+    def _json(self, response: httpx.Response) -> object:
+        try:
+            answer: object = response.json()
+        except ValueError:
+            raise EncodingError(f"{self.address} did not answer with JSON") from None
+        return answer
+
+    def _wait(self, state: RetryCallState) -> float:
+        """Give the pause before the next attempt, in seconds: the endpoint's wish goes first."""
+        import tenacity
+
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RetryableError) and error.wait_seconds is not None:
+            return min(error.wait_seconds, self._max_wait_seconds)
+        backoff = tenacity.wait_exponential_jitter(
+            initial=self._backoff_seconds, max=self._max_wait_seconds, jitter=self._backoff_seconds
+        )
+        return float(backoff(state))
+
+    def _clean(self, text: str) -> str:
+        if self._api_key:
+            text = text.replace(self._api_key, "***")
+        return " ".join(text.split())[:_SHOWN_CHARACTERS]
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        import httpx
+
+        headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+        client = httpx.Client(headers=headers, timeout=self._timeout_seconds)
+        weakref.finalize(self, client.close)
+        return client
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Read a Retry-After header, in seconds or as a date: seconds from now."""
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None

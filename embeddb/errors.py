@@ -1,0 +1,185 @@
+"""Every error embeddb raises, in one tree; a class's docstring is its default message.
+
+::
+
+    EmbedDBError
+    ├── ConfigurationError              a setting, a URL or an argument is wrong
+    │   ├── MissingDependencyError      an optional package is not installed
+    │   ├── InvalidNameError            a collection name Postgres or embeddb cannot take
+    │   ├── IndexSpecError              an index that contradicts itself or its storage
+    │   └── FilterError                 an unknown operator or a malformed filter
+    ├── DatabaseError                   Postgres answered with an error
+    │   ├── DatabaseUnavailableError    no server, or the connection was lost
+    │   ├── UnsupportedServerError      Postgres or pgvector is missing or too old
+    │   ├── SchemaMissingError          embeddb's schema is not there: migrate
+    │   ├── SchemaOutdatedError         the schema is of another version: migrate
+    │   ├── PermissionDeniedError       the role may not do this
+    │   ├── MigrationError              a migration could not be applied
+    │   └── IndexBuildError             an index could not be built; nothing invalid is left
+    ├── CollectionNotFoundError
+    ├── CollectionExistsError
+    ├── DocumentError                   one document is at fault; it is named
+    │   ├── InvalidDocumentError        a field is missing or of the wrong type
+    │   │   ├── InvalidTextError        text that Postgres cannot store
+    │   │   ├── EmptyDocumentError      nothing to encode
+    │   │   ├── DocumentTooLargeError   more text than the limit
+    │   │   ├── InvalidMetadataError    metadata that is not a JSON object
+    │   │   └── DuplicateIdError        the same id twice in one run
+    │   ├── InvalidVectorError          NaN, infinite, zero under cosine, out of range
+    │   │   └── DimensionMismatchError
+    │   └── ChunkTooLongError           a chunk over the model's limit
+    ├── SourceError                     a source as a whole cannot be read
+    │   ├── UnreadableDocumentError     one file or record of it cannot be read
+    │   └── UnsupportedFormatError      no parser for this kind of file
+    ├── ModelError
+    │   ├── ModelNotFoundError          no such model on disk, in a package or on the hub
+    │   ├── ModelMismatchError          another model than the collection's
+    │   ├── ModelUnavailableError       an endpoint that does not answer
+    │   └── EncodingError               the model failed on a text
+    └── IngestAbortedError              a strict run met a document it could not take
+"""
+
+from __future__ import annotations
+
+
+class EmbedDBError(Exception):
+    """Something went wrong in embeddb."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class ConfigurationError(EmbedDBError):
+    """A setting or an argument is wrong."""
+
+
+class MissingDependencyError(ConfigurationError):
+    """An optional package is not installed."""
+
+
+class InvalidNameError(ConfigurationError):
+    """The name cannot be used for a collection."""
+
+
+class IndexSpecError(ConfigurationError):
+    """The index contradicts itself, its storage or its distance."""
+
+
+class FilterError(ConfigurationError):
+    """The filter is malformed or uses an unknown operator."""
+
+
+class DatabaseError(EmbedDBError):
+    """Postgres answered with an error."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The Postgres server cannot be reached."""
+
+
+class UnsupportedServerError(DatabaseError):
+    """The server lacks what embeddb needs: Postgres 14 and pgvector 0.8.4 or newer."""
+
+
+class SchemaMissingError(DatabaseError):
+    """The database has no embeddb schema: run `embeddb migrate`."""
+
+
+class SchemaOutdatedError(DatabaseError):
+    """The embeddb schema is of another version: run `embeddb migrate`."""
+
+
+class PermissionDeniedError(DatabaseError):
+    """The database role may not do this."""
+
+
+class MigrationError(DatabaseError):
+    """A migration could not be applied."""
+
+
+class IndexBuildError(DatabaseError):
+    """The index could not be built."""
+
+
+class CollectionNotFoundError(EmbedDBError):
+    """There is no such collection."""
+
+
+class CollectionExistsError(EmbedDBError):
+    """The collection exists already."""
+
+
+class DocumentError(EmbedDBError):
+    """A document cannot be taken."""
+
+
+class InvalidDocumentError(DocumentError):
+    """A field of the document is missing or of the wrong type."""
+
+
+class InvalidTextError(InvalidDocumentError):
+    """The text holds characters that Postgres cannot store."""
+
+
+class EmptyDocumentError(InvalidDocumentError):
+    """The document has no text to encode and no embedding."""
+
+
+class DocumentTooLargeError(InvalidDocumentError):
+    """The document has more text than the limit."""
+
+
+class InvalidMetadataError(InvalidDocumentError):
+    """The metadata is not a JSON object."""
+
+
+class DuplicateIdError(InvalidDocumentError):
+    """The id occurs twice in one run."""
+
+
+class InvalidVectorError(DocumentError):
+    """The vector cannot be stored or searched."""
+
+
+class DimensionMismatchError(InvalidVectorError):
+    """The vector has another dimension than the collection."""
+
+
+class ChunkTooLongError(DocumentError):
+    """A chunk is longer than the model can read."""
+
+
+class SourceError(EmbedDBError):
+    """The source cannot be read."""
+
+
+class UnreadableDocumentError(SourceError):
+    """A document of the source cannot be read."""
+
+
+class UnsupportedFormatError(SourceError):
+    """There is no parser for this kind of file."""
+
+
+class ModelError(EmbedDBError):
+    """The embedding model cannot be used."""
+
+
+class ModelNotFoundError(ModelError):
+    """There is no such model on disk, in an installed package or on the hub."""
+
+
+class ModelMismatchError(ModelError):
+    """The model is not the one that the collection was made with."""
+
+
+class ModelUnavailableError(ModelError):
+    """The embedding endpoint does not answer."""
+
+
+class EncodingError(ModelError):
+    """The model failed on a text."""
+
+
+class IngestAbortedError(EmbedDBError):
+    """A strict run met a document that it could not take."""

@@ -1,0 +1,214 @@
+"""What a document must be before it may be written; every refusal names it and the remedy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from embeddb.errors import (
+    DimensionMismatchError,
+    DocumentError,
+    DocumentTooLargeError,
+    EmptyDocumentError,
+    InvalidDocumentError,
+    InvalidMetadataError,
+    InvalidTextError,
+    InvalidVectorError,
+)
+from embeddb.records import Document, Vector
+from embeddb.schema.catalog import Generation
+from embeddb.schema.distances import Distance
+from embeddb.schema.storage import Storage
+
+MAX_DOCUMENT_CHARACTERS = 64 * 1024 * 1024
+"""A document's chunks are written in one transaction, so they are all in memory at once."""
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_EMPTY_OBJECT = b"{}"
+
+
+def check_id(document: Document) -> None:
+    """Refuse an id that Postgres cannot store.
+
+    Raises:
+        InvalidDocumentError: not a string, empty, or not storable.
+    """
+    id = document.id
+    if not isinstance(id, str):
+        raise InvalidDocumentError(f"The id {id!r} is a {type(id).__name__}; ids are strings.")
+    if not id:
+        raise InvalidDocumentError("A document has an empty id; give each an id of its own.")
+    if repair(id) != id:
+        raise InvalidTextError(
+            f"The id {id!r} holds a NUL character or a lone surrogate, which Postgres cannot "
+            "store; give the document another id."
+        )
+
+
+def repair(text: str) -> str:
+    """Replace what Postgres cannot store, NUL and lone surrogates, by U+FFFD."""
+    if "\0" in text:
+        text = text.replace("\0", REPLACEMENT)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return text
+
+
+def check_content(document: Document, *, has_model: bool) -> None:
+    """Refuse a document that holds nothing to encode, or too much.
+
+    Raises:
+        EmptyDocumentError: neither text nor, where the caller brings vectors, an embedding.
+        DocumentTooLargeError: more than 64 Mi characters.
+    """
+    content = document.content
+    if content is not None and not isinstance(content, str):
+        kind = type(content).__name__
+        raise InvalidDocumentError(f"The content of {document.id!r} is a {kind}, not a string.")
+    if content is not None and len(content) > MAX_DOCUMENT_CHARACTERS:
+        raise DocumentTooLargeError(
+            f"Document {document.id!r} has {len(content):,} characters; "
+            f"{MAX_DOCUMENT_CHARACTERS:,} are the limit: split it into several documents."
+        )
+    if has_model and (content is None or not content.strip()):
+        raise EmptyDocumentError(f"Document {document.id!r} has no text to encode.")
+    if not has_model and document.embedding is None:
+        raise EmptyDocumentError(
+            f"Document {document.id!r} has no embedding, and the collection has no model that "
+            'could make one: pass "embedding", or create the collection with a model.'
+        )
+    if has_model and document.embedding is not None:
+        raise InvalidDocumentError(
+            f"Document {document.id!r} brings an embedding, but the collection encodes with its "
+            "own model: leave it out, or create the collection with model=None."
+        )
+
+
+def metadata_json(document: Document) -> bytes:
+    """Write the metadata as JSON in UTF-8.
+
+    Raises:
+        InvalidMetadataError: not an object, or not representable in jsonb.
+    """
+    metadata = document.metadata
+    if not metadata and isinstance(metadata, Mapping):
+        return _EMPTY_OBJECT
+    if not isinstance(metadata, Mapping):
+        raise InvalidMetadataError(
+            f"The metadata of {document.id!r} is a {type(metadata).__name__}; it must be a JSON "
+            "object such as {'year': 2020}."
+        )
+    try:
+        data = json.dumps(
+            dict(metadata), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).encode()
+    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
+        raise InvalidMetadataError(
+            f"The metadata of {document.id!r} is not JSON: {error}. Use strings, finite numbers, "
+            "booleans, None, lists and objects."
+        ) from error
+    if b"\\u0000" in data and any("\0" in text for text in _strings(metadata)):
+        raise InvalidMetadataError(
+            f"The metadata of {document.id!r} holds a NUL character, which jsonb cannot store."
+        )
+    return data
+
+
+def _strings(value: object) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield str(key)
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
+
+
+def check_vectors(
+    vectors: Vector, generation: Generation, label: Callable[[int], str]
+) -> tuple[Vector, dict[int, DocumentError]]:
+    """Check rows of shape (n, dim), and normalize them where the collection does.
+
+    Returns:
+        The rows as they are to be stored, and the error of each row that cannot be.
+    """
+    problems: dict[int, DocumentError] = {}
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    needs_length = generation.distance is Distance.COSINE or generation.normalize
+    finite = np.isfinite(squares)
+    for row in map(int, np.flatnonzero(~finite)):
+        problems[row] = InvalidVectorError(
+            f"{label(row)} holds NaN, an infinite value, or values too large for float32 "
+            "arithmetic; pgvector stores finite numbers only."
+        )
+    if needs_length:
+        for row in map(int, np.flatnonzero(squares == 0)):
+            problems[row] = InvalidVectorError(
+                f"{label(row)} is zero (or too small): it has no direction, and under cosine "
+                "distance an index would never find it."
+            )
+    if generation.normalize:
+        with np.errstate(all="ignore"):  # the rows that this harms are refused already
+            vectors = np.asarray(vectors / np.sqrt(squares)[:, np.newaxis], dtype=np.float32)
+    if generation.storage is Storage.HALFVEC:
+        problems |= _half_problems(vectors, label, needs_length)
+    return vectors, problems
+
+
+def _half_problems(
+    vectors: Vector, label: Callable[[int], str], needs_length: bool
+) -> dict[int, DocumentError]:
+    problems: dict[int, DocumentError] = {}
+    with np.errstate(over="ignore"):
+        half = vectors.astype(np.float16)
+    for row in map(int, np.flatnonzero(np.isinf(half).any(axis=1))):
+        problems[row] = InvalidVectorError(
+            f"{label(row)} has a value beyond 65504, the largest that halfvec stores; use "
+            'storage="vector" or normalize=True.'
+        )
+    if needs_length:
+        for row in map(int, np.flatnonzero(~half.any(axis=1))):
+            problems[row] = InvalidVectorError(
+                f"{label(row)} is zero in float16; use storage='vector' or normalize=True."
+            )
+    return problems
+
+
+def as_row(value: object, dim: int, label: str) -> Vector:
+    """Read one vector of shape (dim,).
+
+    Raises:
+        InvalidVectorError: not an array of numbers.
+        DimensionMismatchError: of another length.
+    """
+    try:
+        row = np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidVectorError(f"{label} is not an array of numbers: {error}.") from error
+    if row.ndim != 1:
+        raise InvalidVectorError(f"{label} has shape {row.shape}; one vector of ({dim},) is due.")
+    if len(row) != dim:
+        raise DimensionMismatchError(
+            f"{label} has {len(row)} dimensions; the collection stores {dim}."
+        )
+    return row
+
+
+def check_query(value: object, generation: Generation, label: str = "The query vector") -> Vector:
+    """Read and check a query vector, normalized where the collection is.
+
+    Raises:
+        InvalidVectorError: not comparable with what is stored.
+    """
+    rows = as_row(value, generation.dim, label)[np.newaxis]
+    checked, problems = check_vectors(rows, generation, lambda row: label)
+    if problems:
+        raise problems[0]
+    row: Vector = checked[0]
+    return row

@@ -1,0 +1,53 @@
+"""What a source, a chunker and an encoder must offer: two methods at most each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
+
+from tokenizers import Tokenizer
+
+from embeddb.records import Chunk, Document, Failure, ModelInfo, Role, Vector
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Documents in a stable order, read as they are asked for."""
+
+    def documents(self) -> Iterator[Document | Failure]:
+        """Yield each document, or a Failure for one that cannot be read."""
+        ...
+
+    def count(self) -> int | None:
+        """How many documents there are, if that is cheap to know; it only feeds progress bars."""
+        ...
+
+
+class Chunker(Protocol):
+    """Cuts a text so that `content[chunk.start:chunk.stop] == chunk.content` for each chunk."""
+
+    def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
+        """Cut `content`; an empty list where it holds nothing but white space."""
+        ...
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name, fingerprint, dim and limits: known without loading the weights."""
+        ...
+
+    def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
+        """Encode one batch that fits into memory: float32, shape (len(texts), dim)."""
+        ...
+
+
+@runtime_checkable
+class Tokenized(Protocol):
+    """An encoder that can say how long a text is to its model."""
+
+    def tokenizer(self) -> Tokenizer | None:
+        """Give the model's own tokenizer, without truncation or padding, or None."""
+        ...

@@ -1,0 +1,119 @@
+"""Frozen records that travel between the rooms; a change makes a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector: TypeAlias = NDArray[np.float32]
+"""One embedding, shape (dim,), or several, shape (n, dim); always float32 in Python."""
+
+Role: TypeAlias = Literal["document", "query"]
+"""What a text is to the model: the two are prompted differently by many models."""
+
+_NO_METADATA: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Document:
+    """A text (or a ready vector) as its source gave it.
+
+    Attributes:
+        id: unique in the collection; free text.
+        content: the whole text; None only where `embedding` is given.
+        metadata: a JSON object that filters can ask about.
+        uri: where the document came from.
+        media_type: e.g. `text/markdown`; the `auto` chunker chooses by it.
+        embedding: the caller's own vector, shape (dim,): it is stored as one chunk.
+    """
+
+    id: str
+    content: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _NO_METADATA)
+    uri: str | None = None
+    media_type: str | None = None
+    embedding: Vector | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chunk:
+    """A piece of a document: `document.content[start:stop] == content`."""
+
+    content: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """A chunk that a search found.
+
+    Attributes:
+        distance: pgvector's, smaller is nearer.
+        score: larger is better: 1 - distance (cosine), the inner product, or
+            1 / (1 + distance) (l2, l1).
+        span: character offsets (start, stop) of the chunk in its document.
+    """
+
+    id: str
+    chunk_no: int
+    content: str | None
+    metadata: dict[str, Any]
+    distance: float
+    score: float
+    uri: str | None = None
+    span: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelInfo:
+    """An embedding model as the catalog knows it.
+
+    Attributes:
+        name: what the user wrote, e.g. `all-MiniLM-L6-v2` or `openai:text-embedding-3-small`.
+        fingerprint: a digest of the weights and of every setting that moves a vector. Two
+            encoders with the same fingerprint may write to and query the same collection,
+            whatever their dtype: reduced precision moves a vector by less than an index does.
+        max_tokens: what the model reads of one text, special tokens included; None if unknown.
+        dtype: what the encoder computed in when the collection was created.
+    """
+
+    name: str
+    fingerprint: str
+    dim: int
+    revision: str | None = None
+    modality: str = "text"
+    max_tokens: int | None = None
+    query_prompt: str = ""
+    document_prompt: str = ""
+    normalized: bool = False
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A document that was not taken, or was taken only after a repair, and why."""
+
+    id: str
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IngestReport:
+    """What an ingest did: counts of documents, of chunks written, and of texts encoded."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+    chunks: int = 0
+    encoded: int = 0
+    seconds: float = 0.0
+    failures: tuple[Failure, ...] = ()
+    repaired: tuple[Failure, ...] = ()

@@ -1,0 +1,1 @@
+"""What embeddb asks of Postgres: collections, documents and their chunks, searches, indexes."""

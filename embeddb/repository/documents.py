@@ -1,0 +1,278 @@
+"""Documents and their chunks: one transaction a batch, binary COPY in, set-based SQL after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from psycopg import sql
+from psycopg.abc import AdaptContext
+
+from embeddb.db import copy
+from embeddb.db.boundary import translated
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query
+from embeddb.db.vectors import from_binary, rows_to_binary
+from embeddb.records import Document, Vector
+from embeddb.repository.statement import Compiler, Expression, as_text
+from embeddb.schema.catalog import CollectionRecord
+
+DOCUMENT_COLUMNS = ("id", "content", "metadata", "uri", "media_type", "content_hash")
+CHUNK_COLUMNS = ("id", "chunk_no", "content", "span", "content_hash", "embedding")
+
+IDS_PER_QUERY = 10_000
+
+
+class ReadyChunk(NamedTuple):
+    """A chunk whose vector is the next row of its batch."""
+
+    content: str | None
+    start: int
+    stop: int
+    content_hash: bytes
+
+
+class ReadyDocument(NamedTuple):
+    """A document as it is written; `metadata` is JSON text in UTF-8."""
+
+    id: str
+    content: str | None
+    metadata: bytes
+    uri: str | None
+    media_type: str | None
+    content_hash: bytes
+    chunks: Sequence[ReadyChunk]
+
+
+class Known(NamedTuple):
+    """What is stored of a document, to tell whether it changed."""
+
+    content_hash: bytes
+    metadata: dict[str, Any]
+    uri: str | None
+
+
+@dataclass(kw_only=True, slots=True)
+class Batch:
+    """Documents to write in one transaction, and the vectors of all their chunks in order."""
+
+    documents: list[ReadyDocument]
+    vectors: Vector
+    metadata_changes: list[ReadyDocument] = field(default_factory=list)
+
+
+class Documents:
+    """The tables of one collection's active generation."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        self._database = database
+        self._generation = record.generation
+        self._tables = record.tables
+        self._parts = {
+            "documents": record.tables.documents,
+            "chunks": record.tables.chunks,
+        }
+
+    def write(self, connection: Connection, batch: Batch, *, fresh: bool = False) -> None:
+        """Put a batch in place of what is stored of its documents, all or nothing.
+
+        With `fresh` none of the documents is stored yet, so the rows go straight into the
+        tables; a psycopg UniqueViolation tells that one was after all.
+        """
+        with connection.transaction():
+            if fresh:
+                self._copy(connection, batch, self._tables.documents, self._tables.chunks)
+            elif batch.documents:
+                self._merge(connection, batch)
+            if batch.metadata_changes:
+                self._update_metadata(connection, batch.metadata_changes)
+
+    def is_empty(self) -> bool:
+        """Say whether there is no document."""
+        return bool(self._rows("documents.is_empty", {})[0][0])
+
+    def known(self, ids: Sequence[str]) -> dict[str, Known]:
+        """Give what is stored of these documents."""
+        rows = self._rows("documents.known", {"ids": list(ids)})
+        return {row[0]: Known(row[1], row[2], row[3]) for row in rows}
+
+    def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
+        """Give the stored vectors of these documents' chunks by the hash of their text."""
+        rows = self._rows("documents.chunk_vectors", {"ids": list(ids)}, send=self._send())
+        vectors = self._vectors([row[1] for row in rows])
+        return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
+
+    def get(self, ids: Sequence[str]) -> list[Document]:
+        """Give the documents of these ids that are there, in the order of `ids`."""
+        found: dict[str, Document] = {}
+        for start in range(0, len(ids), IDS_PER_QUERY):
+            rows = self._rows("documents.get", {"ids": list(ids[start : start + IDS_PER_QUERY])})
+            found |= {row[0]: _document(row) for row in rows}
+        return [found[id] for id in dict.fromkeys(ids) if id in found]
+
+    def first_vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """Give the vector of each document's first chunk."""
+        rows = self._rows("documents.first_vectors", {"ids": list(ids)}, send=self._send())
+        vectors = self._vectors([row[1] for row in rows])
+        return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
+
+    def mean_vector(self, id: str) -> tuple[Vector | None, int]:
+        """Give the mean of a document's chunk vectors, and how many chunks it has."""
+        schema = self._database.vector_schema()
+        rows = self._rows(
+            "documents.mean_vector",
+            {"id": id},
+            vector_send=Name(schema, "vector_send"),
+            avg=Name(schema, "avg"),
+            vector=Name(schema, "vector"),
+        )
+        data, count = rows[0]
+        if data is None:
+            return None, 0
+        return from_binary([data], "vector", self._generation.dim)[0], count
+
+    def peek(self, limit: int) -> list[Document]:
+        """Give a few documents."""
+        return [_document(row) for row in self._rows("documents.peek", {"limit": limit})]
+
+    def sample(self, limit: int) -> tuple[list[tuple[str, int]], Vector]:
+        """Draw chunks at random: their keys, and their vectors of shape (n, dim)."""
+        rows = self._rows("documents.sample_vectors", {"limit": limit}, send=self._send())
+        return [(row[0], row[1]) for row in rows], self._vectors([row[2] for row in rows])
+
+    def count(self, condition: Expression | None, values: dict[str, Any]) -> int:
+        """Count the documents that pass a condition."""
+        return self._conditional("documents.count", condition, values)
+
+    def count_chunks(self) -> int:
+        """Count the chunks."""
+        return self._conditional("documents.count_chunks", None, {})
+
+    def delete(self, condition: Expression | None, values: dict[str, Any]) -> int:
+        """Delete the documents that pass a condition, and their chunks; give their number."""
+        return self._conditional("documents.delete", condition, values)
+
+    def delete_ids(self, ids: Sequence[str], compiler: Compiler) -> int:
+        """Delete documents by id, and their chunks; give their number."""
+        deleted = 0
+        for start in range(0, len(ids), IDS_PER_QUERY):
+            chosen = list(ids[start : start + IDS_PER_QUERY])
+            deleted += self.delete(compiler.documents.c.id.in_(chosen), {})
+        return deleted
+
+    def all_ids(self) -> Iterator[str]:
+        """Stream every id through a server-side cursor."""
+        statement = query("documents.all_ids", **self._parts)
+        with (
+            self._database.dedicated() as connection,
+            translated(),
+            connection.transaction(),
+            connection.cursor("embeddb_ids") as cursor,
+        ):
+            cursor.itersize = IDS_PER_QUERY
+            for row in cursor.execute(statement, {}):
+                yield row[0]
+
+    def _merge(self, connection: Connection, batch: Batch) -> None:
+        columns = sql.SQL(", ").join(map(sql.Identifier, CHUNK_COLUMNS))
+        parts = {**self._parts, "columns": columns}
+        staged = ("staged_documents", "staged_chunks")
+        for name in ("stage_documents", "stage_chunks"):
+            connection.execute(query("documents." + name, **parts), {}, prepare=False)
+        self._copy(connection, batch, *(sql.Identifier("pg_temp", table) for table in staged))
+        for name in ("merge_documents", "delete_replaced_chunks", "insert_chunks"):
+            connection.execute(query("documents." + name, **parts), {}, prepare=False)
+
+    def _copy(
+        self,
+        connection: Connection,
+        batch: Batch,
+        documents: sql.Composable,
+        chunks: sql.Composable,
+    ) -> None:
+        copy.copy_rows(connection, documents, DOCUMENT_COLUMNS, map(_fields, batch.documents))
+        kind = self._generation.storage.label
+        rows = _chunk_rows(batch.documents, rows_to_binary(batch.vectors, kind))
+        copy.copy_rows(connection, chunks, CHUNK_COLUMNS, rows)
+
+    def _update_metadata(self, connection: Connection, changes: list[ReadyDocument]) -> None:
+        connection.execute(
+            query("documents.update_metadata", **self._parts),
+            {
+                "ids": [change.id for change in changes],
+                "metadata": [change.metadata.decode() for change in changes],
+                "uris": [change.uri for change in changes],
+            },
+        )
+
+    def _conditional(self, name: str, condition: Expression | None, values: dict[str, Any]) -> int:
+        if condition is None:
+            rows = self._rows(name, {}, condition=sql.SQL("true"))
+            return int(rows[0][0])
+        text, given = as_text(condition)
+        rows = self._rows(name, {**given, **values}, condition=_Raw(text))
+        return int(rows[0][0])
+
+    def _rows(
+        self, name: str, values: dict[str, Any], **parts: sql.Composable
+    ) -> list[tuple[Any, ...]]:
+        with self._database.connection() as connection:
+            return connection.execute(query(name, **self._parts, **parts), values).fetchall()
+
+    def _send(self) -> sql.Composable:
+        return Name(self._database.vector_schema(), self._generation.storage.send)
+
+    def _vectors(self, values: list[bytes]) -> Vector:
+        return from_binary(values, self._generation.storage.label, self._generation.dim)
+
+
+class _Raw(sql.Composable):
+    """SQL that SQLAlchemy wrote, its percent signs doubled already."""
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        return str(self._obj).encode()
+
+
+def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:
+    return (
+        copy.text(document.id),
+        copy.text(document.content),
+        copy.jsonb(document.metadata),
+        copy.text(document.uri),
+        copy.text(document.media_type),
+        copy.binary(document.content_hash),
+    )
+
+
+def _chunk_rows(
+    documents: Iterable[ReadyDocument], vectors: Iterable[memoryview]
+) -> Iterator[tuple[copy.Field, ...]]:
+    rows = iter(vectors)
+    for document in documents:
+        id_field = copy.text(document.id)
+        for number, chunk in enumerate(document.chunks):
+            yield (
+                id_field,
+                copy.int4(number),
+                copy.text(chunk.content),
+                copy.NULL if chunk.content is None else copy.int4range(chunk.start, chunk.stop),
+                copy.binary(chunk.content_hash),
+                next(rows),
+            )
+
+
+def _document(row: tuple[Any, ...]) -> Document:
+    return Document(id=row[0], content=row[1], metadata=row[2], uri=row[3], media_type=row[4])
+
+
+def same_metadata(stored: dict[str, Any], text: bytes) -> bool:
+    """Say whether JSON text means what is stored."""
+    return bool(stored == json.loads(text))
+
+
+def empty_vectors(dim: int) -> Vector:
+    """Give no vectors, shape (0, dim)."""
+    return np.empty((0, dim), dtype=np.float32)

@@ -1,0 +1,242 @@
+"""Building and dropping indexes: concurrently, with progress, never leaving an invalid one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import psycopg
+from psycopg import errors as pg
+from psycopg import sql
+
+from embeddb.db.boundary import translate, translated
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query
+from embeddb.errors import EmbedDBError, IndexBuildError
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.indexes import HNSW, IndexSpec, opclass
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with the phase, how much of it is done, and how much it has in all (0: unknown)."""
+
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexInfo:
+    """An index as Postgres has it."""
+
+    name: str
+    method: str
+    valid: bool
+    bytes: int
+    definition: str
+    scans: int
+
+
+class Indexes:
+    """The indexes of one collection."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        self._database = database
+        self._record = record
+        self._tables = record.tables
+
+    def all(self) -> list[IndexInfo]:
+        """Give the indexes of both tables, primary keys apart."""
+        with self._database.connection() as connection:
+            return self._list(connection)
+
+    def missing(self, index: IndexSpec | None) -> list[str]:
+        """Name the indexes that should be there and are not, or are invalid."""
+        valid = {info.name for info in self.all() if info.valid}
+        wanted = [self._tables.metadata_index]
+        if index is not None:
+            wanted.append(self._tables.vector_index(index.method))
+        return [name for name in wanted if name not in valid]
+
+    def ensure(self, index: IndexSpec | None, rows: int, progress: Progress | None = None) -> None:
+        """Build what is missing; what an interrupted build left behind is removed first.
+
+        Raises:
+            IndexBuildError: Postgres could not build it; nothing invalid is left.
+        """
+        with self._building() as connection:
+            missing = self.missing(index)
+            if self._tables.metadata_index in missing:
+                self._build(connection, self._tables.metadata_index, self._metadata_sql(), progress)
+            if index is not None and self._tables.vector_index(index.method) in missing:
+                self._give_memory(connection, index, rows)
+                name = self._tables.vector_index(index.method)
+                self._build(connection, name, self._vector_sql(index), progress)
+            with translated():
+                for table in (self._tables.documents, self._tables.chunks):
+                    connection.execute(query("indexes.analyze", table=table), {})
+
+    def rebuild(self, index: IndexSpec, rows: int, progress: Progress | None = None) -> None:
+        """Drop every vector index and build this one."""
+        self.drop()
+        self.ensure(index, rows, progress)
+
+    def drop(self) -> None:
+        """Drop the vector indexes; searches read every row until there is one again."""
+        with self._building() as connection, translated():
+            for info in self._list(connection):
+                if info.method in ("hnsw", "ivfflat"):
+                    self._drop(connection, info.name)
+
+    @contextmanager
+    def _building(self) -> Iterator[Connection]:
+        """Hold the collection's build lock on a connection of its own.
+
+        Another builder is waited for by polling: waiting inside a statement would hold a
+        snapshot, for which CREATE INDEX CONCURRENTLY waits in turn.
+        """
+        with self._database.dedicated() as connection:
+            with translated():
+                name = self._tables.schema + "." + self._tables.chunks_name
+                row = connection.execute(query("indexes.lock_key"), {"name": name}).fetchone()
+                key = {"key": row[0] if row else 0}
+                while not _true(connection, query("schema.try_lock"), key):
+                    time.sleep(POLL_SECONDS)
+            yield connection  # closing the connection gives the lock back
+
+    def _build(
+        self,
+        connection: Connection,
+        name: str,
+        statement: sql.Composed,
+        progress: Progress | None,
+    ) -> None:
+        with translated():
+            self._drop(connection, name)
+        try:
+            self._run(connection, statement, progress)
+        except pg.DiskFull as error:
+            # parallel workers share memory in /dev/shm, which containers keep small
+            if "shared memory" not in str(error):
+                raise self._failed(connection, name, error) from error
+            self._drop(connection, name)
+            connection.execute(query("indexes.no_parallel_build"), {})
+            self._run(connection, statement, progress)
+        except BaseException as error:
+            raise self._failed(connection, name, error) from error
+
+    def _run(
+        self, connection: Connection, statement: sql.Composed, progress: Progress | None
+    ) -> None:
+        if progress is None:
+            connection.execute(statement, {}, prepare=False)
+            return
+        pid = connection.info.backend_pid
+        with (
+            ThreadPoolExecutor(1) as threads,
+            self._database.connection() as watcher,
+        ):
+            build = threads.submit(connection.execute, statement, {}, prepare=False)
+            try:
+                while not wait([build], POLL_SECONDS).done:
+                    row = watcher.execute(query("indexes.progress"), {"pid": pid}).fetchone()
+                    if row:
+                        progress(row[0], int(row[1] or 0), int(row[2] or 0))
+            except BaseException:
+                connection.cancel_safe()
+                wait([build])
+                raise
+            build.result()
+
+    def _failed(self, connection: Connection, name: str, error: BaseException) -> BaseException:
+        """Remove the invalid index that a failed build leaves, and say what happened."""
+        if not connection.closed:
+            self._drop(connection, name)
+        if not isinstance(error, psycopg.Error):
+            return error
+        cause = translate(error)
+        remedy = _BUILD_REMEDIES.get(error.sqlstate or "", "Then run `embeddb index build` again.")
+        return IndexBuildError(f"The index {name} could not be built: {_first(cause)} {remedy}")
+
+    def _drop(self, connection: Connection, name: str) -> None:
+        statement = query("indexes.drop", index=Name(self._tables.schema, name))
+        connection.execute(statement, {}, prepare=False)
+
+    def _give_memory(self, connection: Connection, index: IndexSpec, rows: int) -> None:
+        """Raise maintenance_work_mem to hold the whole graph, within the server's cache."""
+        with translated():
+            limits = connection.execute(query("indexes.build_limits"), {}).fetchone()
+            assert limits is not None
+            current, cache = int(limits[0]), int(limits[1])
+            wanted = _build_bytes(self._record, index, rows) // 1024
+            memory = max(current, min(wanted, cache // 4))
+            connection.execute(query("indexes.build_settings"), {"memory": str(memory) + "kB"})
+
+    def _vector_sql(self, index: IndexSpec) -> sql.Composed:
+        generation = self._record.generation
+        options = (
+            sql.SQL("{} = {}").format(Name(option), sql.Literal(value))
+            for option, value in index.options().items()
+        )
+        return query(
+            "indexes.create_vector",
+            index=Name(self._tables.vector_index(index.method)),
+            chunks=self._tables.chunks,
+            method=Name(index.method),
+            opclass=Name(
+                self._database.vector_schema(),
+                opclass(generation.storage, generation.distance),
+            ),
+            options=sql.SQL(", ").join(options),
+        )
+
+    def _metadata_sql(self) -> sql.Composed:
+        return query(
+            "indexes.create_metadata",
+            index=Name(self._tables.metadata_index),
+            documents=self._tables.documents,
+        )
+
+    def _list(self, connection: Connection) -> list[IndexInfo]:
+        found = []
+        with translated():
+            for table in (self._tables.documents_name, self._tables.chunks_name):
+                rows = connection.execute(
+                    query("indexes.list"), {"schema": self._tables.schema, "table": table}
+                ).fetchall()
+                found += [
+                    IndexInfo(
+                        name=row[0],
+                        method=row[1],
+                        valid=row[2],
+                        bytes=row[3],
+                        definition=row[4],
+                        scans=row[5],
+                    )
+                    for row in rows
+                ]
+        return found
+
+
+_BUILD_REMEDIES = {
+    "53100": "Free disk space and run `embeddb index build` again.",
+    "53200": "Lower maintenance_work_mem or m and run `embeddb index build` again.",
+    "57014": "It was cancelled; run `embeddb index build` again.",
+}
+
+
+def _build_bytes(record: CollectionRecord, index: IndexSpec, rows: int) -> int:
+    """Estimate a build's memory: vectors, and for HNSW two lists of links a node."""
+    vector = record.generation.storage.bytes_per_vector(record.generation.dim)
+    links = 2 * index.m * 24 + 128 if isinstance(index, HNSW) else 64
+    return int(rows * (vector + links) * 1.1)
+
+
+def _first(error: EmbedDBError) -> str:
+    return str(error).splitlines()[0] + "."
+
+
+def _true(connection: Connection, statement: sql.Composed, values: dict[str, int]) -> bool:
+    row = connection.execute(statement, values).fetchone()
+    return bool(row and row[0])

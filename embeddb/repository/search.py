@@ -1,0 +1,111 @@
+"""Runs the compiler's statements and reads their rows as hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.vectors import BinaryVector
+from embeddb.records import Hit, Vector
+from embeddb.repository.statement import Compiler, Expression, Wish, as_text
+from embeddb.schema.catalog import CollectionRecord
+
+
+class Searcher:
+    """Searches one collection by vector."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        self._database = database
+        self._texts: dict[Wish, tuple[bytes, dict[str, Any]]] = {}
+        self.compiler = Compiler(
+            record, schema=database.schema, vector_schema=database.vector_schema()
+        )
+
+    def search(self, query: Vector, wish: Wish, values: dict[str, Any]) -> list[Hit]:
+        """Run one search; `query` has shape (dim,) and is ready to be compared."""
+        with self._database.connection() as connection:
+            return self.search_on(connection, query, wish, values)
+
+    def search_on(
+        self, connection: Connection, query: Vector, wish: Wish, values: dict[str, Any]
+    ) -> list[Hit]:
+        """Run one search on a connection that the caller holds."""
+        statement, given = self._text(wish)
+        rows = connection.execute(statement, {"query": BinaryVector(query), **given, **values})
+        return [_hit(row) for row in rows]
+
+    def explain(
+        self, query: Vector, wish: Wish, values: dict[str, Any], *, analyze: bool
+    ) -> list[str]:
+        """Give Postgres's plan, line by line."""
+        return self._explain(b"ANALYZE, BUFFERS" if analyze else b"COSTS", query, wish, values)
+
+    def indexes_used(self, query: Vector, wish: Wish, values: dict[str, Any]) -> set[str]:
+        """Name the indexes that Postgres's plan reads."""
+        return set(_index_names(self._explain(b"FORMAT JSON", query, wish, values)[0]))
+
+    def _explain(
+        self, options: bytes, query: Vector, wish: Wish, values: dict[str, Any]
+    ) -> list[Any]:
+        statement, given = self._text(wish)
+        parameters = {"query": BinaryVector(query), **given, **values}
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                b"EXPLAIN (" + options + b") " + statement, parameters, prepare=False
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def sql(self, query: Vector, wish: Wish, values: dict[str, Any]) -> str:
+        """Write the statement with its values in place, to be pasted into psql."""
+        statement, given = self._text(wish)
+        literal = "[" + ",".join(map(repr, query.tolist())) + "]"
+        with self._database.connection() as connection:
+            cursor = psycopg.ClientCursor(connection)
+            return cursor.mogrify(statement, {"query": literal, **given, **values})
+
+    def _text(self, wish: Wish) -> tuple[bytes, dict[str, Any]]:
+        if not isinstance(wish.filter, bool):  # an expression of the caller's is not kept
+            text, given = as_text(self.compiler.select(wish))
+            return text.encode(), given
+        if wish not in self._texts:
+            text, given = as_text(self.compiler.select(wish))
+            self._texts[wish] = (text.encode(), given)
+        return self._texts[wish]
+
+
+def _index_names(plan: object) -> Iterator[str]:
+    """Find every `Index Name` in a plan as JSON."""
+    if isinstance(plan, list):
+        for part in plan:
+            yield from _index_names(part)
+    elif isinstance(plan, dict):
+        if "Index Name" in plan:
+            yield plan["Index Name"]
+        yield from _index_names(list(plan.values()))
+
+
+def filter_values(
+    filter: dict[str, Any] | Expression | None,
+) -> tuple[bool | Expression, dict[str, Any]]:
+    """Split a filter into what the statement must hold and what is passed to it."""
+    if filter is None or isinstance(filter, dict):
+        return (True, {"filter": Jsonb(filter)}) if filter else (False, {})
+    return filter, {}
+
+
+def _hit(row: tuple[Any, ...]) -> Hit:
+    span = row[7]
+    return Hit(
+        id=row[0],
+        chunk_no=row[1],
+        content=row[2],
+        metadata=row[3],
+        distance=row[4],
+        score=row[5],
+        uri=row[6],
+        span=None if span is None else (span.lower or 0, span.upper or 0),
+    )

@@ -1,0 +1,44 @@
+"""Distances, spelled as pgvector spells them; one member holds every fact about its distance."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from embeddb.errors import ConfigurationError
+
+
+class Distance(Enum):
+    """A distance: its operator, and the suffix of its operator classes."""
+
+    COSINE = ("cosine", "<=>", "cosine_ops")
+    L2 = ("l2", "<->", "l2_ops")
+    INNER_PRODUCT = ("inner_product", "<#>", "ip_ops")
+    L1 = ("l1", "<+>", "l1_ops")
+
+    def __init__(self, label: str, operator: str, opclass_suffix: str) -> None:
+        self.label = label
+        self.operator = operator
+        self.opclass_suffix = opclass_suffix
+
+    @classmethod
+    def named(cls, label: str) -> Distance:
+        """Find a distance by its name.
+
+        Raises:
+            ConfigurationError: no distance has this name.
+        """
+        for member in cls:
+            if member.label == label:
+                return member
+        known = ", ".join(member.label for member in cls)
+        raise ConfigurationError(f"Unknown distance {label!r}; choose one of {known}.")
+
+    def score(self, distance: float) -> float:
+        """Turn a distance, where smaller is nearer, into a score, where larger is better."""
+        match self:
+            case Distance.COSINE:
+                return 1.0 - distance
+            case Distance.INNER_PRODUCT:
+                return -distance
+            case _:
+                return 1.0 / (1.0 + distance)

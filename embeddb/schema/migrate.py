@@ -1,0 +1,174 @@
+"""Brings embeddb's own schema to a version: the packaged Alembic chain, under a lock."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import psycopg
+from psycopg import errors as pg
+
+from embeddb import errors
+from embeddb.db.boundary import translate, translated
+from embeddb.db.database import (
+    OLDEST_POSTGRES,
+    Connection,
+    Database,
+    check_server,
+    describe_server,
+)
+from embeddb.db.queries import query
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+LOCK_KEY = 0x656D6264
+"""`embd`: the advisory lock that migrations hold."""
+
+LOCK_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MigrationResult:
+    """The revisions before and after; equal where there was nothing to do."""
+
+    before: str | None
+    after: str | None
+
+
+def head() -> str:
+    """Name the newest revision."""
+    from alembic.script import ScriptDirectory
+
+    revision = ScriptDirectory.from_config(_config("embeddb")).get_current_head()
+    assert revision is not None  # the packaged chain has a head
+    return revision
+
+
+def migrate_schema(
+    database: Database,
+    revision: str = "head",
+    *,
+    finish: Callable[[Connection], None] = lambda connection: None,
+) -> MigrationResult:
+    """Move the schema to `revision`, up or down, and call `finish` under the same lock.
+
+    Raises:
+        PermissionDeniedError: the role may not create the schema or the extension.
+        UnsupportedServerError: Postgres or pgvector is too old or missing.
+        MigrationError: a revision could not be applied; the schema is as it was.
+    """
+    with database.dedicated() as connection, _locked(connection):
+        before = _prepare(connection, database.schema)
+        _run(database, before, revision)
+        after = describe_server(connection, database.schema).migration
+        if after is not None:
+            finish(connection)
+    return MigrationResult(before=before, after=after)
+
+
+def offline_sql(schema: str, revision: str = "head") -> str:
+    """Write the SQL of a whole migration without asking a server."""
+    from alembic import command
+
+    config = _config(schema)
+    config.output_buffer = io.StringIO()
+    command.upgrade(config, revision, sql=True)
+    return config.output_buffer.getvalue()
+
+
+def _prepare(connection: Connection, schema: str) -> str | None:
+    info = describe_server(connection, schema)
+    if info.version < OLDEST_POSTGRES:
+        check_server(info)
+    if info.pgvector is None and info.available_pgvector is not None:
+        _create_extension(connection)
+        info = describe_server(connection, schema)
+    check_server(info)
+    return info.migration
+
+
+def _create_extension(connection: Connection) -> None:
+    try:
+        connection.execute(query("schema.create_extension"), {})
+    except pg.InsufficientPrivilege as error:
+        raise errors.PermissionDeniedError(
+            "pgvector is not installed in this database and this role may not install it. "
+            "Ask an administrator for: CREATE EXTENSION vector;"
+        ) from error
+    except psycopg.Error as error:
+        raise translate(error) from error
+
+
+def _run(database: Database, before: str | None, revision: str) -> None:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+    from sqlalchemy import create_engine, pool
+    from sqlalchemy.exc import DBAPIError
+
+    config = _config(database.schema)
+    script = ScriptDirectory.from_config(config)
+
+    def transactional() -> Connection:
+        connection = database.dedicated()
+        connection.autocommit = False  # a revision is applied as a whole or not at all
+        return connection
+
+    engine = create_engine("postgresql+psycopg://", creator=transactional, poolclass=pool.NullPool)
+    try:
+        down = _is_below(script, revision, before)
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            (command.downgrade if down else command.upgrade)(config, revision)
+    except CommandError as error:
+        raise errors.MigrationError(
+            f"{error}. This embeddb knows revisions up to {script.get_current_head()}; "
+            "a newer one migrated the database: upgrade the package."
+        ) from error
+    except DBAPIError as error:
+        cause = error.orig
+        raise translate(cause) if isinstance(cause, psycopg.Error) else cause or error from error
+
+
+def _is_below(script: ScriptDirectory, revision: str, before: str | None) -> bool:
+    if revision == "base":
+        return True
+    if before is None or revision in ("head", "heads", before):
+        return False
+    older = {entry.revision for entry in script.iterate_revisions(before, "base")}
+    return script.get_revision(revision).revision in older
+
+
+def _config(schema: str) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(resources.files("embeddb.migrations")))
+    config.set_main_option("path_separator", "os")
+    config.attributes["schema"] = schema
+    return config
+
+
+@contextmanager
+def _locked(connection: Connection) -> Iterator[None]:
+    """Hold the migration lock, waiting for another migration without holding a snapshot."""
+    with translated():
+        while not _fetch_bool(connection, "schema.try_lock"):
+            time.sleep(LOCK_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            _fetch_bool(connection, "schema.unlock")
+
+
+def _fetch_bool(connection: Connection, name: str) -> bool:
+    row = connection.execute(query(name), {"key": LOCK_KEY}).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,103 @@
+"""The names of what a collection consists of, and which names a collection may have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from embeddb.db.queries import Name
+from embeddb.errors import InvalidNameError
+
+MAX_NAME_BYTES = 48
+"""Postgres cuts identifiers at 63 bytes; 15 are kept for suffixes such as `_g9999_ivfflat`."""
+
+RESERVED = frozenset(
+    {
+        "alembic_version",
+        "collections",
+        "drift_history",
+        "failed_jobs",
+        "generations",
+        "jobs",
+        "models",
+        "recall_history",
+        "sql_encoders",
+        "status",
+        "transforms",
+    }
+)
+_GENERATION = re.compile(r"_g\d+$")
+
+
+def check_name(name: str) -> str:
+    """Give `name` back if a collection may have it.
+
+    Raises:
+        InvalidNameError: empty, too long, not storable, or the name of another table.
+    """
+    problem = _problem(name)
+    if problem:
+        raise InvalidNameError(f"{name!r} cannot name a collection: {problem}.")
+    return name
+
+
+def _problem(name: str) -> str | None:
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "it holds a lone surrogate; use valid Unicode"
+    if not name.strip():
+        return "it is empty"
+    if size > MAX_NAME_BYTES:
+        return f"it has {size} bytes in UTF-8, and {MAX_NAME_BYTES} are the limit"
+    if "\0" in name:
+        return "it holds a NUL character"
+    if name in RESERVED:
+        return "a table of embeddb's own has this name; choose another"
+    if _GENERATION.search(name):
+        return "names ending in _g and a number are kept for generations; choose another"
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tables:
+    """The tables of one generation of a collection, ready for SQL with parameters."""
+
+    schema: str
+    documents_name: str
+    chunks_name: str
+
+    @property
+    def documents(self) -> sql.Composable:
+        """The source table."""
+        return Name(self.schema, self.documents_name)
+
+    @property
+    def chunks(self) -> sql.Composable:
+        """The generation's table."""
+        return Name(self.schema, self.chunks_name)
+
+    @property
+    def search_function(self) -> str:
+        """The typed search function's name."""
+        return self.documents_name + "_search"
+
+    @property
+    def metadata_index(self) -> str:
+        """The name of the GIN index on the metadata."""
+        return self.documents_name + "_metadata"
+
+    def vector_index(self, method: str) -> str:
+        """Name the generation's vector index."""
+        return self.chunks_name + "_" + method
+
+
+def tables(schema: str, collection: str, generation: int) -> Tables:
+    """Name the tables of a generation."""
+    return Tables(
+        schema=schema,
+        documents_name=collection,
+        chunks_name=collection + "_g" + str(generation),
+    )

@@ -1,0 +1,302 @@
+"""A store: one database with embeddb's schema, and the collections in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from embeddb.chunkers import ChunkerSpec
+from embeddb.collection import Collection
+from embeddb.config import Settings
+from embeddb.db import embedded
+from embeddb.db.database import Connection, Database
+from embeddb.encoders import EncoderSettings, load_encoder
+from embeddb.errors import CollectionExistsError, ConfigurationError, SchemaOutdatedError
+from embeddb.protocols import Encoder
+from embeddb.repository.collections import Collections
+from embeddb.schema.catalog import Generation
+from embeddb.schema.distances import Distance
+from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat, check_index
+from embeddb.schema.migrate import MigrationResult, head, migrate_schema
+from embeddb.schema.storage import MAX_DIM, Storage
+
+if TYPE_CHECKING:
+    from psycopg_pool import ConnectionPool
+    from sqlalchemy import Engine
+
+IndexChoice = IndexSpec | Literal["hnsw", "ivfflat"] | None
+
+
+def connect(
+    dsn: str | ConnectionPool[Any] | Engine | None = None,
+    *,
+    schema: str | None = None,
+    prepare: bool = True,
+) -> Store:
+    """Open a store.
+
+    Args:
+        dsn: a libpq URL, a psycopg pool or a SQLAlchemy engine of your own. None: EMBEDDB_DSN,
+            or else the embedded server in the user's data folder, started if need be.
+        schema: where embeddb's tables are; None: EMBEDDB_SCHEMA, or `embeddb`.
+        prepare: whether statements are prepared; False behind a transaction pooler.
+
+    Raises:
+        DatabaseUnavailableError: no server answers.
+        UnsupportedServerError: Postgres or pgvector is missing or too old.
+        SchemaMissingError, SchemaOutdatedError: run `embeddb migrate` first. Connecting never
+            changes the schema, so a role that may only SELECT can search.
+        MissingDependencyError: no DSN, and the embedded server is not installed.
+    """
+    settings = Settings.from_environment()
+    source = dsn or settings.dsn or start_embedded(settings)
+    database = Database(source, schema=schema or settings.schema, prepare=prepare)
+    return Store(database, settings)
+
+
+def migrate(
+    dsn: str | None = None, *, schema: str | None = None, revision: str = "head"
+) -> MigrationResult:
+    """Bring embeddb's own schema to a revision; safe to call from many processes at once.
+
+    Raises:
+        PermissionDeniedError: the role may not create the schema or the extension.
+        MigrationError: a revision could not be applied; the schema is as it was.
+    """
+    settings = Settings.from_environment()
+    url = dsn or settings.dsn or embedded.start(settings.data_dir).url
+    return migrate_database(Database(url, schema=schema or settings.schema), revision)
+
+
+def migrate_database(database: Database, revision: str = "head") -> MigrationResult:
+    """Bring a database's schema to a revision, and the search functions with it."""
+
+    def refresh(connection: Connection) -> None:
+        if revision != "head":
+            return
+        catalog = Collections(database)
+        for record in catalog.all():
+            catalog.create_function(connection, record)
+
+    return migrate_schema(database, revision, finish=refresh)
+
+
+def start_embedded(settings: Settings) -> str:
+    """Start the embedded server, bring its schema up to date, and give its URL.
+
+    That server is embeddb's own: starting it is what `CREATE DATABASE` is elsewhere.
+    """
+    running = embedded.status(settings.data_dir).running
+    url = embedded.start(settings.data_dir).url
+    if not running:
+        migrate_database(Database(url, schema=settings.schema))
+    return url
+
+
+class Store:
+    """A database with embeddb's schema; a context manager that closes its connections."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        self._catalog = Collections(database)
+        self._encoders: dict[str, Encoder] = {}
+        self._check_migration()
+
+    def __repr__(self) -> str:
+        return f"<Store {self._database!r}>"
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The libpq URL of the database, for any other client."""
+        return self._database.url
+
+    @property
+    def database(self) -> Database:
+        """The connections underneath."""
+        return self._database
+
+    def create_collection(
+        self,
+        name: str,
+        *,
+        model: str | Encoder | Callable[..., Any] | None,
+        dim: int | None = None,
+        distance: str = "cosine",
+        storage: str = "vector",
+        index: IndexChoice = HNSW(),  # noqa: B008  # frozen
+        chunker: str | dict[str, Any] | ChunkerSpec = "auto",
+        normalize: bool = False,
+        exist_ok: bool = False,
+    ) -> Collection:
+        """Create a collection: its tables, its search function, its place in the catalog.
+
+        Args:
+            name: free text of at most 48 bytes.
+            model: a preset, a path, a hub name, `openai:…`, an encoder or any callable; None
+                where every document brings its own vector.
+            dim: dimensions of your own vectors, 1 to 16000; a model knows its own.
+            distance: cosine, l2, inner_product or l1.
+            storage: vector (float32) or halfvec (float16).
+            index: HNSW(…), IVFFlat(…), or None for exact search. It is built after the first
+                documents are in.
+            chunker: auto, none, text, markdown or code, or a ChunkerSpec.
+            normalize: scale vectors to length 1, those of queries too.
+            exist_ok: open the collection if it is there with the same model, dim, distance
+                and storage.
+
+        Raises:
+            InvalidNameError, CollectionExistsError, IndexSpecError, ConfigurationError,
+            ModelNotFoundError.
+        """
+        encoder = None if model is None else self._encoder(model)
+        generation = Generation(
+            number=1,
+            dim=_dim(dim, encoder),
+            distance=Distance.named(distance),
+            storage=Storage.named(storage),
+            model=None if encoder is None else encoder.info,
+            normalize=normalize,
+            chunker=_chunker(chunker).to_json(),
+            index=_index(index),
+            state="active",
+        )
+        _check_spec(generation)
+        try:
+            record = self._catalog.create(name, generation)
+        except CollectionExistsError:
+            if not exist_ok:
+                raise
+            return self._existing(name, generation, encoder)
+        return Collection(self._database, record, self._encoder, encoder)
+
+    def collection(
+        self, name: str, *, encoder: Encoder | Callable[..., Any] | None = None
+    ) -> Collection:
+        """Open a collection.
+
+        Args:
+            name: its name.
+            encoder: needed where it was created with an object or a callable, which no name
+                can load again.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            ModelMismatchError: the encoder is another model.
+        """
+        record = self._catalog.get(name)
+        own = None if encoder is None else self._encoder(encoder)
+        return Collection(self._database, record, self._encoder, own)
+
+    def collections(self) -> list[Collection]:
+        """Give every collection, by name."""
+        return [Collection(self._database, record, self._encoder) for record in self._catalog.all()]
+
+    def drop_collection(self, name: str) -> None:
+        """Remove a collection with all its documents.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+        """
+        self._catalog.drop(name)
+
+    def sizes(self, name: str) -> tuple[int, int, int, int]:
+        """Count a collection's documents and chunks, and the bytes of its tables and indexes."""
+        return self._catalog.sizes(self._catalog.get(name))
+
+    def close(self) -> None:
+        """Close the connections that are embeddb's own."""
+        self._database.close()
+
+    def _check_migration(self) -> None:
+        found = self._database.server.migration
+        if found != (wanted := head()):
+            raise SchemaOutdatedError(
+                f"The schema {self._database.schema!r} is at revision {found} and this embeddb "
+                f"needs {wanted}: run `embeddb migrate`"
+                + (", or upgrade the package." if (found or "") > wanted else ".")
+            )
+
+    def _encoder(self, model: str | Encoder | Callable[..., Any]) -> Encoder:
+        if not isinstance(model, str):
+            return load_encoder(model, settings=_encoder_settings(self._settings))
+        if model not in self._encoders:
+            self._encoders[model] = load_encoder(model, settings=_encoder_settings(self._settings))
+        return self._encoders[model]
+
+    def _existing(self, name: str, wanted: Generation, encoder: Encoder | None) -> Collection:
+        record = self._catalog.get(name)
+        there = record.generation
+        for label, old, new in (
+            ("dim", there.dim, wanted.dim),
+            ("distance", there.distance.label, wanted.distance.label),
+            ("storage", there.storage.label, wanted.storage.label),
+        ):
+            if old != new:
+                raise CollectionExistsError(
+                    f"There is a collection {name!r} with {label} {old!r}, not {new!r}: drop it "
+                    "first, or choose another name."
+                )
+        return Collection(self._database, record, self._encoder, encoder)
+
+
+def _dim(dim: int | None, encoder: Encoder | None) -> int:
+    if encoder is None and dim is None:
+        raise ConfigurationError("Without a model, say how long your vectors are: dim=….")
+    known = dim if encoder is None else encoder.info.dim
+    if dim is not None and dim != known:
+        raise ConfigurationError(f"The model has {known} dimensions, not {dim}: leave dim out.")
+    if not isinstance(known, int) or not 1 <= known <= MAX_DIM:
+        raise ConfigurationError(f"dim must be from 1 to {MAX_DIM}, not {known!r}.")
+    return known
+
+
+def _index(index: IndexChoice) -> IndexSpec | None:
+    match index:
+        case None | HNSW() | IVFFlat():
+            return index
+        case "hnsw":
+            return HNSW()
+        case "ivfflat":
+            return IVFFlat()
+    raise ConfigurationError(
+        f"index is {index!r}; give embeddb.HNSW(…), embeddb.IVFFlat(…) or None."
+    )
+
+
+def _chunker(chunker: str | dict[str, Any] | ChunkerSpec) -> ChunkerSpec:
+    return chunker if isinstance(chunker, ChunkerSpec) else ChunkerSpec.from_json(chunker)
+
+
+def _check_spec(generation: Generation) -> None:
+    if generation.index is not None:
+        check_index(
+            generation.index,
+            storage=generation.storage,
+            distance=generation.distance,
+            dim=generation.dim,
+        )
+
+
+def _encoder_settings(settings: Settings) -> EncoderSettings:
+    given = {
+        "openai_base_url": settings.openai_base_url,
+        "openai_api_key": settings.openai_api_key,
+        "device": settings.device,
+        "dtype": settings.dtype,
+        "python_models": settings.python_models,
+        "offline": settings.offline,
+    }
+    return EncoderSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Embeddb's own schema: a chain of frozen Alembic revisions."""

@@ -1,0 +1,53 @@
+"""Runs embeddb's own revisions; `embeddb migrate` calls it, online or offline."""
+
+from alembic import context
+from psycopg import sql
+
+from embeddb.db.queries import query, script, scripts
+
+config = context.config
+schema: str = config.attributes.get("schema", "embeddb")
+
+
+def _functions() -> list[str]:
+    """Give the statements that bring `sql/functions/` into the schema, as text."""
+    parts = {"schema": sql.Identifier(schema)}
+    return [script("functions", name, **parts).as_string(None) for name in scripts("functions")]
+
+
+def _create_schema() -> str:
+    return query("schema.create_schema", schema=sql.Identifier(schema)).as_string(None)
+
+
+def _offline() -> None:
+    context.configure(
+        dialect_name="postgresql",
+        literal_binds=True,
+        version_table_schema=schema,
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.execute(_create_schema())
+        context.execute(query("schema.create_extension").as_string(None))
+        context.run_migrations()
+        for statement in _functions():
+            context.get_context().impl.static_output(statement.strip() + ";")
+
+
+def _online() -> None:
+    connection = config.attributes["connection"]
+    connection.exec_driver_sql(_create_schema())
+    context.configure(connection=connection, version_table_schema=schema)
+    with context.begin_transaction():
+        context.run_migrations()
+        if context.get_context().get_current_revision() is not None:
+            # straight through psycopg: the percent signs in the bodies are no placeholders
+            driver = connection.connection.driver_connection
+            for statement in _functions():
+                driver.execute(statement)
+
+
+if context.is_offline_mode():
+    _offline()
+else:
+    _online()

@@ -1,0 +1,1 @@
+"""Named runtime queries, functions and templates, as SQL files."""

@@ -1,0 +1,119 @@
+-- name: copy
+-- Receive rows in Postgres's binary format.
+COPY {table} ({columns}) FROM STDIN (FORMAT binary)
+
+-- name: is_empty
+-- Whether a collection has no document at all.
+SELECT NOT EXISTS (SELECT FROM {documents})
+
+-- name: known
+-- What is stored of these documents, to tell what changed.
+SELECT d.id, d.content_hash, d.metadata, d.uri
+  FROM {documents} d
+ WHERE d.id = ANY (%(ids)s)
+
+-- name: chunk_vectors
+-- The vectors of these documents' chunks, by the text that they encode.
+SELECT c.content_hash, {send}(c.embedding)
+  FROM {chunks} c
+ WHERE c.id = ANY (%(ids)s)
+
+-- name: stage_documents
+-- A place for a batch of documents, gone with the transaction.
+CREATE TEMPORARY TABLE staged_documents
+    (id text, content text, metadata jsonb, uri text, media_type text, content_hash bytea)
+    ON COMMIT DROP
+
+-- name: stage_chunks
+-- A place for the batch's chunks, gone with the transaction.
+CREATE TEMPORARY TABLE staged_chunks ON COMMIT DROP AS
+SELECT {columns} FROM {chunks} WITH NO DATA
+
+-- name: merge_documents
+-- Put the batch in place of what is stored, in the order of the ids so that two writers of the
+-- same documents wait for each other instead of deadlocking.
+INSERT INTO {documents} AS d (id, content, metadata, uri, media_type, content_hash)
+SELECT s.id, s.content, s.metadata, s.uri, s.media_type, s.content_hash
+  FROM pg_temp.staged_documents s
+ ORDER BY s.id
+    ON CONFLICT (id) DO UPDATE
+   SET content = excluded.content,
+       metadata = excluded.metadata,
+       uri = excluded.uri,
+       media_type = excluded.media_type,
+       content_hash = excluded.content_hash,
+       updated_at = pg_catalog.now()
+
+-- name: delete_replaced_chunks
+-- Remove the old chunks of the documents that the batch replaces.
+DELETE FROM {chunks} c
+ USING pg_temp.staged_documents s
+ WHERE c.id = s.id
+
+-- name: insert_chunks
+-- Add the batch's chunks.
+INSERT INTO {chunks} ({columns})
+SELECT {columns} FROM pg_temp.staged_chunks
+
+-- name: update_metadata
+-- Change what is told about a document whose text stayed the same.
+UPDATE {documents} d
+   SET metadata = s.metadata, uri = s.uri, updated_at = pg_catalog.now()
+  FROM (SELECT * FROM ROWS FROM (
+            pg_catalog.unnest(%(ids)s::text[]),
+            pg_catalog.unnest(%(metadata)s::jsonb[]),
+            pg_catalog.unnest(%(uris)s::text[])) AS t (id, metadata, uri)
+         ORDER BY 1) s
+ WHERE d.id = s.id
+
+-- name: get
+-- Documents by id.
+SELECT d.id, d.content, d.metadata, d.uri, d.media_type
+  FROM {documents} d
+ WHERE d.id = ANY (%(ids)s)
+
+-- name: first_vectors
+-- The vector of each document's first chunk.
+SELECT c.id, {send}(c.embedding)
+  FROM {chunks} c
+ WHERE c.id = ANY (%(ids)s) AND c.chunk_no = 0
+
+-- name: mean_vector
+-- The mean of a document's chunk vectors, and how many chunks it has.
+SELECT {vector_send}({avg}(c.embedding)::{vector}), pg_catalog.count(*)
+  FROM {chunks} c
+ WHERE c.id = %(id)s
+
+-- name: peek
+-- A few documents, as they come.
+SELECT d.id, d.content, d.metadata, d.uri, d.media_type
+  FROM {documents} d
+ LIMIT %(limit)s
+
+-- name: count
+-- How many documents pass the filter.
+SELECT pg_catalog.count(*) FROM {documents} d WHERE {condition}
+
+-- name: count_chunks
+-- How many chunks there are.
+SELECT pg_catalog.count(*) FROM {chunks}
+
+-- name: all_ids
+-- Every id, to find what left a source.
+SELECT d.id FROM {documents} d
+
+-- name: delete
+-- Remove documents and their chunks in one statement.
+WITH gone AS (
+    DELETE FROM {documents} d WHERE {condition} RETURNING d.id
+), chunks_gone AS (
+    DELETE FROM {chunks} c USING gone WHERE c.id = gone.id
+)
+SELECT pg_catalog.count(*) FROM gone
+
+-- name: sample_vectors
+-- Vectors drawn at random, with the chunk that each belongs to.
+SELECT c.id, c.chunk_no, {send}(c.embedding)
+  FROM {chunks} c
+ ORDER BY pg_catalog.random()
+ LIMIT %(limit)s

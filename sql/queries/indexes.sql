@@ -1,0 +1,56 @@
+-- name: list
+-- The indexes of a table with their validity, access method, size and use. A leftover of
+-- REINDEX CONCURRENTLY is listed too: it is invalid.
+SELECT i.relname, a.amname, x.indisvalid AND x.indisready, pg_catalog.pg_relation_size(i.oid),
+       pg_catalog.pg_get_indexdef(i.oid), pg_catalog.pg_stat_get_numscans(i.oid)
+  FROM pg_catalog.pg_index x
+  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+  JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+  JOIN pg_catalog.pg_am a ON a.oid = i.relam
+ WHERE n.nspname = %(schema)s AND t.relname = %(table)s AND NOT x.indisprimary
+ ORDER BY i.relname
+
+-- name: create_vector
+-- Build a vector index while others read and write. No IF NOT EXISTS: it would keep an index
+-- that an interrupted build left invalid.
+CREATE INDEX CONCURRENTLY {index} ON {chunks} USING {method} (embedding {opclass}) WITH ({options})
+
+-- name: create_metadata
+-- Build the index that answers filters on the metadata.
+CREATE INDEX CONCURRENTLY {index} ON {documents} USING gin (metadata jsonb_path_ops)
+
+-- name: drop
+-- Remove an index while others read and write.
+DROP INDEX CONCURRENTLY IF EXISTS {index}
+
+-- name: build_settings
+-- Give a build time, and memory for its graph, for this session only.
+SELECT pg_catalog.set_config('statement_timeout', '0', false),
+       pg_catalog.set_config('lock_timeout', '0', false),
+       pg_catalog.set_config('maintenance_work_mem', %(memory)s, false)
+
+-- name: no_parallel_build
+-- Build without parallel workers: they share memory that a container may not have.
+SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '0', false)
+
+-- name: build_limits
+-- Kilobytes: what a build may use now, and what the server believes to be its cache.
+SELECT (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'maintenance_work_mem'),
+       (SELECT setting::bigint * 8 FROM pg_catalog.pg_settings WHERE name = 'effective_cache_size')
+
+-- name: progress
+-- How far a build has come: rows done and in all where the phase counts rows, else blocks.
+SELECT p.phase,
+       CASE WHEN p.tuples_total > 0 THEN p.tuples_done ELSE p.blocks_done END,
+       CASE WHEN p.tuples_total > 0 THEN p.tuples_total ELSE p.blocks_total END
+  FROM pg_catalog.pg_stat_progress_create_index p
+ WHERE p.pid = %(pid)s
+
+-- name: lock_key
+-- The advisory lock under which one collection's indexes are built.
+SELECT pg_catalog.hashtextextended(%(name)s, 0)
+
+-- name: analyze
+-- Give the planner statistics after a load.
+ANALYZE {table}

@@ -1,0 +1,25 @@
+-- name: describe
+-- What the server is: its version, pgvector's version and schema, the version that could be
+-- installed, and whether embeddb's version table is there.
+SELECT
+    pg_catalog.current_setting('server_version_num')::int,
+    (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vector'),
+    (SELECT n.nspname
+       FROM pg_catalog.pg_extension e
+       JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+      WHERE e.extname = 'vector'),
+    (SELECT a.default_version FROM pg_catalog.pg_available_extensions a WHERE a.name = 'vector'),
+    EXISTS (SELECT
+              FROM pg_catalog.pg_class c
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = %(schema)s AND c.relname = 'alembic_version')
+
+-- name: migration
+-- The revision that the schema is at.
+SELECT version_num FROM {schema}.alembic_version
+
+-- name: settings
+-- The settings that matter for vectors, as the server has them.
+SELECT name, pg_catalog.current_setting(name)
+  FROM pg_catalog.pg_settings
+ WHERE name = ANY (%(names)s)

@@ -1,0 +1,45 @@
+-- Search a collection from SQL: the statements are those that the Python door sends.
+CREATE OR REPLACE FUNCTION {function}(
+    _query {vector},
+    _limit integer DEFAULT 10,
+    _filter jsonb DEFAULT NULL,
+    _max_distance double precision DEFAULT NULL
+)
+RETURNS TABLE (id text, chunk_no integer, content text, metadata jsonb, distance double precision,
+               score double precision, uri text, span int4range)
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+PARALLEL RESTRICTED
+AS $function$
+#variable_conflict use_column
+DECLARE
+    _names text[] := {names};
+    _before text[];
+    _name text;
+BEGIN
+    IF {vector_dims}(_query) OPERATOR(pg_catalog.<>) {dim} THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = pg_catalog.format(
+            'The query has %s dimensions; this collection has {dim}.', {vector_dims}(_query));
+    END IF;
+    IF _limit IS NULL OR _limit OPERATOR(pg_catalog.<) 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = pg_catalog.format(
+            'A search needs a limit of at least 1, not %s.', _limit);
+    END IF;
+    -- what the statement sets for itself is put back, so that the transaction goes on as it was
+    FOREACH _name IN ARRAY _names LOOP
+        _before := pg_catalog.array_append(_before, pg_catalog.current_setting(_name, true));
+    END LOOP;
+    IF _filter IS NULL THEN
+        RETURN QUERY EXECUTE {plain} USING _query, _limit, _filter, _max_distance;
+    ELSE
+        RETURN QUERY EXECUTE {filtered} USING _query, _limit, _filter, _max_distance;
+    END IF;
+    FOR _i IN 1 .. pg_catalog.cardinality(_names) LOOP
+        IF _before[_i] IS NULL THEN
+            EXECUTE pg_catalog.format('SET LOCAL %s TO DEFAULT', _names[_i]);
+        ELSE
+            PERFORM pg_catalog.set_config(_names[_i], _before[_i], true);
+        END IF;
+    END LOOP;
+END
+$function$

@@ -1,0 +1,1 @@
+"""Tests of the command line tool and the public API, from outside."""
