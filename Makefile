@@ -17,7 +17,7 @@ INSTALLED := .venv/installed
 JOBS ?= 2
 TESTS ?= tests
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test lint format bench clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,14 @@ lint: $(INSTALLED) ## Check style and types
 format: $(INSTALLED) ## Put the code into the project's style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+bench: $(INSTALLED) .venv-peers/installed ## Measure what docs/benchmarks.md claims, side by side (half an hour)
+	@for name in write search encode ingest memory; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+.venv-peers/installed: benchmarks/peers/requirements.txt
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --requirement $<
+	@touch $@
 
 clean: ## Remove .venv and every cache; data of the embedded server stays
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -33,6 +33,7 @@ class Settings:
         dtype: what encoders compute in, e.g. `bfloat16`; None lets each choose.
         python_models: module prefixes that a `python:module:function` model may be loaded from.
         offline: never ask the Hugging Face hub.
+        debug: show the traceback of an error that a command reports.
     """
 
     dsn: str | None = field(default=None, repr=False)
@@ -44,6 +45,7 @@ class Settings:
     openai_api_key: str | None = field(default=None, repr=False)
     python_models: tuple[str, ...] = ()
     offline: bool = False
+    debug: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -62,6 +64,7 @@ class Settings:
             openai_api_key=env.get("OPENAI_API_KEY") or None,
             python_models=_names(env.get("EMBEDDB_PYTHON_MODELS", "")),
             offline=_flag(env, "HF_HUB_OFFLINE"),
+            debug=_flag(env, "EMBEDDB_DEBUG"),
         )
 
 

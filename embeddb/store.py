@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,7 +51,7 @@ def connect(
         MissingDependencyError: no DSN, and the embedded server is not installed.
     """
     settings = Settings.from_environment()
-    source = dsn or settings.dsn or start_embedded(settings)
+    source = dsn or settings.dsn or start_embedded(settings, schema=schema)
     database = Database(source, schema=schema or settings.schema, prepare=prepare)
     return Store(database, settings)
 
@@ -73,25 +74,26 @@ def migrate_database(database: Database, revision: str = "head") -> MigrationRes
     """Bring a database's schema to a revision, and the search functions with it."""
 
     def refresh(connection: Connection) -> None:
-        if revision != "head":
-            return
-        catalog = Collections(database)
-        for record in catalog.all():
-            catalog.create_function(connection, record)
+        if revision == "head":
+            Collections(database).create_functions(connection)
 
     return migrate_schema(database, revision, finish=refresh)
 
 
-def start_embedded(settings: Settings) -> str:
+def start_embedded(settings: Settings, *, schema: str | None = None) -> str:
     """Start the embedded server, bring its schema up to date, and give its URL.
 
-    That server is embeddb's own: starting it is what `CREATE DATABASE` is elsewhere.
+    That server is embeddb's own: starting it is what `CREATE DATABASE` is elsewhere. Whoever
+    asks at the same time waits until the schema is there.
     """
-    running = embedded.status(settings.data_dir).running
-    url = embedded.start(settings.data_dir).url
-    if not running:
-        migrate_database(Database(url, schema=settings.schema))
-    return url
+    name = schema or settings.schema
+
+    def run(url: str) -> None:
+        with closing(Database(url, schema=name)) as database:
+            migrate_database(database)
+
+    preparation = embedded.Preparation(stamp=f"schema {head()} {name!r}", run=run)
+    return embedded.start(settings.data_dir, preparation=preparation).url
 
 
 class Store:

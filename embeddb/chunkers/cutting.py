@@ -14,7 +14,7 @@ from embeddb.records import Chunk
 Borders = Sequence[Sequence[int]]
 """Sorted character offsets where a text may be cut, the strongest level first."""
 
-PARAGRAPHS = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)\s*")
+PARAGRAPHS = re.compile(r"(?:\r\n|\r|\n)(?:[^\S\r\n]*(?:\r\n|\r|\n))+")
 LINES = re.compile(r"\r\n|\r|\n")
 SENTENCES = re.compile(r"[.!?…؟।][\"'”’)\]]*\s+|[。！？｡][”’）」』]*\s*")  # noqa: RUF001
 WORDS = re.compile(r"\s+")
@@ -52,9 +52,12 @@ class Cutter:
         spans = [self._trim(content, *span) for span in self._spans(content, borders)]
         counts = self.counter.counts([content[start:stop] for start, stop in spans])
         chunks: list[Chunk] = []
+        done = 0
         for (start, stop), count in zip(spans, counts, strict=True):
             for a, b in self._fit(content, start, stop, count):
-                chunks.append(Chunk(content=content[a:b], start=a, stop=b))
+                if b > done:  # else a part of what overlaps, and nothing else
+                    chunks.append(Chunk(content=content[a:b], start=a, stop=b))
+                    done = b
         return chunks
 
     @property
@@ -96,8 +99,10 @@ class Cutter:
         if not self.overlap or stop >= len(content):
             return stop
         earliest = max(ruler.back(stop, self.overlap), stop - self.overlap * CHARACTERS_PER_TOKEN)
+        blank = WORDS.match(content, start)
+        after = max(earliest, (blank.end() if blank else start) + 1)
         for pattern in (SENTENCES, WORDS):
-            found = pattern.search(content, max(earliest, start + 1), stop)
+            found = pattern.search(content, after, stop)
             if found and found.end() < stop:
                 return found.end()
         return stop

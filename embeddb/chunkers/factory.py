@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from tokenizers import Tokenizer
 
@@ -15,7 +15,13 @@ from embeddb.chunkers.text import TextChunker
 from embeddb.chunkers.whole import WholeDocument
 from embeddb.protocols import Chunker
 
-_OVERLAPPING = {"text": TextChunker, "markdown": MarkdownChunker, "code": CodeChunker}
+_Cutting: TypeAlias = Callable[[int, int, Tokenizer | None], Chunker]
+
+_CUTTING: dict[str, _Cutting] = {
+    "text": TextChunker,
+    "markdown": MarkdownChunker,
+    "code": CodeChunker,
+}
 
 
 def make_chunker(
@@ -26,6 +32,7 @@ def make_chunker(
     """Build the chunker that `spec` describes.
 
     Args:
+        spec: a spec, its JSON object, or its kind alone.
         tokenizer: the model's own; None makes a token three bytes of UTF-8.
         capacity: how many tokens of a document the model reads, special tokens and its
             document prompt taken off; None where that is unknown.
@@ -39,4 +46,5 @@ def make_chunker(
         return WholeDocument()
     if resolved.kind == "auto":
         return AutoChunker(resolved.max_tokens, resolved.overlap, tokenizer)
-    return _OVERLAPPING[resolved.kind](resolved.max_tokens, resolved.overlap or 0, tokenizer)
+    cuts = _CUTTING[resolved.kind]
+    return cuts(resolved.max_tokens, resolved.overlap or 0, tokenizer)

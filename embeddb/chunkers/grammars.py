@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,14 @@ from numpy.typing import NDArray
 from embeddb.chunkers.languages import GRAMMARS
 from embeddb.chunkers.nodes import MAX_DEPTH, Node
 
+if TYPE_CHECKING:
+    import tree_sitter
+
 # Nodes that belong to the definition after them.
 _LEADING = frozenset({"attribute_item", "decorator", "annotation", "php_tag"})
+
+_FUNCTION = re.compile("function|method|constructor|lambda|closure")
+_DEFINITION = re.compile(_FUNCTION.pattern + "|class|struct|enum|trait|impl|interface|module")
 
 
 def grammar_nodes(content: str, language: str) -> list[Node] | None:
@@ -31,7 +38,7 @@ def grammar_nodes(content: str, language: str) -> list[Node] | None:
 
 
 @cache
-def _grammar(language: str) -> Any | None:
+def _grammar(language: str) -> tree_sitter.Language | None:
     found = GRAMMARS.get(language)
     if found is None:
         return None
@@ -55,22 +62,28 @@ class _Outline:
     data: bytes
     offsets: NDArray[np.int64]
 
-    def nodes(self, parent: Any, depth: int = 0) -> Iterator[Node]:
-        """Yield what starts a line below `parent`, comments as the lead of what follows."""
+    def nodes(
+        self, parent: tree_sitter.Node, depth: int = 0, *, inside: bool = False
+    ) -> Iterator[Node]:
+        """Yield what starts a line, but `inside` a function only where a definition is."""
         lead = 0 if depth == 0 else None
+        after_definition = False
         for child in parent.named_children:
             start = self._line_start(child.start_byte)
             if "comment" in child.type or child.type in _LEADING:
                 lead = start if lead is None else lead
                 continue
-            if start is not None:
-                lead = start if lead is None else min(lead, start)
-                yield Node(
-                    lead=int(self.offsets[lead]), start=int(self.offsets[start]), depth=depth
-                )
+            definition = _DEFINITION.search(child.type) is not None
+            if start is not None and (definition or after_definition or not inside):
+                first = start if lead is None else min(lead, start)
+                yield self._node(first, start, depth)
             if depth + 1 < MAX_DEPTH and child.start_point.row != child.end_point.row:
-                yield from self.nodes(child, depth + 1)
-            lead = self._line_stop(child.end_byte)
+                function = inside or _FUNCTION.search(child.type) is not None
+                yield from self.nodes(child, depth + 1, inside=function)
+            lead, after_definition = self._line_stop(child.end_byte), definition
+
+    def _node(self, lead: int, start: int, depth: int) -> Node:
+        return Node(lead=int(self.offsets[lead]), start=int(self.offsets[start]), depth=depth)
 
     def _line_start(self, byte: int) -> int | None:
         """Give where the line of a byte starts, or None if more than white space is before it."""

@@ -42,8 +42,11 @@ _ALIASES = {
 
 # Code without a grammar here; it is still cut as code, by its blank lines.
 _OTHER_CODE = frozenset(
-    "clojure dart elixir erlang fsharp groovy haskell julia kotlin lua objective-c ocaml perl "
-    "powershell r scala sql swift vb zig".split()
+    {
+        *("clojure", "dart", "elixir", "erlang", "fsharp", "groovy", "haskell", "julia"),
+        *("kotlin", "lua", "objective-c", "ocaml", "perl", "powershell", "r", "scala"),
+        *("sql", "swift", "vb", "zig"),
+    }
 )
 
 

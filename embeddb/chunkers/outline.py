@@ -12,6 +12,9 @@ from embeddb.chunkers.cutting import Borders
 from embeddb.chunkers.grammars import grammar_nodes
 from embeddb.chunkers.nodes import MAX_DEPTH, Node
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
+
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _UNINDENTED = re.compile(r"(?:\r\n|\r|\n)[^\S\r\n]*(?:\r\n|\r|\n)(?=[^\s})\]])")
 
@@ -62,20 +65,29 @@ def python_nodes(content: str) -> list[Node] | None:
         return None
 
 
-def _statements(parent: ast.AST, lines: list[int], lead: int | None, depth: int) -> Iterator[Node]:
-    """Yield the statements below `parent`; the first of a body has no lead but its own start."""
+def _statements(
+    parent: ast.AST, lines: list[int], lead: int | None, depth: int, *, inside: bool = False
+) -> Iterator[Node]:
+    """Yield the statements below `parent`, but `inside` a function only where a definition is.
+
+    The first statement of a body has no lead but its own start.
+    """
     if depth >= MAX_DEPTH:
         return
+    after_definition = False
     for child in ast.iter_child_nodes(parent):
         if isinstance(child, ast.ExceptHandler | ast.match_case):
-            yield from _statements(child, lines, lead, depth)
+            yield from _statements(child, lines, lead, depth, inside=inside)
             lead = _stop(child.body[-1], lines)
         elif isinstance(child, ast.stmt):
             start = lines[_first_line(child) - 1]
-            if lead is None or lead <= start:  # else it shares its line with the one before
+            definition = isinstance(child, _DEFINITIONS)
+            shares_line = lead is not None and lead > start
+            if not shares_line and (definition or after_definition or not inside):
                 yield Node(lead=start if lead is None else lead, start=start, depth=depth)
-            yield from _statements(child, lines, None, depth + 1)
-            lead = _stop(child, lines)
+            function = inside or isinstance(child, _FUNCTIONS)
+            yield from _statements(child, lines, None, depth + 1, inside=function)
+            lead, after_definition = _stop(child, lines), definition
 
 
 def _stop(node: ast.stmt, lines: list[int]) -> int:
@@ -83,5 +95,5 @@ def _stop(node: ast.stmt, lines: list[int]) -> int:
 
 
 def _first_line(node: ast.stmt) -> int:
-    decorators = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(decorator.lineno for decorator in decorators)])

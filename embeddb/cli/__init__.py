@@ -1,0 +1,10 @@
+"""The command line: thin commands, one file per group."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run `embeddb …`."""
+    from embeddb.cli.app import app
+
+    app()

@@ -1,4 +1,7 @@
-"""Binary COPY: rows of ready-made fields in Postgres's own wire format."""
+"""Binary COPY: rows of ready-made fields in Postgres's own wire format.
+
+https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
+"""
 
 from __future__ import annotations
 
@@ -11,43 +14,28 @@ from embeddb.db.database import Connection
 from embeddb.db.queries import query
 
 Field: TypeAlias = "bytes | memoryview"
-"""A value with its length in front, as the format wants it."""
+"""One or more values, each with its length in front, as the format wants them."""
 
 NULL = b"\xff\xff\xff\xff"
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
-_CHUNK_BYTES = 1 << 18
-"""psycopg hands libpq pieces of this size at best; larger joins only cost memory."""
+_ROWS_PER_MESSAGE = 128
+"""Rows joined into one message: psycopg cuts larger ones, and smaller ones cost a call each."""
 
 
-def text(value: str | None) -> Field:
+def binary(value: bytes | None) -> bytes:
+    """Encode bytea, or text that is UTF-8 already."""
+    return NULL if value is None else len(value).to_bytes(4, "big") + value
+
+
+def text(value: str | None) -> bytes:
     """Encode text."""
-    if value is None:
-        return NULL
-    data = value.encode()
-    return len(data).to_bytes(4, "big") + data
+    return NULL if value is None else binary(value.encode())
 
 
-def jsonb(value: bytes) -> Field:
+def jsonb(value: bytes) -> bytes:
     """Encode UTF-8 JSON text; the byte in front is jsonb's format version."""
     return (len(value) + 1).to_bytes(4, "big") + b"\x01" + value
-
-
-def binary(value: bytes) -> Field:
-    """Encode bytea."""
-    return len(value).to_bytes(4, "big") + value
-
-
-def int4(value: int) -> Field:
-    """Encode integer."""
-    return b"\0\0\0\x04" + value.to_bytes(4, "big", signed=True)
-
-
-def int4range(start: int, stop: int) -> Field:
-    """Encode the range [start, stop), or `empty`; the first byte holds range flags."""
-    if start >= stop:
-        return b"\0\0\0\x01\x01"
-    return b"\0\0\0\x11\x02" + int4(start) + int4(stop)
 
 
 def copy_rows(
@@ -64,16 +52,14 @@ def copy_rows(
         columns=sql.SQL(", ").join(sql.Identifier(column) for column in columns),
     )
     # a COPY takes no parameters, and without any psycopg leaves percent signs alone
-    text = statement.as_bytes(None).replace(b"%%", b"%")
-    with connection.cursor().copy(text) as copy:
+    command = statement.as_bytes(None).replace(b"%%", b"%")
+    with connection.cursor().copy(command) as copy:
         pieces: list[Field] = [_HEADER]
-        size = 0
-        for row in rows:
+        for number, row in enumerate(rows, start=1):
             pieces.append(count)
-            pieces.extend(row)
-            size += sum(map(len, row))
-            if size >= _CHUNK_BYTES:
+            pieces += row
+            if number % _ROWS_PER_MESSAGE == 0:
                 copy.write(b"".join(pieces))
-                pieces, size = [], 0
+                pieces = []
         pieces.append(_TRAILER)
         copy.write(b"".join(pieces))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from psycopg.pq import Format
 from embeddb.records import Vector
 
 HEADER_BYTES = 4
+_ELEMENTS = {"vector": ">f4", "halfvec": ">f2"}
 
 
 class BinaryVector:
@@ -38,24 +41,58 @@ class _BinaryVectorDumper(Dumper):
 psycopg.adapters.register_dumper(BinaryVector, _BinaryVectorDumper)
 
 
-def rows_to_binary(vectors: Vector, kind: str) -> list[memoryview]:
-    """Give each row of (n, dim) as a COPY field of type `kind`, its length in front."""
-    element = {"vector": ">f4", "halfvec": ">f2"}[kind]
+def chunk_fields(
+    vectors: Vector,
+    kind: str,
+    *,
+    numbers: Sequence[int],
+    spans: Sequence[tuple[int, int]],
+    hashes: Sequence[bytes],
+) -> list[memoryview]:
+    """Give the fields of fixed size of n chunks, ready for COPY: one piece a row.
+
+    They are chunk_no integer, span int4range, content_hash bytea and the embedding, a row of
+    `vectors` (n, dim) as a column of type `kind`. Laid out for all rows at once, since a call
+    per value would cost more than Postgres takes to store the row.
+    """
     n, dim = vectors.shape
-    size = HEADER_BYTES + dim * np.dtype(element).itemsize
-    fields = np.empty((n, 4 + size), dtype=np.uint8)
-    fields[:, 0:4] = np.frombuffer(size.to_bytes(4, "big"), dtype=np.uint8)
-    fields[:, 4:6] = np.frombuffer(dim.to_bytes(2, "big"), dtype=np.uint8)
-    fields[:, 6:8] = 0
-    fields[:, 8:] = vectors.astype(element).view(np.uint8).reshape(n, -1)
-    data = memoryview(fields.tobytes())
-    width = fields.shape[1]
+    body = [("dim", ">i2"), ("unused", ">i2"), ("values", _ELEMENTS[kind], (dim,))]
+    layout = np.dtype(
+        [
+            ("number_size", ">i4"),
+            ("number", ">i4"),
+            ("span_size", ">i4"),
+            ("span_flags", "u1"),  # 2: the lower bound is part of the range
+            ("start_size", ">i4"),
+            ("start", ">i4"),
+            ("stop_size", ">i4"),
+            ("stop", ">i4"),
+            ("hash_size", ">i4"),
+            ("hash", "u1", (_hash_bytes(hashes),)),
+            ("vector_size", ">i4"),
+            ("vector", body),
+        ]
+    )
+    rows = np.zeros(n, dtype=layout)
+    rows["number_size"] = rows["start_size"] = rows["stop_size"] = 4
+    rows["span_size"], rows["span_flags"] = 17, 2
+    rows["number"] = numbers
+    rows["start"], rows["stop"] = np.asarray(spans, dtype=np.int32).reshape(n, 2).T
+    rows["hash_size"] = _hash_bytes(hashes)
+    rows["hash"] = np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(n, -1)
+    rows["vector_size"] = layout["vector"].itemsize
+    rows["vector"]["dim"] = dim
+    rows["vector"]["values"] = vectors
+    data, width = memoryview(rows.tobytes()), layout.itemsize
     return [data[start : start + width] for start in range(0, n * width, width)]
+
+
+def _hash_bytes(hashes: Sequence[bytes]) -> int:
+    return len(hashes[0]) if hashes else 0
 
 
 def from_binary(values: list[bytes], kind: str, dim: int) -> Vector:
     """Read what `vector_send` or `halfvec_send` gave: float32, shape (len(values), dim)."""
-    element = {"vector": ">f4", "halfvec": ">f2"}[kind]
     raw: NDArray[np.uint8] = np.frombuffer(b"".join(values), dtype=np.uint8)
     body = raw.reshape(len(values), -1)[:, HEADER_BYTES:] if values else raw.reshape(0, 0)
-    return np.ascontiguousarray(body).view(element).astype(np.float32).reshape(len(values), dim)
+    return np.ascontiguousarray(body).view(_ELEMENTS[kind]).astype(np.float32).reshape(len(values), dim)

@@ -31,10 +31,11 @@ def load_encoder(
     """
     if isinstance(model, str):
         return _from_name(model, settings)
-    if _is_encoder(model):
-        return model
-    if callable(model) and not isinstance(model, type):
-        return FunctionEncoder(model)
+    if not isinstance(model, type):
+        if _is_encoder(model):
+            return model
+        if callable(model):
+            return FunctionEncoder(model)
     raise ConfigurationError(
         f"A model is a name, a function or an encoder with `info` and `encode`, "
         f"not {type(model).__name__}"

@@ -138,10 +138,11 @@ class OpenAIClient:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, RetryableError) and error.wait_seconds is not None:
             return min(error.wait_seconds, self._max_wait_seconds)
-        backoff = tenacity.wait_exponential_jitter(
-            initial=self._backoff_seconds, max=self._max_wait_seconds, jitter=self._backoff_seconds
+        backoff = tenacity.wait_exponential(
+            multiplier=self._backoff_seconds, max=self._max_wait_seconds
         )
-        return float(backoff(state))
+        # Jitter keeps workers that were refused together from coming back together.
+        return float((backoff + tenacity.wait_random(0, self._backoff_seconds))(state))
 
     def _clean(self, text: str) -> str:
         if self._api_key:

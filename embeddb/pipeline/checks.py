@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
+import orjson
 
 from embeddb.errors import (
     DimensionMismatchError,
@@ -29,8 +30,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _EMPTY_OBJECT = b"{}"
 
 
-def check_id(document: Document) -> None:
-    """Refuse an id that Postgres cannot store.
+def id_data(document: Document) -> bytes:
+    """Give the id in UTF-8.
 
     Raises:
         InvalidDocumentError: not a string, empty, or not storable.
@@ -40,22 +41,28 @@ def check_id(document: Document) -> None:
         raise InvalidDocumentError(f"The id {id!r} is a {type(id).__name__}; ids are strings.")
     if not id:
         raise InvalidDocumentError("A document has an empty id; give each an id of its own.")
-    if repair(id) != id:
+    data = utf8(id)
+    if data is None:
         raise InvalidTextError(
             f"The id {id!r} holds a NUL character or a lone surrogate, which Postgres cannot "
             "store; give the document another id."
         )
+    return data
+
+
+def utf8(text: str) -> bytes | None:
+    """Encode text; None where Postgres cannot store it: NUL, or a lone surrogate."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        return None
+    return None if b"\0" in data else data
 
 
 def repair(text: str) -> str:
     """Replace what Postgres cannot store, NUL and lone surrogates, by U+FFFD."""
-    if "\0" in text:
-        text = text.replace("\0", REPLACEMENT)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    return text
+    text = text.replace("\0", REPLACEMENT)
+    return "".join(REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
 def check_content(document: Document, *, has_model: bool) -> None:
@@ -103,31 +110,43 @@ def metadata_json(document: Document) -> bytes:
             "object such as {'year': 2020}."
         )
     try:
-        data = json.dumps(
-            dict(metadata), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
-    except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
+        data = orjson.dumps(metadata if isinstance(metadata, dict) else dict(metadata))
+    except TypeError as error:  # what orjson raises for everything that it cannot write
         raise InvalidMetadataError(
             f"The metadata of {document.id!r} is not JSON: {error}. Use strings, finite numbers, "
-            "booleans, None, lists and objects."
+            "booleans, None, lists, objects with string keys, dates or UUIDs."
         ) from error
-    if b"\\u0000" in data and any("\0" in text for text in _strings(metadata)):
+    # orjson writes NaN as null without a word, and jsonb refuses NUL
+    if b"null" in data and any(True for _ in _leaves(metadata, _not_finite)):
+        raise InvalidMetadataError(
+            f"The metadata of {document.id!r} holds NaN or an infinite number, which JSON cannot."
+        )
+    if b"\\u0000" in data and any(True for _ in _leaves(metadata, _holds_nul)):
         raise InvalidMetadataError(
             f"The metadata of {document.id!r} holds a NUL character, which jsonb cannot store."
         )
     return data
 
 
-def _strings(value: object) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
+def _not_finite(leaf: object) -> bool:
+    return isinstance(leaf, float) and not math.isfinite(leaf)
+
+
+def _holds_nul(leaf: object) -> bool:
+    return isinstance(leaf, str) and "\0" in leaf
+
+
+def _leaves(value: object, wanted: Callable[[object], bool]) -> Iterator[object]:
+    """Find the keys and values that are wanted, at any depth."""
+    if isinstance(value, Mapping):
         for key, item in value.items():
-            yield str(key)
-            yield from _strings(item)
+            yield from _leaves(key, wanted)
+            yield from _leaves(item, wanted)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _strings(item)
+            yield from _leaves(item, wanted)
+    elif wanted(value):
+        yield value
 
 
 def check_vectors(
@@ -206,9 +225,13 @@ def check_query(value: object, generation: Generation, label: str = "The query v
     Raises:
         InvalidVectorError: not comparable with what is stored.
     """
-    rows = as_row(value, generation.dim, label)[np.newaxis]
-    checked, problems = check_vectors(rows, generation, lambda row: label)
+    row = as_row(value, generation.dim, label)
+    square = float(row @ row)
+    plain = generation.storage is Storage.VECTOR and not generation.normalize
+    if plain and math.isfinite(square) and square > 0:
+        return row  # what nearly every query is, without the checks made for many rows
+    checked, problems = check_vectors(row[np.newaxis], generation, lambda _: label)
     if problems:
         raise problems[0]
-    row: Vector = checked[0]
-    return row
+    first: Vector = checked[0]
+    return first

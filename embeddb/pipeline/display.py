@@ -55,7 +55,7 @@ class Bars:
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self._documents = self._progress.add_task("ingest", total=None)
+        self._documents: TaskID | None = None
         self._index: TaskID | None = None
 
     def __enter__(self) -> Bars:
@@ -72,6 +72,8 @@ class Bars:
 
     def documents(self, done: float, total: int | None) -> None:
         """Move the bar of documents."""
+        if self._documents is None:
+            self._documents = self._progress.add_task("ingest", total=None)
         self._progress.update(self._documents, completed=int(done), total=total)
 
     def index(self, phase: str, done: int, total: int) -> None:

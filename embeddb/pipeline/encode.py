@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class EncodeStage:
         self._progress = progress
         self._cache = VectorCache()
 
-    def works(self, works: Iterable[Work]) -> Iterator[Work]:
+    def works(self, works: Iterable[Work]) -> Generator[Work, None, None]:
         """Fill in the vectors of each work."""
         for work in works:
             self._encode(work)
@@ -56,7 +56,7 @@ class EncodeStage:
                 todo.append(row)
             else:
                 vectors[row] = known
-        texts = [chunks[row].content or "" for row in todo]
+        texts = [(chunks[row].data or b"").decode() for row in todo]
         encoded, failed = self._vectors(work, texts)
         vectors[todo] = encoded
         work.encoded = len(texts)

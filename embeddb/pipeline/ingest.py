@@ -2,84 +2,73 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from embeddb.errors import DocumentError, IngestAbortedError, ModelError
-from embeddb.pipeline.display import Display
+from embeddb.chunkers import ChunkerSpec, make_chunker
+from embeddb.db.database import Database
+from embeddb.errors import ConfigurationError, DocumentError, IngestAbortedError, ModelError
+from embeddb.pipeline.bound_model import BoundModel
 from embeddb.pipeline.encode import EncodeStage
 from embeddb.pipeline.prefetch import prefetch
 from embeddb.pipeline.prepare import Preparer
+from embeddb.pipeline.tally import Tally
 from embeddb.pipeline.work import Work
 from embeddb.pipeline.write import Writer
 from embeddb.protocols import Encoder, Source
-from embeddb.records import Document, Failure, IngestReport
-from embeddb.schema.catalog import Generation
+from embeddb.records import Document, Failure
+from embeddb.repository.documents import Documents
+from embeddb.schema.catalog import CollectionRecord, Generation
 
 WORKS_AHEAD = 2
 """Batches read and chunked before the encoder needs them: memory stays at a few batches."""
 
 
-@dataclass(kw_only=True, slots=True)
-class Tally:
-    """Adds up what a run did."""
-
-    display: Display
-    total: int | None = None
-    started: float = field(default_factory=time.monotonic)
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    chunks: int = 0
-    encoded: int = 0
-    seen: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    repaired: list[Failure] = field(default_factory=list)
-
-    def encoding(self, work: Work, done: int, total: int) -> None:
-        """Show a batch that is being encoded as a fraction of its documents."""
-        self.display.documents(self.seen + work.seen * done / max(total, 1), self.total)
-
-    def written(self, work: Work) -> None:
-        """Count a batch that is in the database."""
-        replaced = sum(document.id in work.updated for document in work.documents)
-        self.added += len(work.documents) - replaced
-        self.updated += replaced + len(work.metadata_changes)
-        self.unchanged += work.unchanged
-        self.chunks += work.chunks
-        self.encoded += work.encoded
-        self.seen += work.seen
-        self.failures += work.failures
-        self.repaired += work.repaired
-        self.display.documents(self.seen, self.total)
-
-    def report(self, deleted: int = 0) -> IngestReport:
-        """Give the totals."""
-        return IngestReport(
-            added=self.added,
-            updated=self.updated,
-            unchanged=self.unchanged,
-            deleted=deleted,
-            failed=len(self.failures),
-            chunks=self.chunks,
-            encoded=self.encoded,
-            seconds=round(time.monotonic() - self.started, 3),
-            failures=tuple(self.failures),
-            repaired=tuple(self.repaired),
-        )
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One run over one source: its stages, made for this collection."""
+    """One run over one source: its stages, made for one collection."""
 
+    documents: Documents
     preparer: Preparer
     generation: Generation
     encoder: Encoder | None
     writer: Callable[[], Writer]
     strict: bool
+
+    @classmethod
+    def of(
+        cls,
+        database: Database,
+        record: CollectionRecord,
+        model: BoundModel,
+        *,
+        fresh: bool,
+        strict: bool,
+    ) -> Run:
+        """Make the stages: `fresh` where the collection is empty, `strict` to stop at an error."""
+        generation = record.generation
+        documents = Documents(database, record)
+        tokenizer = capacity = chunker = None
+        if generation.model is not None:
+            tokenizer, capacity = model.tokenizer(), model.capacity()
+            chunker = make_chunker(ChunkerSpec.from_json(generation.chunker), tokenizer, capacity)
+        return cls(
+            documents=documents,
+            preparer=Preparer(
+                documents,
+                generation,
+                chunker=chunker,
+                tokenizer=tokenizer,
+                capacity=capacity,
+                fresh=fresh,
+                strict=strict,
+            ),
+            generation=generation,
+            encoder=None if generation.model is None else model.encoder,
+            writer=lambda: Writer(database, documents, dim=generation.dim, fresh=fresh),
+            strict=strict,
+        )
 
     def stream(self, source: Source, tally: Tally) -> None:
         """Write batch by batch; each is kept whatever comes after it.
@@ -88,9 +77,12 @@ class Run:
             IngestAbortedError: strict, and a document could not be taken.
         """
         tally.total = source.count()
-        works = prefetch(self._encoded(source.documents(), tally))
+        works = self._encoded(source.documents(), tally)
+        if self.encoder is not None:
+            # without an encoder both sides are Python, and a second thread only takes turns
+            works = prefetch(works)
         try:
-            with self.writer() as writer, closing(works):  # type: ignore[type-var]
+            with self.writer() as writer, closing(works):
                 for work in works:
                     writer.write(work)
                     tally.written(work)
@@ -110,9 +102,24 @@ class Run:
         for work in works:
             tally.written(work)
 
+    def prune(self, tally: Tally) -> int:
+        """Delete the documents that the source did not have; give their number.
+
+        Raises:
+            ConfigurationError: it had none at all.
+        """
+        if tally.seen == 0:
+            raise ConfigurationError(
+                "The source has no documents at all, so pruning would empty the collection; "
+                "if that is meant, drop it or delete its documents."
+            )
+        seen = self.preparer.seen
+        gone = [id for id in self.documents.all_ids() if hash(id) not in seen]
+        return self.documents.delete_ids(gone)
+
     def _encoded(
         self, documents: Iterator[Document | Failure], tally: Tally, ahead: int = WORKS_AHEAD
-    ) -> Iterator[Work]:
+    ) -> Generator[Work, None, None]:
         works = self.preparer.batches(documents)
         if self.encoder is None:
             return works

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -63,7 +63,7 @@ class _Stage(Generic[Item]):
         return False
 
 
-def prefetch(items: Iterable[Item], ahead: int = 1) -> Iterator[Item]:
+def prefetch(items: Iterable[Item], ahead: int = 1) -> Generator[Item, None, None]:
     """Yield the items in their order, computed in a thread up to `ahead` of the reader.
 
     An error of the stage is raised here after the items that came before it; closing the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
@@ -19,11 +19,18 @@ from embeddb.errors import (
     IngestAbortedError,
     InvalidTextError,
 )
-from embeddb.pipeline.checks import as_row, check_content, check_id, check_vectors, metadata_json
-from embeddb.pipeline.checks import repair as repair_text
+from embeddb.pipeline.checks import (
+    as_row,
+    check_content,
+    check_vectors,
+    id_data,
+    metadata_json,
+    repair,
+    utf8,
+)
 from embeddb.pipeline.work import Work
 from embeddb.protocols import Chunker
-from embeddb.records import Document, Failure, Vector
+from embeddb.records import Chunk, Document, Failure, Vector
 from embeddb.repository.documents import (
     Documents,
     Known,
@@ -71,7 +78,7 @@ class Preparer:
         self._strict = strict
         self.seen: set[int] = set()  # hashes of ids: 64 bytes a document instead of the id
 
-    def batches(self, items: Iterable[Document | Failure]) -> Iterator[Work]:
+    def batches(self, items: Iterable[Document | Failure]) -> Generator[Work, None, None]:
         """Yield batches of about BATCH_CHUNKS chunks; a document is never split."""
         size = WINDOW_DOCUMENTS if self._generation.model else WINDOW_VECTORS
         work = Work()
@@ -104,7 +111,7 @@ class Preparer:
                 raise IngestAbortedError(f"{item.id}: {item.message}")
             work.failures.append(item)
             return []
-        check_id(item)
+        data = id_data(item)
         key = hash(item.id)
         if key in self.seen:
             raise DuplicateIdError(
@@ -117,28 +124,8 @@ class Preparer:
         vector = None
         if not has_model:
             vector = as_row(item.embedding, self._generation.dim, _label(item.id))
-        return [_Checked(self._ready(work, item, vector), vector)]
-
-    def _ready(self, work: Work, item: Document, vector: Vector | None) -> ReadyDocument:
-        content = item.content
-        if content is not None and (repaired := repair_text(content)) is not content:
-            content = repaired
-            work.repaired.append(
-                Failure(
-                    id=item.id,
-                    error=InvalidTextError.__name__,
-                    message="NUL characters or lone surrogates were replaced by U+FFFD.",
-                )
-            )
-        return ReadyDocument(
-            id=item.id,
-            content=content,
-            metadata=metadata_json(item),
-            uri=None if item.uri is None else repair_text(item.uri),
-            media_type=item.media_type,
-            content_hash=_digest(content, item.media_type, vector),
-            chunks=(),
-        )
+        length = len(item.content) if item.content else 0
+        return [_Checked(_ready(work, item, data, vector), vector, length)]
 
     def _changed(self, work: Work, checked: list[_Checked]) -> list[_Checked]:
         """Leave what is new or changed; note the rest in the work."""
@@ -175,27 +162,25 @@ class Preparer:
             kept = [row for row in range(len(changed)) if row not in problems]
             changed = [changed[row] for row in kept]
             rows = rows[kept]
-        work.documents += [
-            item.document._replace(chunks=(_whole(item.document),)) for item in changed
-        ]
+        for item in changed:
+            item.document.chunks = (_whole(item),)
+            work.documents.append(item.document)
         work.vectors = rows if work.vectors is None else np.concatenate([work.vectors, rows])
 
     def _cut(self, work: Work, changed: list[ReadyDocument]) -> None:
         assert self._chunker is not None  # a collection with a model has a chunker
         for document in changed:
+            content = (document.data or b"").decode()
             try:
-                chunks = self._chunker.chunks(document.content or "", document.media_type)
+                chunks = self._chunker.chunks(content, document.media_type)
                 if not chunks:
                     raise EmptyDocumentError(f"Document {document.id!r} has no text to encode.")
                 self._check_lengths(document, [chunk.content for chunk in chunks])
             except DocumentError as error:
                 self._reject(work, document.id, error)
                 continue
-            ready = tuple(
-                ReadyChunk(chunk.content, chunk.start, chunk.stop, _digest(chunk.content))
-                for chunk in chunks
-            )
-            work.documents.append(document._replace(chunks=ready))
+            document.chunks = tuple(map(_ready_chunk, chunks))
+            work.documents.append(document)
 
     def _check_lengths(self, document: ReadyDocument, texts: list[str]) -> None:
         """Refuse what the model would cut off without a word."""
@@ -219,6 +204,7 @@ class _Checked(NamedTuple):
 
     document: ReadyDocument
     vector: Vector | None
+    length: int
 
 
 def _label(id: str) -> str:
@@ -229,21 +215,46 @@ def _same(before: Known, document: ReadyDocument) -> bool:
     return before.uri == document.uri and same_metadata(before.metadata, document.metadata)
 
 
-def _whole(document: ReadyDocument) -> ReadyChunk:
-    length = len(document.content or "")
-    return ReadyChunk(document.content, 0, length, document.content_hash)
+def _ready(work: Work, item: Document, id_data: bytes, vector: Vector | None) -> ReadyDocument:
+    data = None if item.content is None else utf8(item.content)
+    if data is None and item.content is not None:
+        data = repair(item.content).encode()
+        work.repaired.append(
+            Failure(
+                id=item.id,
+                error=InvalidTextError.__name__,
+                message="NUL characters or lone surrogates were replaced by U+FFFD.",
+            )
+        )
+    return ReadyDocument(
+        id=item.id,
+        id_data=id_data,
+        data=data,
+        metadata=metadata_json(item),
+        uri=None if item.uri is None else repair(item.uri),
+        media_type=item.media_type,
+        content_hash=_digest(data, item.media_type, vector),
+    )
+
+
+def _ready_chunk(chunk: Chunk) -> ReadyChunk:
+    data = chunk.content.encode()
+    return ReadyChunk(data, (chunk.start, chunk.stop), _digest(data))
+
+
+def _whole(item: _Checked) -> ReadyChunk:
+    document = item.document
+    return ReadyChunk(document.data, (0, item.length), document.content_hash)
 
 
 def _digest(
-    content: str | None, media_type: str | None = None, vector: Vector | None = None
+    data: bytes | None, media_type: str | None = None, vector: Vector | None = None
 ) -> bytes:
-    digest = hashlib.blake2b(digest_size=HASH_BYTES)
-    if content is not None:
-        digest.update(content.encode())
+    digest = hashlib.blake2b(data or b"", digest_size=HASH_BYTES)
     if media_type is not None:
         digest.update(b"\0" + media_type.encode())
     if vector is not None:
-        digest.update(b"\0" + vector.tobytes())
+        digest.update(np.ascontiguousarray(vector).data)
     return digest.digest()
 
 

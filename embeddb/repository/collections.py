@@ -137,6 +137,11 @@ class Collections:
         assert row is not None
         return row[0], row[1], row[2], row[3]
 
+    def create_functions(self, connection: Connection) -> None:
+        """Create the search function of every collection anew."""
+        for record in self._read_on(connection, None):
+            self.create_function(connection, record)
+
     def create_function(self, connection: Connection, record: CollectionRecord) -> None:
         """Create the search function from the statements that the Python door sends too."""
         vector_schema = self._database.vector_schema()

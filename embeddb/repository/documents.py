@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,36 +15,38 @@ from embeddb.db import copy
 from embeddb.db.boundary import translated
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
-from embeddb.db.vectors import from_binary, rows_to_binary
+from embeddb.db.vectors import chunk_fields, from_binary
 from embeddb.records import Document, Vector
-from embeddb.repository.statement import Compiler, Expression, as_text
+from embeddb.repository.statement import Expression, as_text
 from embeddb.schema.catalog import CollectionRecord
 
 DOCUMENT_COLUMNS = ("id", "content", "metadata", "uri", "media_type", "content_hash")
-CHUNK_COLUMNS = ("id", "chunk_no", "content", "span", "content_hash", "embedding")
+CHUNK_COLUMNS = ("chunk_no", "span", "content_hash", "embedding", "id", "content")
+"""The fields of fixed size stand first, so that they are laid out for all rows at once."""
 
 IDS_PER_QUERY = 10_000
 
 
 class ReadyChunk(NamedTuple):
-    """A chunk whose vector is the next row of its batch."""
+    """A chunk whose vector is the next row of its batch; `data` is its text in UTF-8."""
 
-    content: str | None
-    start: int
-    stop: int
+    data: bytes | None
+    span: tuple[int, int]
     content_hash: bytes
 
 
-class ReadyDocument(NamedTuple):
-    """A document as it is written; `metadata` is JSON text in UTF-8."""
+@dataclass(slots=True)
+class ReadyDocument:
+    """A document as it is written; text is in UTF-8, `metadata` is JSON."""
 
     id: str
-    content: str | None
+    id_data: bytes
+    data: bytes | None
     metadata: bytes
     uri: str | None
     media_type: str | None
     content_hash: bytes
-    chunks: Sequence[ReadyChunk]
+    chunks: Sequence[ReadyChunk] = ()
 
 
 class Known(NamedTuple):
@@ -155,12 +157,13 @@ class Documents:
         """Delete the documents that pass a condition, and their chunks; give their number."""
         return self._conditional("documents.delete", condition, values)
 
-    def delete_ids(self, ids: Sequence[str], compiler: Compiler) -> int:
+    def delete_ids(self, ids: Sequence[str]) -> int:
         """Delete documents by id, and their chunks; give their number."""
+        chosen = sql.SQL("d.id = ANY (%(ids)s)")
         deleted = 0
         for start in range(0, len(ids), IDS_PER_QUERY):
-            chosen = list(ids[start : start + IDS_PER_QUERY])
-            deleted += self.delete(compiler.documents.c.id.in_(chosen), {})
+            values = {"ids": list(ids[start : start + IDS_PER_QUERY])}
+            deleted += int(self._rows("documents.delete", values, condition=chosen)[0][0])
         return deleted
 
     def all_ids(self) -> Iterator[str]:
@@ -194,9 +197,24 @@ class Documents:
         chunks: sql.Composable,
     ) -> None:
         copy.copy_rows(connection, documents, DOCUMENT_COLUMNS, map(_fields, batch.documents))
-        kind = self._generation.storage.label
-        rows = _chunk_rows(batch.documents, rows_to_binary(batch.vectors, kind))
-        copy.copy_rows(connection, chunks, CHUNK_COLUMNS, rows)
+        copy.copy_rows(connection, chunks, CHUNK_COLUMNS, self._chunk_rows(batch))
+
+    def _chunk_rows(self, batch: Batch) -> Iterator[tuple[copy.Field, ...]]:
+        chunks = [chunk for document in batch.documents for chunk in document.chunks]
+        fixed = chunk_fields(
+            batch.vectors,
+            self._generation.storage.label,
+            numbers=[no for document in batch.documents for no in range(len(document.chunks))],
+            spans=[chunk.span for chunk in chunks],
+            hashes=[chunk.content_hash for chunk in chunks],
+        )
+        ids = (
+            copy.binary(document.id_data)
+            for document in batch.documents
+            for _ in range(len(document.chunks))
+        )
+        contents = (copy.binary(chunk.data) for chunk in chunks)
+        return zip(fixed, ids, contents, strict=True)
 
     def _update_metadata(self, connection: Connection, changes: list[ReadyDocument]) -> None:
         connection.execute(
@@ -238,30 +256,13 @@ class _Raw(sql.Composable):
 
 def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:
     return (
-        copy.text(document.id),
-        copy.text(document.content),
+        copy.binary(document.id_data),
+        copy.binary(document.data),
         copy.jsonb(document.metadata),
         copy.text(document.uri),
         copy.text(document.media_type),
         copy.binary(document.content_hash),
     )
-
-
-def _chunk_rows(
-    documents: Iterable[ReadyDocument], vectors: Iterable[memoryview]
-) -> Iterator[tuple[copy.Field, ...]]:
-    rows = iter(vectors)
-    for document in documents:
-        id_field = copy.text(document.id)
-        for number, chunk in enumerate(document.chunks):
-            yield (
-                id_field,
-                copy.int4(number),
-                copy.text(chunk.content),
-                copy.NULL if chunk.content is None else copy.int4range(chunk.start, chunk.stop),
-                copy.binary(chunk.content_hash),
-                next(rows),
-            )
 
 
 def _document(row: tuple[Any, ...]) -> Document:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.vectors import BinaryVector
+from embeddb.errors import ConfigurationError
 from embeddb.records import Hit, Vector
 from embeddb.repository.statement import Compiler, Expression, Wish, as_text
 from embeddb.schema.catalog import CollectionRecord
+
+Filter: TypeAlias = dict[str, Any] | Expression | None
+"""`{"year": {"$gte": 2020}}`, or an expression over `collection.columns`."""
+
+Asked: TypeAlias = tuple[Wish, dict[str, Any]]
+"""The shape of a statement, and the values that it is executed with."""
 
 
 class Searcher:
@@ -35,7 +42,11 @@ class Searcher:
     ) -> list[Hit]:
         """Run one search on a connection that the caller holds."""
         statement, given = self._text(wish)
-        rows = connection.execute(statement, {"query": BinaryVector(query), **given, **values})
+        # a generic plan would know nothing of the filter, which decides between the plans
+        prepare = None if wish.filter is False else False
+        rows = connection.execute(
+            statement, {"query": BinaryVector(query), **given, **values}, prepare=prepare
+        )
         return [_hit(row) for row in rows]
 
     def explain(
@@ -88,9 +99,37 @@ def _index_names(plan: object) -> Iterator[str]:
         yield from _index_names(list(plan.values()))
 
 
-def filter_values(
-    filter: dict[str, Any] | Expression | None,
-) -> tuple[bool | Expression, dict[str, Any]]:
+def make_wish(
+    limit: int,
+    filter: Filter = None,
+    max_distance: float | None = None,
+    *,
+    exact: bool = False,
+    without: str | None = None,
+) -> Asked:
+    """Split what a caller asks for into the statement's shape and the values passed to it.
+
+    Raises:
+        ConfigurationError: the limit is no number of rows.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ConfigurationError(f"limit must be a whole number of at least 1, not {limit!r}.")
+    wanted, values = split_filter(filter)
+    if max_distance is not None:
+        values["max_distance"] = float(max_distance)
+    if without is not None:
+        values["without"] = without
+    wish = Wish(
+        limit=limit,
+        filter=wanted,
+        max_distance=max_distance is not None,
+        exact=exact,
+        without=without is not None,
+    )
+    return wish, values
+
+
+def split_filter(filter: Filter) -> tuple[bool | Expression, dict[str, Any]]:
     """Split a filter into what the statement must hold and what is passed to it."""
     if filter is None or isinstance(filter, dict):
         return (True, {"filter": Jsonb(filter)}) if filter else (False, {})
@@ -98,7 +137,6 @@ def filter_values(
 
 
 def _hit(row: tuple[Any, ...]) -> Hit:
-    span = row[7]
     return Hit(
         id=row[0],
         chunk_no=row[1],
@@ -107,5 +145,5 @@ def _hit(row: tuple[Any, ...]) -> Hit:
         distance=row[4],
         score=row[5],
         uri=row[6],
-        span=None if span is None else (span.lower or 0, span.upper or 0),
+        span=None if row[2] is None else (row[7] or 0, row[8] or 0),
     )

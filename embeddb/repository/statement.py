@@ -28,8 +28,10 @@ _DIALECT: sa.Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 PARAMETERS = ("query", "limit", "filter", "max_distance", "without")
 """What a search passes to its statement; in the SQL function the first four are $1 to $4."""
 
-_ZERO: sa.ColumnElement[int] = sa.literal_column("0", sa.Integer)
-_ONE: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
+# of a distance's own type: pg_catalog has no double precision + integer, so whoever may create
+# operators in a schema of the search_path could give it one
+_ZERO: sa.ColumnElement[float] = sa.literal_column("0::double precision", sa.Double)
+_ONE: sa.ColumnElement[float] = sa.literal_column("1::double precision", sa.Double)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +86,7 @@ class Compiler:
         self.chunks = chunks.alias("c")
 
     def select(self, wish: Wish) -> sa.Select[Any]:
-        """Make the statement: id, chunk_no, content, metadata, distance, score, uri, span."""
+        """Make the statement: id, chunk_no, content, metadata, distance, score, uri, and the span."""
         nearest = self._nearest(wish)
         rows = self.documents.join(nearest, nearest.c.id == self.documents.c.id)
         distance = nearest.c.distance
@@ -96,7 +98,7 @@ class Compiler:
             distance,
             self._score(distance).label("score"),
             self.documents.c.uri,
-            nearest.c.span,
+            *self._span(nearest, wish),
         ).select_from(rows)
         if wish.max_distance:
             bound = _parameter("max_distance", sa.Double())
@@ -106,6 +108,14 @@ class Compiler:
             )
         # `+ 0` keeps the planner from trusting the order of a relaxed scan
         return statement.order_by(distance + _ZERO, nearest.c.id, nearest.c.chunk_no)
+
+    def _span(self, nearest: sa.CTE, wish: Wish) -> list[Expression]:
+        if wish.limit is None:  # the SQL function gives the range as it is
+            return [nearest.c.span]
+        return [
+            sa.func.pg_catalog.lower(nearest.c.span, type_=sa.Integer).label("start"),
+            sa.func.pg_catalog.upper(nearest.c.span, type_=sa.Integer).label("stop"),
+        ]
 
     def condition(self, wanted: bool | Expression) -> Expression:
         """Make the condition of a filter on the documents."""

@@ -83,6 +83,18 @@ def offline_sql(schema: str, revision: str = "head") -> str:
     return config.output_buffer.getvalue()
 
 
+def is_downgrade(before: str | None, revision: str) -> bool:
+    """Say whether going from `before` to `revision` removes tables."""
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    script = ScriptDirectory.from_config(_config("embeddb"))
+    try:
+        return before is not None and _is_below(script, revision, before)
+    except CommandError:  # an unknown revision: migrating tells more of it
+        return False
+
+
 def _prepare(connection: Connection, schema: str) -> str | None:
     info = describe_server(connection, schema)
     if info.version < OLDEST_POSTGRES:

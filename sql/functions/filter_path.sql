@@ -14,6 +14,7 @@ LANGUAGE plpgsql
 IMMUTABLE
 STRICT
 PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
 AS $function$
 DECLARE
     _key text;
@@ -59,15 +60,15 @@ BEGIN
         END IF;
 
         -- a field: every part of its path is quoted as a JSON string, so no key can escape
-        SELECT '$.' OPERATOR(pg_catalog.||) pg_catalog.string_agg(
-                   pg_catalog.to_json(pg_catalog.replace(p.part, E'\x01', '.'))::text, '.'
-                   ORDER BY p.ordinality)
-          INTO _path
-          FROM pg_catalog.unnest(pg_catalog.string_to_array(
-                   pg_catalog.replace(_key, '\.', E'\x01'), '.')) WITH ORDINALITY p (part);
-        IF _path IS NULL THEN
+        IF _key OPERATOR(pg_catalog.=) '' THEN
             RAISE EXCEPTION USING ERRCODE = 'ED001', MESSAGE = 'A filter names an empty field.';
         END IF;
+        SELECT '$.' OPERATOR(pg_catalog.||) pg_catalog.string_agg(
+                   pg_catalog.to_json(pg_catalog.replace(p.part, '\.', '.'))::text, '.'
+                   ORDER BY p.ordinality)
+          INTO _path
+          FROM pg_catalog.unnest(pg_catalog.regexp_split_to_array(_key, '(?<!\\)\.'))
+               WITH ORDINALITY p (part);
 
         -- {{"year": 2020}} is {{"year": {{"$eq": 2020}}}}
         IF pg_catalog.jsonb_typeof(_value) OPERATOR(pg_catalog.<>) 'object' THEN
@@ -124,7 +125,9 @@ BEGIN
                     RAISE EXCEPTION USING ERRCODE = 'ED001', MESSAGE = pg_catalog.format(
                         '$between on %s takes [lowest, highest], not %s.', _key, _operand);
                 END IF;
-                _term := pg_catalog.format('exists(%s ? (@ >= %s && @ <= %s))', _path,
+                -- a nested array is no element: its own elements must not pass in its place
+                _term := pg_catalog.format(
+                    'exists(%s ? (@.type() != "array" && @ >= %s && @ <= %s))', _path,
                     (_operand OPERATOR(pg_catalog.->) 0)::text,
                     (_operand OPERATOR(pg_catalog.->) 1)::text);
 

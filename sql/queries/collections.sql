@@ -68,7 +68,7 @@ CREATE TABLE {chunks} (
     id text NOT NULL,
     chunk_no integer NOT NULL,
     content text,
-    span int4range,
+    span int4range NOT NULL,
     content_hash bytea NOT NULL,
     embedding {type} NOT NULL,
     PRIMARY KEY (id, chunk_no)

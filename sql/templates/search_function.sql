@@ -29,7 +29,7 @@ BEGIN
     FOREACH _name IN ARRAY _names LOOP
         _before := pg_catalog.array_append(_before, pg_catalog.current_setting(_name, true));
     END LOOP;
-    IF _filter IS NULL THEN
+    IF _filter IS NULL OR _filter OPERATOR(pg_catalog.=) '{{}}' THEN
         RETURN QUERY EXECUTE {plain} USING _query, _limit, _filter, _max_distance;
     ELSE
         RETURN QUERY EXECUTE {filtered} USING _query, _limit, _filter, _max_distance;

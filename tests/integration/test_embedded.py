@@ -190,6 +190,15 @@ def test_status_tells_of_a_running_server_and_stop_ends_it(data_dir: Path) -> No
     assert not embedded.stop(data_dir)
 
 
+def test_a_server_that_lost_its_database_gets_another_at_its_next_start(data_dir: Path) -> None:
+    url = embedded.start(data_dir).url
+    with psycopg.connect(url.replace("/embeddb?", "/postgres?"), autocommit=True) as connection:
+        connection.execute("DROP DATABASE embeddb")
+    assert embedded.status(data_dir).running
+    embedded.stop(data_dir)
+    assert _ask(embedded.start(data_dir).url, "SELECT current_database()") == "embeddb"
+
+
 def test_settings_suit_the_machine_and_the_users_own_win(data_dir: Path) -> None:
     status = embedded.status(embedded.start(data_dir).data_dir)
     written = (data_dir / "embeddb.conf").read_text()
@@ -204,8 +213,12 @@ def test_a_path_may_be_long_or_strange(data_dir: Path, name: str) -> None:
     folder = data_dir / name
     try:
         assert _ask(embedded.start(folder).url, "SELECT 1") == "1"
+        process = postmaster.read(folder / f"pg{wheel.major()}")
     finally:
         embedded.stop(folder)
+    assert process is not None
+    place = Path(process.socket_dir)
+    assert place == folder / f"pg{wheel.major()}" or not place.exists()
 
 
 @pytest.mark.parametrize("character", ['"', "$", "`", "\\"])

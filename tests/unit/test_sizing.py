@@ -6,9 +6,9 @@ from embeddb.db.embedded.machine import Machine
 from embeddb.db.embedded.sizing import GB, MB, render, settings
 
 
-def _settings(memory: int, cores: int = 4, shared: int | None = None) -> dict[str, int]:
+def _settings(memory: int, cores: int = 4) -> dict[str, int]:
     """Give the settings that are numbers or sizes, sizes in MB."""
-    machine = Machine(memory=memory, cores=cores, shared=shared, disk=100 * GB)
+    machine = Machine(memory=memory, cores=cores, shared=None, disk=100 * GB)
     plain = {name: text.removesuffix("MB") for name, text in settings(machine).items()}
     return {name: int(text) for name, text in plain.items() if text.isdigit()}
 
@@ -31,8 +31,11 @@ def test_a_small_container_stays_within_its_memory() -> None:
     assert sizes["max_parallel_maintenance_workers"] == 0
 
 
-def test_an_index_build_fits_into_shared_memory() -> None:
-    assert _settings(16 * GB, shared=64 * MB)["maintenance_work_mem"] == 48
+def test_an_index_build_does_not_depend_on_a_small_shared_memory() -> None:
+    machine = Machine(memory=16 * GB, cores=4, shared=64 * MB, disk=100 * GB)
+    assert settings(machine)["dynamic_shared_memory_type"] == "sysv"
+    roomy = Machine(memory=16 * GB, cores=4, shared=8 * GB, disk=100 * GB)
+    assert "dynamic_shared_memory_type" not in settings(roomy)
 
 
 def test_a_setting_is_quoted() -> None:

@@ -57,6 +57,13 @@ def url(postmaster: Postmaster, password_file: Path, database: str = DATABASE) -
     return f"postgresql://{SUPERUSER}:{password}@{address}/{database}"
 
 
+def remove_socket_folder(data: Path, postmaster: Postmaster) -> None:
+    """Remove the folder that was made for a stopped server's socket, if there was one."""
+    if postmaster.socket_dir and Path(postmaster.socket_dir) != data:
+        with suppress(OSError):
+            Path(postmaster.socket_dir).rmdir()
+
+
 def _socket_folder(data: Path, account: Account | None) -> Path:
     """Put the socket beside the data, or into /tmp where its path would be too long."""
     if len(os.fsencode(data / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from embeddb.db.embedded import postmaster, wheel
+from embeddb.db.embedded import address, postmaster, wheel
 from embeddb.db.embedded.account import Account
 from embeddb.db.embedded.cluster import Cluster
 from embeddb.db.embedded.postmaster import Postmaster
@@ -31,7 +31,7 @@ def bring_up(cluster: Cluster) -> Postmaster:
     account = cluster.account()
     process = postmaster.settled(cluster.data)
     if process is not None and not postmaster.has_programs(cluster.data):
-        bring_down(cluster, process.pid, STOP_SECONDS)
+        bring_down(cluster, process, STOP_SECONDS)
         process = None
     if process is None:
         _prepare(cluster, account)
@@ -42,11 +42,12 @@ def bring_up(cluster: Cluster) -> Postmaster:
     return process
 
 
-def bring_down(cluster: Cluster, pid: int, seconds: float) -> None:
+def bring_down(cluster: Cluster, process: Postmaster, seconds: float) -> None:
     """Stop the server, ending its clients' connections; the caller holds the lock."""
     arguments = ("stop", "-m", "fast", "-W", "-D", cluster.data)
     wheel.run("pg_ctl", *arguments, account=cluster.account())
-    postmaster.wait_until_gone(pid, cluster.data, seconds)
+    postmaster.wait_until_gone(process.pid, cluster.data, seconds)
+    address.remove_socket_folder(cluster.data, process)
 
 
 def _prepare(cluster: Cluster, account: Account | None) -> None:

@@ -52,9 +52,9 @@ def provision(cluster: Cluster, process: Postmaster, preparation: Preparation | 
     replace_file(_file(cluster), "\n".join(done), 0o644)
 
 
-def describe(url: str) -> tuple[str, dict[str, str]]:
+def describe(cluster: Cluster, process: Postmaster) -> tuple[str, dict[str, str]]:
     """Ask a server for its version, and for the settings that are sized for it."""
-    with _connection(url) as connection:
+    with _connection(address.url(process, cluster.password_file, "postgres")) as connection:
         rows: list[tuple[str, str]] = connection.execute(
             query("embedded.settings"), {"names": ["server_version", *_SIZED]}
         ).fetchall()

@@ -76,7 +76,7 @@ def stop(data_dir: Path | None = None, *, timeout_seconds: float = launch.STOP_S
         with cluster.lock():
             process = postmaster.read(cluster.data)
             if process is not None:
-                launch.bring_down(cluster, process.pid, timeout_seconds)
+                launch.bring_down(cluster, process, timeout_seconds)
             return process is not None
 
 
@@ -85,10 +85,11 @@ def status(data_dir: Path | None = None) -> ServerStatus:
     cluster = _cluster(data_dir)
     log = postmaster.log_file(cluster.data)
     with _explained(cluster):
-        server = _running(cluster)
-    if server is None:
-        return ServerStatus(running=False, data_dir=cluster.data_dir, log=log)
-    version, settings = provision.describe(server.url)
+        process = postmaster.read(cluster.data)
+        if process is None or process.status != "ready":
+            return ServerStatus(running=False, data_dir=cluster.data_dir, log=log)
+        server = _server(cluster, process)
+    version, settings = provision.describe(cluster, process)
     return ServerStatus(
         running=True,
         data_dir=cluster.data_dir,
@@ -104,7 +105,7 @@ def _cluster(data_dir: Path | None) -> Cluster:
     return Cluster.at(data_dir or Settings.from_environment().data_dir)
 
 
-def _running(cluster: Cluster, preparation: Preparation | None = None) -> Server | None:
+def _running(cluster: Cluster, preparation: Preparation | None) -> Server | None:
     """Give the server if nothing is left to do for it; that takes no lock and no connection."""
     process = postmaster.read(cluster.data)
     if process is None or process.status != "ready" or not postmaster.has_programs(cluster.data):

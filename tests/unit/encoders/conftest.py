@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from embeddb.encoders.quiet import quiet_loading
+
 DIM = 32
 MAX_TOKENS = 24
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
@@ -50,7 +52,6 @@ def _write_tokenizer(folder: Path) -> None:
 def _write_weights(folder: Path) -> None:
     import torch
     from transformers import BertConfig, BertModel
-    from transformers.utils import logging
 
     torch.manual_seed(0)
     config = BertConfig(
@@ -62,9 +63,8 @@ def _write_weights(folder: Path) -> None:
         max_position_embeddings=64,
         initializer_range=0.2,
     )
-    logging.disable_progress_bar()
-    BertModel(config).save_pretrained(folder)
-    logging.enable_progress_bar()
+    with quiet_loading():
+        BertModel(config).save_pretrained(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,97 @@
+"""Time of one search by vector: embeddb, the same statement by hand, and langchain-postgres.
+
+By hand means the very statement that embeddb sends, prepared with psycopg on an open connection,
+its rows fetched. In turns, query by query, on one server and one HNSW index.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+
+import embeddb
+from benchmarks.common import clustered, documents, fresh_database, parser, peer, show
+from embeddb.db.vectors import BinaryVector
+from embeddb.records import Vector
+from embeddb.repository.statement import Compiler, Wish, as_text
+
+LIMIT = 10
+WARM_UP = 50
+
+
+def main() -> None:
+    made = parser(__doc__)
+    made.add_argument("--rows", type=int, default=50_000)
+    made.add_argument("--queries", type=int, default=500)
+    options = made.parse_args()
+    vectors = clustered(options.rows + options.queries)
+    stored, queries = vectors[: options.rows], vectors[options.rows :]
+    with (
+        fresh_database(options.dsn) as url,
+        embeddb.connect(url) as store,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        collection = store.create_collection("bench", model=None, dim=stored.shape[1])
+        collection.ingest(documents(stored))
+        by_hand = ByHand(url, collection)
+        times = in_turns(collection, by_hand, list(queries))
+        recall = collection.recall(queries=queries[:100])
+        path = Path(folder) / "vectors.npy"
+        np.save(path, vectors)
+        sizes = ("--rows", str(options.rows), "--queries", str(options.queries))
+        found = None
+        if peer(options.peer_python, "langchain.py", "load", url, path, *sizes):
+            found = peer(options.peer_python, "langchain.py", "search", url, path, *sizes)
+    rows: list[dict[str, Any]] = []
+    hand = statistics.median(times["by hand"])
+    for way, values in times.items():
+        p95 = statistics.quantiles(values, n=20)[-1]
+        p50 = statistics.median(values)
+        rows.append({"way": way, "p50 ms": p50, "p95 ms": p95, "times by hand": p50 / hand})
+    if found:
+        p50 = found["p50_ms"]
+        rows.append(
+            {"way": "langchain", "p50 ms": p50, "p95 ms": None, "times by hand": p50 / hand}
+        )
+    title = f"One search among {options.rows:,} vectors, limit {LIMIT}, recall {recall.recall:.3f}"
+    show(options, title, rows)
+
+
+class ByHand:
+    """What an engineer would write with psycopg: one connection, one prepared statement."""
+
+    def __init__(self, url: str, collection: embeddb.Collection) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+        compiler = Compiler(collection.record, schema="embeddb", vector_schema="public")
+        self._statement, _ = as_text(compiler.select(Wish(limit=LIMIT)))
+
+    def search(self, query: Vector) -> list[tuple[Any, ...]]:
+        return self._connection.execute(
+            self._statement.encode(), {"query": BinaryVector(query)}, prepare=True
+        ).fetchall()
+
+
+def in_turns(
+    collection: embeddb.Collection, by_hand: ByHand, queries: list[Vector]
+) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {"by hand": [], "embeddb": []}
+    for number, query in enumerate(queries[:WARM_UP] + queries):
+        ways = [("by hand", by_hand.search), ("embeddb", lambda q: collection.search(q, LIMIT))]
+        for way, search in ways if number % 2 else reversed(ways):
+            started = time.perf_counter()
+            rows = search(query)
+            seconds = time.perf_counter() - started
+            assert len(rows) == LIMIT
+            if number >= WARM_UP:
+                times[way].append(seconds * 1000)
+    return times
+
+
+if __name__ == "__main__":
+    main()

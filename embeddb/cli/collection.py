@@ -1,0 +1,132 @@
+"""`embeddb collection …`: create, list, show, drop."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from embeddb.cli.describe import describe, summary
+from embeddb.cli.indexing import Method, index_spec
+from embeddb.cli.opening import opened_store
+from embeddb.cli.options import (
+    AsJson,
+    Dsn,
+    HNSWBuild,
+    HNSWLinks,
+    HNSWSearch,
+    Lists,
+    Name,
+    Probes,
+    Schema,
+    Yes,
+    confirm,
+)
+from embeddb.cli.output import emit, facts, out
+from embeddb.cli.status import print_collections
+
+app = typer.Typer(no_args_is_help=True, help="Create, list, show and drop collections.")
+
+
+@app.command()
+def create(
+    name: Name,
+    model: Annotated[
+        str | None, typer.Option("--model", help="A preset, a path, a hub name or openai:MODEL.")
+    ] = None,
+    dim: Annotated[
+        int | None, typer.Option("--dim", help="Without a model: dimensions of your own vectors.")
+    ] = None,
+    distance: Annotated[
+        str, typer.Option("--distance", help="cosine, l2, inner_product or l1.")
+    ] = "cosine",
+    storage: Annotated[
+        str, typer.Option("--storage", help="vector (float32) or halfvec (float16).")
+    ] = "vector",
+    index: Annotated[
+        Method, typer.Option("--index", help="Built after the first documents are in.")
+    ] = Method.hnsw,
+    m: HNSWLinks = None,
+    ef_construction: HNSWBuild = None,
+    ef_search: HNSWSearch = None,
+    lists: Lists = None,
+    probes: Probes = None,
+    chunker: Annotated[
+        str, typer.Option("--chunker", help="auto, none, text, markdown or code.")
+    ] = "auto",
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", help="The longest chunk, in the model's tokens.")
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option("--overlap", help="Tokens that neighbouring chunks share.")
+    ] = None,
+    normalize: Annotated[
+        bool, typer.Option("--normalize", help="Scale vectors to length 1.")
+    ] = False,
+    exist_ok: Annotated[
+        bool, typer.Option("--exist-ok", help="Be content with one that is there and fits.")
+    ] = False,
+    dsn: Dsn = None,
+    schema: Schema = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a collection: its tables, its search function, its place in the catalog."""
+    if (model is None) == (dim is None):
+        raise typer.BadParameter("Give either a model, or --dim for vectors of your own.")
+    spec = index_spec(
+        index, m=m, ef_construction=ef_construction, ef_search=ef_search, lists=lists, probes=probes
+    )
+    with opened_store(dsn, schema) as store:
+        created = store.create_collection(
+            name,
+            model=model,
+            dim=dim,
+            distance=distance,
+            storage=storage,
+            index=spec,
+            chunker={"kind": chunker, "max_tokens": max_tokens, "overlap": overlap},
+            normalize=normalize,
+            exist_ok=exist_ok,
+        )
+        data = describe(store, created)
+    if as_json:
+        emit(data)
+    else:
+        out.print(facts(summary(data)))
+
+
+@app.command("list")
+def list_(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
+    """List every collection."""
+    with opened_store(dsn, schema) as store:
+        collections = [describe(store, collection) for collection in store.collections()]
+    if as_json:
+        emit(collections)
+    else:
+        print_collections(collections)
+
+
+@app.command()
+def show(name: Name, dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
+    """Show all that the catalog and Postgres tell of a collection."""
+    with opened_store(dsn, schema) as store:
+        data = describe(store, store.collection(name))
+    if as_json:
+        emit(data)
+    else:
+        out.print(facts(summary(data)))
+
+
+@app.command()
+def drop(
+    name: Name, yes: Yes = False, dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False
+) -> None:
+    """Drop a collection with all its documents."""
+    with opened_store(dsn, schema) as store:
+        count = store.collection(name).count()
+        confirm(f"Drop collection {name!r} with its {count:,} documents?", yes=yes)
+        store.drop_collection(name)
+    if as_json:
+        emit({"dropped": name, "documents": count})
+    else:
+        out.print(f"Dropped {name} with {count:,} documents.")

@@ -1,0 +1,38 @@
+"""Values that are given as JSON: on the command line, in a file, or on stdin."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def filter_value(text: str | None) -> dict[str, Any] | None:
+    """Read a filter; what is no JSON object is a usage error."""
+    if text is None:
+        return None
+    value = json_value(text, "--filter")
+    if not isinstance(value, dict):
+        raise typer.BadParameter(
+            'A filter is a JSON object such as {"year": 2024}.', param_hint="--filter"
+        )
+    return value
+
+
+def json_value(text: str, option: str) -> Any:  # noqa: ANN401
+    """Read JSON: `text` itself, `@FILE`, or `-` for stdin."""
+    try:
+        return json.loads(_text(text))
+    except OSError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+    except ValueError as error:
+        raise typer.BadParameter(f"This is not JSON: {error}", param_hint=option) from error
+
+
+def _text(text: str) -> str:
+    if text == "-":
+        return sys.stdin.read()
+    return Path(text[1:]).read_text("utf-8") if text.startswith("@") else text

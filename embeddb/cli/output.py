@@ -1,0 +1,83 @@
+"""What commands print: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """Give a console that prints texts as they are; without a terminal, without control codes."""
+    return Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
+
+
+out = console()
+err = console(stderr=True)
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def emit(data: object) -> None:
+    """Print one JSON document on stdout."""
+    escaped = "utf" not in (sys.stdout.encoding or "").lower()
+    text = json.dumps(data, ensure_ascii=escaped, indent=2, default=_plain)
+    sys.stdout.write(text + "\n")
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()
+) -> Table:
+    """Make a table; the columns named in `right` hold numbers."""
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in columns:
+        if column in right:
+            grid.add_column(column, justify="right", no_wrap=True)
+        else:
+            grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*[value if isinstance(value, Text) else str(value) for value in row])
+    return grid
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> Table:
+    """Make a list of names and values."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        grid.add_row(name, str(value))
+    return grid
+
+
+def size(count: int) -> str:
+    """Write a number of bytes as people read it."""
+    amount = float(count)
+    for unit in _UNITS[:-1]:
+        if amount < 1024:
+            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
+        amount /= 1024
+    return f"{amount:,.1f} {_UNITS[-1]}"
+
+
+def snippet(text: str | None, length: int = 120) -> str:
+    """Give the beginning of a text on one line."""
+    line = " ".join((text or "").split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Turn records and arrays into what JSON has."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: getattr(value, name) for name in names}
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return dict(value) if hasattr(value, "keys") else str(value)

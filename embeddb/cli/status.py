@@ -1,0 +1,69 @@
+"""`embeddb status`: what is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embeddb.cli.describe import describe, index_label, model_label, storage_label
+from embeddb.cli.opening import is_embedded, opened_store
+from embeddb.cli.options import AsJson, Dsn, Schema
+from embeddb.cli.output import emit, facts, out, size, table
+
+if TYPE_CHECKING:
+    from embeddb.store import Store
+
+COLUMNS = ("collection", "documents", "chunks", "model", "storage", "index", "tables", "indexes")
+NUMBERS = ("documents", "chunks", "tables", "indexes")
+
+
+def status(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
+    """Show the server and every collection: documents, model, storage, index, sizes."""
+    with opened_store(dsn, schema) as store:
+        server = _server(store, embedded=is_embedded(dsn))
+        collections = [describe(store, collection) for collection in store.collections()]
+    if as_json:
+        emit({"server": server, "collections": collections})
+        return
+    out.print(facts((name, value) for name, value in server.items() if name != "embedded"))
+    out.print()
+    print_collections(collections)
+
+
+def print_collections(collections: list[dict[str, Any]]) -> None:
+    """Print a line for each collection."""
+    if not collections:
+        out.print("There is no collection yet: embeddb ingest NAME PATH --model all-MiniLM-L6-v2")
+        return
+    out.print(table(COLUMNS, map(_row, collections), right=NUMBERS))
+
+
+def _row(data: dict[str, Any]) -> tuple[object, ...]:
+    return (
+        data["name"],
+        f"{data['documents']:,}",
+        f"{data['chunks']:,}",
+        model_label(data),
+        storage_label(data),
+        index_label(data),
+        size(data["table_bytes"]),
+        size(data["index_bytes"]),
+    )
+
+
+def _server(store: Store, *, embedded: bool) -> dict[str, Any]:
+    from embeddb.db.database import redact
+
+    info = store.database.server
+    return {
+        "server": redact(store.url),
+        "embedded": embedded,
+        "postgres": postgres_version(info.version),
+        "pgvector": info.pgvector,
+        "schema": store.database.schema,
+        "revision": info.migration,
+    }
+
+
+def postgres_version(number: int) -> str:
+    """Write 180006 as 18.6."""
+    return f"{number // 10000}.{number % 10000}"

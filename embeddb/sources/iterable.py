@@ -1,0 +1,72 @@
+"""Documents that the program has already: any Python iterable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sized
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from embeddb.errors import InvalidDocumentError, SourceError
+from embeddb.records import Document, Failure
+from embeddb.sources.rows import Columns
+
+# 128 bits: no two of even 10^15 texts will share an id by accident.
+ID_BYTES = 16
+
+_KEYS = frozenset({"id", "content", "metadata", "uri", "media_type", "embedding"})
+_COLUMNS = Columns(metadata="metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Documents, dicts, texts or (id, text) pairs, read once, as they are asked for.
+
+    A dict has the keys id, content, metadata, uri, media_type and embedding; a text alone
+    gets a digest of itself as its id.
+
+    Raises:
+        SourceError: the iterable itself raised; its error is the cause.
+    """
+
+    items: Iterable[Any]
+
+    def documents(self) -> Iterator[Document | Failure]:
+        """Yield each document, or a Failure that names its position, counted from 1."""
+        try:
+            for number, item in enumerate(self.items, start=1):
+                yield _document(item, f"record {number}")
+        except SourceError:
+            raise
+        except Exception as error:
+            raise SourceError(
+                f"the iterable of documents failed: {type(error).__name__}: {error}"
+            ) from error
+
+    def count(self) -> int | None:
+        """How many there are, if the iterable knows its length."""
+        return len(self.items) if isinstance(self.items, Sized) else None
+
+
+def _document(item: object, where: str) -> Document | Failure:
+    if isinstance(item, Document | Failure):
+        return item
+    if isinstance(item, str):
+        return Document(id=text_id(item), content=item)
+    if isinstance(item, tuple) and len(item) == 2:
+        return _COLUMNS.document({"id": item[0], "content": item[1]}, where)
+    if not isinstance(item, Mapping):
+        return _invalid(where, f"a {type(item).__name__} is not a document")
+    if unknown := sorted(str(key) for key in item if key not in _KEYS):
+        known = ", ".join(sorted(_KEYS))
+        return _invalid(where, f"unknown keys {', '.join(unknown)}: the keys are {known}")
+    return _COLUMNS.document(item, where)
+
+
+def _invalid(where: str, message: str) -> Failure:
+    return Failure(id=where, error=InvalidDocumentError.__name__, message=message)
+
+
+def text_id(text: str) -> str:
+    """Give the id of a text that has none: a digest of it, as 32 hexadecimal digits."""
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=ID_BYTES).hexdigest()

@@ -1,0 +1,145 @@
+"""From a row of named values to a document; every source of rows shares it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from embeddb.errors import (
+    DocumentError,
+    EmptyDocumentError,
+    InvalidDocumentError,
+    InvalidMetadataError,
+    InvalidVectorError,
+    SourceError,
+)
+from embeddb.records import Document, Failure, Vector
+from embeddb.sources.values import jsonable
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    """Which column of a row is what.
+
+    Attributes:
+        metadata: the column that holds a JSON object, or the columns to collect into one;
+            None takes the column `metadata` if there is one, else all remaining columns.
+    """
+
+    id: str = "id"
+    content: str = "content"
+    metadata: str | Sequence[str] | None = None
+    embedding: str = "embedding"
+    uri: str = "uri"
+    media_type: str = "media_type"
+
+    def check(self, available: Collection[str], where: str) -> None:
+        """Refuse columns that are not there, naming those that are.
+
+        Raises:
+            SourceError: no id, no metadata that was asked for, or neither text nor vector.
+        """
+        listed = ", ".join(sorted(map(str, available))) or "none"
+        named = (self.metadata,) if isinstance(self.metadata, str) else (self.metadata or ())
+        for option, column in (("id", self.id), *(("metadata", name) for name in named)):
+            if column not in available:
+                raise SourceError(
+                    f"{where} has no column {column!r}: name the right one with {option}=…; "
+                    f"the columns are {listed}"
+                )
+        if self.content not in available and self.embedding not in available:
+            raise SourceError(
+                f"{where} has neither a column {self.content!r} nor {self.embedding!r}: name "
+                f"one with content=… or embedding=…; the columns are {listed}"
+            )
+
+    def document(self, row: Mapping[str, Any], where: str) -> Document | Failure:
+        """Make a document of a row, or a Failure that names `where` it is."""
+        name = where
+        try:
+            name = to_id(row.get(self.id))
+            return self._document(row, name)
+        except DocumentError as error:
+            message = str(error) if name == where else f"{where}: {error}"
+            return Failure(id=name, error=type(error).__name__, message=message)
+
+    def _document(self, row: Mapping[str, Any], name: str) -> Document:
+        content = to_text(row.get(self.content), self.content)
+        embedding = to_vector(row.get(self.embedding))
+        if content is None and embedding is None:
+            raise EmptyDocumentError(f"neither {self.content!r} nor {self.embedding!r} has a value")
+        return Document(
+            id=name,
+            content=content,
+            metadata=self._metadata(row),
+            uri=to_text(row.get(self.uri), self.uri),
+            media_type=to_text(row.get(self.media_type), self.media_type),
+            embedding=embedding,
+        )
+
+    def _metadata(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        if isinstance(self.metadata, str):
+            return to_metadata(row.get(self.metadata))
+        if self.metadata is not None:
+            return {name: jsonable(row.get(name)) for name in self.metadata}
+        if "metadata" in row:
+            return to_metadata(row["metadata"])
+        taken = {self.id, self.content, self.embedding, self.uri, self.media_type}
+        return {name: jsonable(value) for name, value in row.items() if name not in taken}
+
+
+def to_id(value: object) -> str:
+    """Give an id as text; whole numbers and UUIDs are written out."""
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int | np.integer | UUID) and not isinstance(value, bool):
+        return str(value)
+    if value is None or value == "":
+        raise InvalidDocumentError("the id is missing")
+    raise InvalidDocumentError(f"the id is of type {type(value).__name__}: it must be text")
+
+
+def to_text(value: object, name: str) -> str | None:
+    """Give text or None."""
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidDocumentError(f"{name!r} is of type {type(value).__name__}: it must be text")
+
+
+def to_metadata(value: object) -> Mapping[str, Any]:
+    """Give a JSON object from a mapping or from its text; nothing is an empty one."""
+    if value is None or value == "":
+        return {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise InvalidMetadataError(f"the metadata is not JSON: {error}") from error
+    if not isinstance(value, Mapping):
+        raise InvalidMetadataError(
+            f"the metadata is of type {type(value).__name__}: it must be a JSON object"
+        )
+    return {str(name): jsonable(item) for name, item in value.items()}
+
+
+def to_vector(value: Any) -> Vector | None:  # noqa: ANN401
+    """Give a float32 array, shape (dim,), from numbers or their JSON text; NaN is let through."""
+    if value is None or (isinstance(value, str) and not value):
+        return None
+    try:
+        if isinstance(value, str):
+            value = json.loads(value)
+        elif hasattr(value, "to_numpy"):  # pgvector's own types
+            value = value.to_numpy()
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise InvalidVectorError(f"the embedding is not a list of numbers: {error}") from error
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "fiu":
+        raise InvalidVectorError("the embedding is not a flat list of numbers")
+    with np.errstate(over="ignore"):  # infinity is refused where all vectors are checked
+        return array.astype(np.float32, copy=False)

@@ -1,0 +1,111 @@
+"""Rows of a Postgres table or query, streamed by a server-side cursor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from embeddb.errors import SourceError
+from embeddb.records import Document, Failure
+from embeddb.sources.rows import Columns
+
+# Rows fetched by one round trip, and in memory at once.
+FETCH_ROWS = 1_000
+
+_TABLE = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)?")
+
+
+@dataclass(frozen=True)
+class Query:
+    """The rows of a table or of a query; metadata as for the other sources of rows.
+
+    The rows are read in one transaction. On a connection of the caller's, that transaction
+    is open while the source is read, so it must not be the one that the documents are
+    written with.
+
+    Attributes:
+        database: a libpq URL, or a psycopg connection of the caller's, which stays open.
+        query: the name of a table or view, `schema.` before it or not, or a SELECT. Give it
+            an ORDER BY where the order matters.
+        params: values for the placeholders of the query.
+
+    Raises:
+        SourceError: the database cannot be reached, refuses the query, or the rows lack the
+            named columns.
+    """
+
+    database: str | psycopg.Connection[Any]
+    query: str
+    params: Sequence[Any] | Mapping[str, Any] | None = None
+    id: str = "id"
+    content: str = "content"
+    metadata: str | Sequence[str] | None = None
+    embedding: str = "embedding"
+
+    def documents(self) -> Iterator[Document | Failure]:
+        """Yield each row's document, or a Failure that names the row, counted from 1."""
+        columns = Columns(
+            id=self.id, content=self.content, metadata=self.metadata, embedding=self.embedding
+        )
+        with self._cursor() as cursor:
+            names = [column.name for column in cursor.description or ()]
+            columns.check(names, "the query")
+            for number, row in enumerate(_translated(cursor), start=1):
+                yield columns.document(row, f"row {number}")
+
+    def count(self) -> int | None:
+        """None: counting would run the query twice."""
+        return None
+
+    @contextmanager
+    def _cursor(self) -> Iterator[psycopg.ServerCursor[dict[str, Any]]]:
+        with self._connection() as connection, connection.transaction():
+            name = f"embeddb_{uuid4().hex}"
+            with connection.cursor(name=name, row_factory=dict_row) as cursor:
+                cursor.itersize = FETCH_ROWS
+                try:
+                    cursor.execute(_statement(self.query), self.params)
+                except psycopg.Error as error:
+                    raise _refused(error) from error
+                yield cursor
+
+    def _connection(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        if isinstance(self.database, psycopg.Connection):
+            return nullcontext(self.database)
+        try:
+            return psycopg.connect(self.database)
+        except psycopg.Error as error:
+            raise SourceError(
+                f"the database of the query cannot be reached: {error}: check its URL"
+            ) from error
+
+
+def _statement(query: str) -> sql.Composed | bytes:
+    if _TABLE.fullmatch(query.strip()):
+        table = sql.Identifier(*query.strip().split("."))
+        return sql.SQL("SELECT * FROM {}").format(table)
+    return query.encode()
+
+
+def _translated(cursor: psycopg.ServerCursor[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    rows = iter(cursor)
+    while True:
+        try:
+            row = next(rows, None)
+        except psycopg.Error as error:
+            raise _refused(error) from error
+        if row is None:
+            return
+        yield row
+
+
+def _refused(error: psycopg.Error) -> SourceError:
+    return SourceError(f"the database refused the query: {error}")

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embeddb.encoders import VectorCache, encode_texts, isolate
+from embeddb.errors import EncodingError, ModelUnavailableError
+from embeddb.records import ModelInfo, Role, Vector
+
+DIM = 3
+TEXTS = st.lists(st.text(max_size=6), max_size=60)
+
+
+class Counting:
+    """Encodes a text to its length and sum of code points; fails on the texts it is told to."""
+
+    def __init__(self, fails: Callable[[str], bool] = lambda text: False) -> None:
+        self.fails = fails
+        self.error: type[Exception] = EncodingError
+        self.calls: list[list[str]] = []
+
+    @property
+    def info(self) -> ModelInfo:
+        return ModelInfo(name="counting", fingerprint="0", dim=DIM)
+
+    def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
+        self.calls.append(list(texts))
+        if any(self.fails(text) for text in texts):
+            raise self.error("poison")
+        return expected(texts, role)
+
+
+def expected(texts: Sequence[str], role: Role = "document") -> Vector:
+    rows = [[len(t), sum(map(ord, t)), 1 if role == "query" else 0] for t in texts]
+    return np.array(rows, dtype=np.float32).reshape(len(texts), DIM)
+
+
+@given(TEXTS, st.integers(1, 20))
+def test_each_text_is_encoded_once_and_rows_are_in_order(texts: list[str], window: int) -> None:
+    encoder = Counting()
+    done: list[int] = []
+    vectors = encode_texts(encoder, texts, progress=done.append, window=window)
+    assert np.array_equal(vectors, expected(texts))
+    encoded = [text for call in encoder.calls for text in call]
+    assert sorted(encoded) == sorted(set(texts))
+    assert all(len(call) <= window for call in encoder.calls)
+    assert sum(done) == len(texts)
+    lengths = [len(text) for text in encoded]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+@given(st.lists(TEXTS, max_size=4))
+def test_cache_spares_texts_of_earlier_calls(batches: list[list[str]]) -> None:
+    encoder = Counting()
+    cache = VectorCache()
+    for texts in batches:
+        done: list[int] = []
+        vectors = encode_texts(encoder, texts, progress=done.append, cache=cache)
+        assert np.array_equal(vectors, expected(texts))
+        assert sum(done) == len(texts)
+    encoded = [text for call in encoder.calls for text in call]
+    assert sorted(encoded) == sorted({text for texts in batches for text in texts})
+
+
+@given(TEXTS, st.sets(st.text(max_size=2)), st.integers(1, 20))
+def test_isolate_blames_exactly_the_poison(texts: list[str], bad: set[str], window: int) -> None:
+    encoder = Counting(lambda text: text in bad)
+    done: list[int] = []
+    found = isolate(encoder, texts, window=window, progress=done.append)
+    failed = {row for row, text in enumerate(texts) if text in bad}
+    assert set(found.errors) == failed
+    good = [row for row in range(len(texts)) if row not in failed]
+    assert np.array_equal(found.vectors[good], expected([texts[row] for row in good]))
+    assert np.isnan(found.vectors[sorted(failed)]).all()
+    assert sum(done) == len(texts)
+
+
+def test_isolate_wraps_a_functions_own_error() -> None:
+    encoder = Counting(lambda text: text == "bad")
+    encoder.error = KeyError
+    found = isolate(encoder, ["good", "bad"])
+    assert isinstance(found.errors[1], EncodingError)
+    assert isinstance(found.errors[1].__cause__, KeyError)
+
+
+def test_one_poison_text_costs_few_calls() -> None:
+    encoder = Counting(lambda text: text == "77")
+    found = isolate(encoder, [str(n) for n in range(256)])
+    assert set(found.errors) == {77}
+    assert len(encoder.calls) <= 2 * 8 + 1
+
+
+@pytest.mark.parametrize("function", [encode_texts, isolate])
+def test_unavailable_model_is_not_bisected(function: Callable[..., object]) -> None:
+    encoder = Counting(lambda text: True)
+    encoder.error = ModelUnavailableError
+    with pytest.raises(ModelUnavailableError):
+        function(encoder, ["a", "b", "c"])
+    assert len(encoder.calls) == 1
+
+
+def test_encode_texts_raises_the_encoders_error() -> None:
+    with pytest.raises(EncodingError, match="poison"):
+        encode_texts(Counting(lambda text: True), ["a"])
+
+
+def test_roles_are_not_mixed_up() -> None:
+    encoder, cache = Counting(), VectorCache()
+    encode_texts(encoder, ["a"], cache=cache)
+    assert np.array_equal(
+        encode_texts(encoder, ["a"], "query", cache=cache), expected("a", "query")
+    )
+
+
+def test_cache_forgets_the_least_recently_used() -> None:
+    cache = VectorCache(capacity=2)
+    vector = np.ones(DIM, dtype=np.float32)
+    for text in ("a", "b"):
+        cache.put(text, "document", vector)
+    assert cache.get("a", "document") is not None
+    cache.put("c", "document", vector)
+    assert len(cache) == 2
+    assert cache.get("b", "document") is None
+    assert cache.get("a", "document") is not None
+
+
+def test_cache_keeps_no_view_of_a_window() -> None:
+    cache = VectorCache()
+    window = np.ones((256, DIM), dtype=np.float32)
+    cache.put("a", "document", window[0])
+    kept = cache.get("a", "document")
+    assert kept is not None
+    assert kept.base is None
+
+
+def test_lone_surrogates_can_be_keys() -> None:
+    assert VectorCache().get("\ud800", "document") is None
