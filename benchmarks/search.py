@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,10 @@ def in_turns(
 ) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {"by hand": [], "embeddb": []}
     for number, query in enumerate(queries[:WARM_UP] + queries):
-        ways = [("by hand", by_hand.search), ("embeddb", lambda q: collection.search(q, LIMIT))]
+        ways: list[tuple[str, Callable[[Vector], Sequence[object]]]] = [
+            ("by hand", by_hand.search),
+            ("embeddb", lambda query: collection.search(query, LIMIT)),
+        ]
         for way, search in ways if number % 2 else reversed(ways):
             started = time.perf_counter()
             rows = search(query)

@@ -27,22 +27,23 @@ def _offline() -> None:
         transactional_ddl=True,
     )
     with context.begin_transaction():
-        context.execute(_create_schema())
-        context.execute(query("schema.create_extension").as_string(None))
+        write = context.get_context().impl.static_output
+        write(_create_schema() + ";")
+        write(query("schema.create_extension").as_string(None) + ";")
         context.run_migrations()
         for statement in _functions():
-            context.get_context().impl.static_output(statement.strip() + ";")
+            write(statement.strip() + ";")
 
 
 def _online() -> None:
     connection = config.attributes["connection"]
-    connection.exec_driver_sql(_create_schema())
+    # straight through psycopg: the percent signs in names and bodies are no placeholders
+    driver = connection.connection.driver_connection
+    driver.execute(_create_schema())
     context.configure(connection=connection, version_table_schema=schema)
     with context.begin_transaction():
         context.run_migrations()
         if context.get_context().get_current_revision() is not None:
-            # straight through psycopg: the percent signs in the bodies are no placeholders
-            driver = connection.connection.driver_connection
             for statement in _functions():
                 driver.execute(statement)
 

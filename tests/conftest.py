@@ -77,6 +77,18 @@ class RunCLI(Protocol):
     ) -> subprocess.CompletedProcess[str]: ...
 
 
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder for a server of the test's own.
+
+    Not below tmp_path: each run of pytest closes those folders' parent to all other users, and
+    the server of root runs as another user.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="own-", dir=_run()))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def server_url() -> str:
     """A database on the run's server that nobody changes: connect to it to make others."""

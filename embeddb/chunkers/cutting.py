@@ -55,7 +55,10 @@ class Cutter:
         done = 0
         for (start, stop), count in zip(spans, counts, strict=True):
             for a, b in self._fit(content, start, stop, count):
-                if b > done:  # else a part of what overlaps, and nothing else
+                # Halves of what overlaps can lie inside a neighbour: they would say it twice.
+                while chunks and chunks[-1].start >= a and b > done:
+                    chunks.pop()
+                if b > done:
                     chunks.append(Chunk(content=content[a:b], start=a, stop=b))
                     done = b
         return chunks

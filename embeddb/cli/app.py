@@ -22,7 +22,7 @@ from embeddb.cli import (
     status,
 )
 from embeddb.cli.failure import reported
-from embeddb.cli.output import out
+from embeddb.cli.output import say
 
 
 class _Commands(TyperGroup):
@@ -45,7 +45,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        out.print(f"embeddb {__version__}")
+        say(f"embeddb {__version__}")
         raise typer.Exit
 
 

@@ -22,7 +22,7 @@ from embeddb.cli.options import (
     Yes,
     confirm,
 )
-from embeddb.cli.output import emit, facts, out
+from embeddb.cli.output import emit, facts, out, say
 from embeddb.cli.status import print_collections
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and drop collections.")
@@ -129,4 +129,4 @@ def drop(
     if as_json:
         emit({"dropped": name, "documents": count})
     else:
-        out.print(f"Dropped {name} with {count:,} documents.")
+        say(f"Dropped {name} with {count:,} documents.")

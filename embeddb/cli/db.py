@@ -8,7 +8,7 @@ import typer
 
 from embeddb.cli.opening import server_url
 from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import emit, facts, out
+from embeddb.cli.output import emit, facts, out, say
 from embeddb.config import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def stop(as_json: AsJson = False) -> None:
     if as_json:
         emit({"stopped": stopped})
     else:
-        out.print("The server is stopped." if stopped else "The server was not running.")
+        say("The server is stopped." if stopped else "The server was not running.")
 
 
 @app.command()
@@ -58,7 +58,7 @@ def url(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None
     if as_json:
         emit({"url": address})
     else:
-        out.print(address, soft_wrap=True)
+        say(address)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -120,13 +120,17 @@ def _ask(screen: Console, store: Store, collection: Collection) -> dict[str, Ans
     for question in MORE_QUESTIONS:
         answer = doors.by_python(collection, question, 1)
         rows += [(question, *row, f"{answer.ms:.0f} ms") for row in answer.rows]
-    screen.print(table(("question", "id", "score", "text", "time"), rows, right=("score", "time")))
+    screen.print(
+        table(
+            ("question", "id", "score", "text", "time"), rows, right=("score", "time"), clip="text"
+        )
+    )
     return answers
 
 
 def _show(screen: Console, asked: str, answer: Answer, number: str = "score") -> None:
     screen.print(asked, style="bold", soft_wrap=True)
-    screen.print(table(("id", number, "text"), answer.rows, right=(number,)), end="")
+    screen.print(table(("id", number, "text"), answer.rows, right=(number,), clip="text"), end="")
     screen.print(f"{len(answer.rows)} rows in {answer.ms:,.0f} ms\n")
 
 

@@ -11,7 +11,7 @@ from embeddb.cli.failure import FAILED, complain
 from embeddb.cli.inputs import filter_value
 from embeddb.cli.opening import opened_store
 from embeddb.cli.options import AsJson, Dsn, Filter, Name, Schema, Yes, confirm
-from embeddb.cli.output import emit, facts, out
+from embeddb.cli.output import emit, facts, out, say
 
 if TYPE_CHECKING:
     from embeddb.records import Document
@@ -58,12 +58,12 @@ def delete(
     with opened_store(dsn, schema) as store:
         collection = store.collection(name)
         count = len(set(ids)) if ids else collection.count(condition)
-        confirm(f"Delete {count:,} documents of {name!r}?", yes=yes)
+        confirm(f"Delete {count:,} document(s) of {name!r}?", yes=yes)
         deleted = collection.delete(ids=ids) if ids else collection.delete(filter=condition)
     if as_json:
         emit({"deleted": deleted})
     else:
-        out.print(f"Deleted {deleted:,} documents of {name}.")
+        say(f"Deleted {deleted:,} document(s) of {name}.")
 
 
 def _data(document: Document) -> dict[str, Any]:
@@ -82,5 +82,5 @@ def _print(document: Document) -> None:
         pairs.append(("uri", document.uri))
     out.print(facts(pairs))
     out.print()
-    out.print(document.content or "(no text)", soft_wrap=True)
+    say(document.content or "(no text)")
     out.print()

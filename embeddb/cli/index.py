@@ -21,7 +21,7 @@ from embeddb.cli.options import (
     Yes,
     confirm,
 )
-from embeddb.cli.output import emit, err, out, size, table
+from embeddb.cli.output import emit, err, out, say, size, table
 
 if TYPE_CHECKING:
     from embeddb.repository.indexes import IndexInfo
@@ -87,7 +87,7 @@ def _show(indexes: list[IndexInfo], as_json: bool) -> None:
         emit(indexes)
         return
     if not indexes:
-        out.print("There is no index.")
+        say("There is no index.")
         return
     rows = (
         (info.name, info.method, "yes" if info.valid else "NO", size(info.bytes), f"{info.scans:,}")

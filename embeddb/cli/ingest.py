@@ -9,7 +9,7 @@ import typer
 
 from embeddb.cli.opening import opened_store
 from embeddb.cli.options import AsJson, Dsn, Name, Schema
-from embeddb.cli.output import emit, err, facts, out, table
+from embeddb.cli.output import emit, err, facts, out, say, table
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
@@ -115,7 +115,7 @@ def print_report(report: IngestReport) -> None:
             rows = [(failure.id, failure.message) for failure in failures[:SHOWN_FAILURES]]
             out.print(table((title, "why"), rows))
         if (more := len(failures) - SHOWN_FAILURES) > 0:
-            out.print(f"… and {more:,} more: --json lists them all.")
+            say(f"… and {more:,} more: --json lists them all.")
 
 
 def _collection(store: Store, name: str, model: str | None) -> Collection:

@@ -10,7 +10,7 @@ import typer
 from embeddb.cli.failure import FAILED
 from embeddb.cli.opening import opened_database
 from embeddb.cli.options import AsJson, Dsn, Schema, Yes, confirm
-from embeddb.cli.output import emit, err, out
+from embeddb.cli.output import emit, err, say
 from embeddb.config import Settings
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ def _check(database: Database, as_json: bool) -> None:
     if as_json:
         emit({"revision": found, "head": wanted, "current": found == wanted})
     elif found == wanted:
-        out.print(f"Schema {database.schema} is at revision {found}, the newest.")
+        say(f"Schema {database.schema} is at revision {found}, the newest.")
     else:
-        out.print(
+        say(
             f"Schema {database.schema} is at revision {found or 'none'}, and the newest is "
             f"{wanted}: run `embeddb migrate`."
         )
@@ -93,10 +93,10 @@ def _migrate(database: Database, to: str, yes: bool, as_json: bool) -> None:
     if as_json:
         emit(result)
     elif result.before == result.after:
-        out.print(f"Schema {database.schema} is at revision {result.after or 'none'} already.")
+        say(f"Schema {database.schema} is at revision {result.after or 'none'} already.")
     else:
         before, after = result.before or "none", result.after or "none"
-        out.print(f"Schema {database.schema} went from revision {before} to {after}.")
+        say(f"Schema {database.schema} went from revision {before} to {after}.")
 
 
 def _revision(database: Database) -> str | None:

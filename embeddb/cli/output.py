@@ -25,6 +25,11 @@ err = console(stderr=True)
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
+def say(text: str) -> None:
+    """Print a text on stdout, its lines as long as they are."""
+    out.print(text, soft_wrap=True)
+
+
 def emit(data: object) -> None:
     """Print one JSON document on stdout."""
     escaped = "utf" not in (sys.stdout.encoding or "").lower()
@@ -33,13 +38,19 @@ def emit(data: object) -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Sequence[str] = (),
+    clip: str | None = None,
 ) -> Table:
-    """Make a table; the columns named in `right` hold numbers."""
+    """Make a table; `right` names the columns of numbers, `clip` one cut to a line."""
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
         if column in right:
             grid.add_column(column, justify="right", no_wrap=True)
+        elif column == clip:
+            grid.add_column(column, no_wrap=True, overflow="ellipsis")
         else:
             grid.add_column(column, overflow="fold")
     for row in rows:

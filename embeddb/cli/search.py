@@ -10,7 +10,7 @@ import typer
 from embeddb.cli.inputs import filter_value, json_value
 from embeddb.cli.opening import opened_store
 from embeddb.cli.options import AsJson, Dsn, Filter, Limit, Name, Schema
-from embeddb.cli.output import emit, out, snippet, table
+from embeddb.cli.output import emit, out, say, snippet, table
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
@@ -101,17 +101,18 @@ def _show(hits: list[Hit], encode_ms: float | None, search_ms: float, as_json: b
                 for h in hits
             ),
             right=("score", "distance", "chunk"),
+            clip="text",
         )
     )
     loading = "" if encode_ms is None else f"; loading the model and encoding: {encode_ms:,.0f} ms"
-    out.print(f"{len(hits)} chunks in {search_ms:,.1f} ms{loading}")
+    say(f"{len(hits)} chunks in {search_ms:,.1f} ms{loading}")
 
 
 def _print(key: str, text: str, as_json: bool) -> None:
     if as_json:
         emit({key: text})
     else:
-        out.print(text, soft_wrap=True)
+        say(text)
 
 
 def _ms(started: float) -> float:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embeddb.cli.describe import describe, index_label, model_label, storage_label
+from embeddb.cli.describe import describe, model_label, storage_label
 from embeddb.cli.opening import is_embedded, opened_store
 from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import emit, facts, out, size, table
+from embeddb.cli.output import emit, facts, out, say, size, table
 
 if TYPE_CHECKING:
     from embeddb.store import Store
 
-COLUMNS = ("collection", "documents", "chunks", "model", "storage", "index", "tables", "indexes")
-NUMBERS = ("documents", "chunks", "tables", "indexes")
+COLUMNS = ("collection", "documents", "chunks", "model", "storage", "index", "size")
+NUMBERS = ("documents", "chunks", "size")
 
 
 def status(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
@@ -32,7 +32,7 @@ def status(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> N
 def print_collections(collections: list[dict[str, Any]]) -> None:
     """Print a line for each collection."""
     if not collections:
-        out.print("There is no collection yet: embeddb ingest NAME PATH --model all-MiniLM-L6-v2")
+        say("There is no collection yet: embeddb ingest NAME PATH --model all-MiniLM-L6-v2")
         return
     out.print(table(COLUMNS, map(_row, collections), right=NUMBERS))
 
@@ -44,10 +44,15 @@ def _row(data: dict[str, Any]) -> tuple[object, ...]:
         f"{data['chunks']:,}",
         model_label(data),
         storage_label(data),
-        index_label(data),
-        size(data["table_bytes"]),
-        size(data["index_bytes"]),
+        _index(data),
+        size(data["table_bytes"] + data["index_bytes"]),
     )
+
+
+def _index(data: dict[str, Any]) -> str:
+    method = data["index"]["method"] if data["index"] else "exact"
+    state = data["index_state"]
+    return method if state == "none" else f"{method}, {state}"
 
 
 def _server(store: Store, *, embedded: bool) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
-from psycopg import conninfo, sql
-from psycopg.rows import TupleRow
+from psycopg import conninfo
+from psycopg.rows import TupleRow, tuple_row
 from psycopg_pool import ConnectionPool
 
 from embeddb import errors
 from embeddb.db.boundary import translated
-from embeddb.db.queries import query
+from embeddb.db.queries import Name, query
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -55,10 +55,10 @@ class Database:
         self._owned: ConnectionPool[Connection] | None = None
         self._prepare_threshold = 5 if prepare else None
         if isinstance(source, str):
-            self.url = source
+            self.url = _checked(source)
             self._connect = self._pooled
         elif isinstance(source, ConnectionPool):
-            self.url = source.conninfo if isinstance(source.conninfo, str) else ""
+            self.url = _pool_url(source)
             self._connect = _Borrowed(source.connection).connection
         else:
             self.url = _engine_url(source)
@@ -148,7 +148,7 @@ class Database:
 
 
 class _Borrowed:
-    """Connections of the caller's, put into autocommit mode while we have them."""
+    """Connections of the caller's, with autocommit and plain rows while we have them."""
 
     def __init__(self, lend: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._lend = lend
@@ -156,29 +156,43 @@ class _Borrowed:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         with translated(), self._lend() as connection:
-            before = connection.autocommit
+            before = connection.autocommit, connection.row_factory, connection.cursor_factory
             connection.autocommit = True
+            connection.row_factory, connection.cursor_factory = tuple_row, psycopg.Cursor
             try:
                 yield connection
             finally:
-                if not connection.closed and connection.autocommit != before:
-                    connection.autocommit = before
+                connection.row_factory, connection.cursor_factory = before[1:]
+                if not connection.closed and connection.autocommit != before[0]:
+                    connection.autocommit = before[0]
+
+
+_NOT_OF_LIBPQ = {"autocommit", "prepare_threshold", "context", "row_factory", "cursor_factory"}
+"""What psycopg.connect() takes beside libpq's own parameters."""
+
+
+def _pool_url(pool: ConnectionPool[Any]) -> str:
+    if callable(pool.conninfo) or callable(pool.kwargs):
+        return ""
+    given = pool.kwargs or {}
+    options = {key: value for key, value in given.items() if key not in _NOT_OF_LIBPQ}
+    return conninfo.make_conninfo(pool.conninfo, **options)
 
 
 def _engine_url(engine: Engine) -> str:
+    if engine.driver != "psycopg":
+        raise errors.ConfigurationError(
+            f"The engine uses {engine.driver}; embeddb needs one of postgresql+psycopg://."
+        )
     url = engine.url.set(drivername="postgresql")
     return url.render_as_string(hide_password=False)
 
 
 @contextmanager
 def _engine_connection(engine: Engine) -> Iterator[Connection]:
-    if engine.driver != "psycopg":
-        raise errors.ConfigurationError(
-            f"The engine uses {engine.driver}; embeddb needs one of postgresql+psycopg://."
-        )
     raw = engine.raw_connection()
     try:
-        yield raw.driver_connection  # type: ignore[misc]  # psycopg's, by the check above
+        yield raw.driver_connection  # type: ignore[misc]  # psycopg's, by the check at the start
     finally:
         raw.close()
 
@@ -198,7 +212,7 @@ def describe_server(connection: Connection, schema: str) -> ServerInfo:
         if not row[4]:
             return info
         revision = connection.execute(
-            query("server.migration", schema=sql.Identifier(schema)), {}
+            query("server.migration", schema=Name(schema)), {}
         ).fetchone()
         return replace(info, migration=revision[0] if revision else None)
 
@@ -228,6 +242,14 @@ def check_server(info: ServerInfo) -> None:
 def pgvector_version(text: str) -> tuple[int, ...]:
     """Turn `0.8.6` into numbers that compare."""
     return tuple(int(part) for part in text.split(".") if part.isdigit())
+
+
+def _checked(url: str) -> str:
+    try:
+        conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise errors.ConfigurationError(f"The connection string is malformed: {error}") from error
+    return url
 
 
 def redact(url: str) -> str:

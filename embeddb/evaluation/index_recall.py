@@ -34,6 +34,7 @@ def index_recall(
         queries = list(vectors)
         own = {vector.tobytes(): id for (id, _), vector in zip(keys, vectors, strict=True)}
 
+    index_used = _index_used(searcher, record, queries, limit)
     with database.connection() as connection:
 
         def search(vector: Vector, *, exact: bool) -> list[Hit]:
@@ -45,7 +46,7 @@ def index_recall(
             ann=lambda vector: search(vector, exact=False),
             exact=lambda vector: search(vector, exact=True),
             limit=limit,
-            index_used=_index_used(searcher, record, queries, limit),
+            index_used=index_used,
             progress=progress,
         )
     _keep(database, record, report)

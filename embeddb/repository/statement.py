@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from pgvector.sqlalchemy import HALFVEC, VECTOR
+from psycopg import sql
 from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
@@ -120,7 +121,8 @@ class Compiler:
     def condition(self, wanted: bool | Expression) -> Expression:
         """Make the condition of a filter on the documents."""
         if isinstance(wanted, bool):
-            own = getattr(sa.func, sa.quoted_name(self._schema, True))
+            # SQLAlchemy doubles percent signs everywhere but in the schema of a function
+            own = getattr(sa.func, sa.quoted_name(self._schema.replace("%", "%%"), True))
             path = own.filter_path(_parameter("filter", JSONB()))
             return self.documents.c.metadata.bool_op("OPERATOR(pg_catalog.@@)")(path)
         return wanted
@@ -140,7 +142,7 @@ class Compiler:
             rows = chunks.join(self.documents, self.documents.c.id == chunks.c.id)
         operator = self._generation.distance.operator
         distance = chunks.c.embedding.op(
-            "OPERATOR(" + _quoted(self._vector_schema) + "." + operator + ")",
+            "OPERATOR(" + sql.Identifier(self._vector_schema).as_string() + "." + operator + ")",
             return_type=sa.Double,
         )(self._query(wish)).label("distance")
         statement = sa.select(

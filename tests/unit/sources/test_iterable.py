@@ -50,7 +50,7 @@ def test_the_id_of_a_text_depends_on_nothing_else() -> None:
         ({"content": "x"}, "the id is missing"),
         ({"id": "a", "content": b"x"}, "type bytes"),
         ({"id": "a", "content": "x", "metadata": [1]}, "type list"),
-        ({"id": "a", "embedding": "soon"}, "not a list of numbers"),
+        ({"id": "a", "embedding": "soon"}, "not a flat list of numbers"),
         ({"id": "a", "embedding": object()}, "not a flat list of numbers"),
         ({"id": 1.5, "content": "x"}, "type float"),
         (7, "a int is not a document"),
