@@ -38,7 +38,7 @@ format: $(INSTALLED) ## Put the code into the project's style
 	@$(BIN)/ruff format .
 
 bench: $(INSTALLED) .venv-peers/installed ## Measure what docs/benchmarks.md claims, side by side (half an hour)
-	@for name in write search encode ingest memory; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in write search encode chunk ingest memory; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 .venv-peers/installed: benchmarks/peers/requirements.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+
+import orjson
 
 from embeddb.errors import DocumentTooLargeError, SourceError, UnreadableDocumentError
 from embeddb.records import Document, Failure
@@ -108,16 +109,7 @@ def _row(line: bytes | None, where: str) -> dict[str, Any] | Failure:
 
 def _parse(line: bytes) -> Any:  # noqa: ANN401
     try:
-        return _fastest_parser()(line)
+        return orjson.loads(line)
     except ValueError:
         # The standard library takes NaN and Infinity, which may stand in an embedding.
         return json.loads(line)
-
-
-@cache
-def _fastest_parser() -> Callable[[bytes], Any]:
-    try:
-        import orjson
-    except ImportError:
-        return json.loads
-    return cast(Callable[[bytes], Any], orjson.loads)
