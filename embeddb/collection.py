@@ -100,9 +100,10 @@ class Collection:
     ) -> IngestReport:
         """Bring the collection up to date with a source, batch by batch.
 
-        Each batch is one transaction, so an interrupted run keeps what it wrote and a second run
-        goes on from there: unchanged documents are not encoded again. A document that cannot be
-        read or encoded is reported, and the rest goes on.
+        A document is written in one transaction and a batch in one or two, so an interrupted run
+        keeps what it wrote and a second run goes on from there: unchanged documents are not
+        encoded again. A document that cannot be read or encoded is reported, and the rest goes
+        on.
 
         Args:
             source: a path (file, folder, glob, .jsonl, .csv, .parquet), a Source, or any

@@ -22,6 +22,7 @@ def _create_schema() -> str:
 def _offline() -> None:
     context.configure(
         dialect_name="postgresql",
+        dialect_opts={"paramstyle": "named"},  # a percent sign in a name is not doubled
         literal_binds=True,
         version_table_schema=schema,
         transactional_ddl=True,
@@ -39,7 +40,9 @@ def _online() -> None:
     connection = config.attributes["connection"]
     # straight through psycopg: the percent signs in names and bodies are no placeholders
     driver = connection.connection.driver_connection
-    driver.execute(_create_schema())
+    if driver.execute(query("schema.exists"), {"schema": schema}).fetchone() is None:
+        # not with IF NOT EXISTS alone, which asks for the right to create all the same
+        driver.execute(_create_schema())
     context.configure(connection=connection, version_table_schema=schema)
     with context.begin_transaction():
         context.run_migrations()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import conninfo, sql
+from psycopg.pq import ExecStatus
 from psycopg.rows import TupleRow
 
 Row = tuple[Any, ...]
@@ -30,7 +31,9 @@ def rows(
     with session(url) as connection:
         text = statement if isinstance(statement, sql.Composed) else statement.encode()
         cursor = connection.execute(text, values)
-        return cursor.fetchall() if cursor.description else []
+        result = cursor.pgresult
+        has_rows = result is not None and result.status == ExecStatus.TUPLES_OK
+        return cursor.fetchall() if has_rows else []
 
 
 def one(url: str, statement: str | sql.Composed, values: Sequence[Any] | None = None) -> Any:  # noqa: ANN401
@@ -102,11 +105,11 @@ def with_role(url: str, name: str) -> str:
 
 
 def terminate(url: str, application: str = "embeddb") -> int:
-    """End the sessions of an application on this database; give their number."""
+    """End the sessions of an application on this database, and wait for it; give their number."""
     return len(
         rows(
             url,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND application_name = %s "
             "AND pid <> pg_backend_pid()",
             [application],
@@ -124,11 +127,11 @@ def catalog(url: str, schema: str = "embeddb") -> dict[str, list[Row]]:
         "constraints": """
             SELECT t.relname, c.conname, pg_get_constraintdef(c.oid)
               FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
-             WHERE t.relnamespace = %s::regnamespace ORDER BY 1, 2""",
+             WHERE t.relnamespace = quote_ident(%s)::regnamespace ORDER BY 1, 2""",
         "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = %s ORDER BY 1",
         "functions": """
             SELECT p.proname, pg_get_functiondef(p.oid)
-              FROM pg_proc p WHERE p.pronamespace = %s::regnamespace ORDER BY 1""",
+              FROM pg_proc p WHERE p.pronamespace = quote_ident(%s)::regnamespace ORDER BY 1""",
     }
     return {label: rows(url, statement, [schema]) for label, statement in statements.items()}
 
@@ -138,7 +141,7 @@ def index_validity(url: str, schema: str = "embeddb") -> dict[str, bool]:
     found = rows(
         url,
         "SELECT c.relname, i.indisvalid AND i.indisready FROM pg_index i "
-        "JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = %s::regnamespace",
+        "JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = quote_ident(%s)::regnamespace",
         [schema],
     )
     return dict(found)

@@ -24,14 +24,15 @@ SEARCH_SQL = """\
 SELECT id, round(score::numeric, 3) AS score, left(content, 60) AS text
   FROM :"schema".python_docs_search(:'query'::vector, 5);"""
 
-# No text is encoded and no Python runs: the query is a vector that is stored already.
+# Plain pgvector: no Python, no model. The query is a vector that is stored already.
 NEAREST_SQL = """\
-SELECT id, round((embedding <=> mine.vector)::numeric, 3) AS distance, left(content, 60) AS text
-  FROM :"schema".python_docs_g1,
-       (SELECT embedding AS vector FROM :"schema".python_docs_g1 WHERE id = :'id' LIMIT 1) mine
- WHERE id <> :'id'
- ORDER BY embedding <=> mine.vector
- LIMIT 5;"""
+SELECT id, round(distance::numeric, 3) AS distance, left(content, 60) AS text
+  FROM (SELECT id, content, embedding <=> (SELECT embedding
+                                             FROM :"schema".python_docs_g1
+                                            WHERE id = :'id' AND chunk_no = 0) AS distance
+          FROM :"schema".python_docs_g1
+         ORDER BY distance
+         LIMIT 5) nearest;"""
 
 
 @dataclass(frozen=True, slots=True)

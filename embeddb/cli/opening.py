@@ -47,3 +47,11 @@ def opened_database(url: str, schema: str | None) -> Iterator[Database]:
     chosen = schema or Settings.from_environment().schema
     with closing(Database(url, schema=chosen)) as database:
         yield database
+
+
+def bring_up_to_date(url: str, schema: str | None) -> None:
+    """Bring embeddb's schema to the newest revision, if it is not there."""
+    from embeddb.store import migrate_database
+
+    with opened_database(url, schema) as database:
+        migrate_database(database)

@@ -22,6 +22,11 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
 out = console()
 err = console(stderr=True)
 
+COLUMN_GAP = 3
+"""What a table puts between two columns."""
+
+LEAST_TEXT = 20
+
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
@@ -49,13 +54,26 @@ def table(
     for column in columns:
         if column in right:
             grid.add_column(column, justify="right", no_wrap=True)
-        elif column == clip:
-            grid.add_column(column, no_wrap=True, overflow="ellipsis")
         else:
             grid.add_column(column, overflow="fold")
-    for row in rows:
-        grid.add_row(*[value if isinstance(value, Text) else str(value) for value in row])
+    cells = [
+        [value if isinstance(value, Text) else Text(str(value)) for value in row] for row in rows
+    ]
+    if clip is not None:
+        _clip(columns, cells, columns.index(clip))
+    for row in cells:
+        grid.add_row(*row)
     return grid
+
+
+def _clip(columns: Sequence[str], cells: list[list[Text]], clipped: int) -> None:
+    """Cut a column's texts to what the others leave of the line."""
+    left = out.width - COLUMN_GAP * len(columns)
+    for number, column in enumerate(columns):
+        if number != clipped:
+            left -= max([len(column), *(row[number].cell_len for row in cells)])
+    for row in cells:
+        row[clipped].truncate(max(left, LEAST_TEXT), overflow="ellipsis")
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Table:

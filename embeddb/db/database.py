@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import selectors
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import psycopg
@@ -53,6 +55,7 @@ class Database:
     ) -> None:
         self.schema = schema
         self._owned: ConnectionPool[Connection] | None = None
+        self._opening = Lock()
         self._prepare_threshold = 5 if prepare else None
         if isinstance(source, str):
             self.url = _checked(source)
@@ -129,22 +132,39 @@ class Database:
 
     @contextmanager
     def _pooled(self) -> Iterator[Connection]:
-        if self._owned is None:
-            self._owned = ConnectionPool(
-                self.url,
-                min_size=1,
-                max_size=POOL_SIZE,
-                open=True,
-                kwargs={
-                    "autocommit": True,
-                    "prepare_threshold": self._prepare_threshold,
-                    "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-                    "application_name": "embeddb",
-                },
-                check=ConnectionPool.check_connection if self._prepare_threshold is None else None,
-            )
-        with translated(), self._owned.connection() as connection:
+        with self._opening:
+            if self._owned is None:
+                self._owned = self._pool()
+            pool = self._owned
+        with translated(), pool.connection() as connection:
             yield connection
+
+    def _pool(self) -> ConnectionPool[Connection]:
+        return ConnectionPool(
+            self.url,
+            min_size=1,
+            max_size=POOL_SIZE,
+            open=True,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": self._prepare_threshold,
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "application_name": "embeddb",
+            },
+            check=_check_open,
+        )
+
+
+def _check_open(connection: Connection) -> None:
+    """Notice a connection that the server closed, so that the pool opens another.
+
+    An idle connection has nothing to read unless it was closed, so a healthy one costs no round
+    trip.
+    """
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), selectors.EVENT_READ)
+        if selector.select(timeout=0):
+            ConnectionPool.check_connection(connection)
 
 
 class _Borrowed:
@@ -211,9 +231,7 @@ def describe_server(connection: Connection, schema: str) -> ServerInfo:
         )
         if not row[4]:
             return info
-        revision = connection.execute(
-            query("server.migration", schema=Name(schema)), {}
-        ).fetchone()
+        revision = connection.execute(query("server.migration", schema=Name(schema)), {}).fetchone()
         return replace(info, migration=revision[0] if revision else None)
 
 

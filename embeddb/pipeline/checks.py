@@ -207,7 +207,8 @@ def as_row(value: object, dim: int, label: str) -> Vector:
         DimensionMismatchError: of another length.
     """
     try:
-        row = np.asarray(value, dtype=np.float32)
+        with np.errstate(over="ignore"):  # infinity is refused where all vectors are checked
+            row = np.asarray(value, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise InvalidVectorError(f"{label} is not an array of numbers: {error}.") from error
     if row.ndim != 1:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 
 import numpy as np
 
-from embeddb.encoders import VectorCache, encode_texts, isolate
+from embeddb.encoders import VectorCache, isolate
 from embeddb.errors import EmbedDBError, EncodingError
 from embeddb.pipeline.checks import check_vectors
 from embeddb.pipeline.work import Work
@@ -76,11 +76,6 @@ class EncodeStage:
             done += count
             self._progress(work, done, len(texts))
 
-        if self._strict:
-            vectors = encode_texts(
-                self._encoder, texts, progress=advance, window=WINDOW, cache=self._cache
-            )
-            return vectors, {}
         found = isolate(self._encoder, texts, progress=advance, window=WINDOW, cache=self._cache)
         return found.vectors, found.errors
 

@@ -49,7 +49,7 @@ WINDOW_VECTORS = 4096
 """The same where they bring their vectors: 6 MB at 384 dimensions."""
 
 BATCH_CHUNKS = 1024
-"""Chunks encoded as one length-sorted window and written in one transaction: what an
+"""Chunks encoded as one length-sorted window and written together: what an
 interrupted run has to do again."""
 
 HASH_BYTES = 16

@@ -10,7 +10,7 @@ from embeddb.repository.documents import ReadyDocument
 
 @dataclass(kw_only=True, slots=True)
 class Work:
-    """A batch on its way: encoded as one window, written in one transaction.
+    """A batch on its way: encoded as one window, written together.
 
     Attributes:
         documents: new or changed documents, their chunks cut.

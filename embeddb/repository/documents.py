@@ -16,6 +16,7 @@ from embeddb.db.boundary import translated
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 from embeddb.db.vectors import chunk_fields, from_binary
+from embeddb.errors import DatabaseUnavailableError
 from embeddb.records import Document, Vector
 from embeddb.repository.statement import Expression, as_text
 from embeddb.schema.catalog import CollectionRecord
@@ -155,16 +156,16 @@ class Documents:
 
     def delete(self, condition: Expression | None, values: dict[str, Any]) -> int:
         """Delete the documents that pass a condition, and their chunks; give their number."""
-        return self._conditional("documents.delete", condition, values)
+        if condition is None:
+            return self._delete(sql.SQL("true"), {})
+        text, given = as_text(condition)
+        return self._delete(_Raw(text), {**given, **values})
 
     def delete_ids(self, ids: Sequence[str]) -> int:
         """Delete documents by id, and their chunks; give their number."""
         chosen = sql.SQL("d.id = ANY (%(ids)s)")
-        deleted = 0
-        for start in range(0, len(ids), IDS_PER_QUERY):
-            values = {"ids": list(ids[start : start + IDS_PER_QUERY])}
-            deleted += int(self._rows("documents.delete", values, condition=chosen)[0][0])
-        return deleted
+        parts = (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
+        return sum(self._delete(chosen, {"ids": list(part)}) for part in parts)
 
     def all_ids(self) -> Iterator[str]:
         """Stream every id through a server-side cursor."""
@@ -226,6 +227,13 @@ class Documents:
             },
         )
 
+    def _delete(self, condition: sql.Composable, values: dict[str, Any]) -> int:
+        with self._database.transaction() as connection:
+            statement = query("documents.delete", **self._parts, condition=condition)
+            ids = [row[0] for row in connection.execute(statement, values)]
+            connection.execute(query("documents.delete_chunks", **self._parts), {"ids": ids})
+        return len(ids)
+
     def _conditional(self, name: str, condition: Expression | None, values: dict[str, Any]) -> int:
         if condition is None:
             rows = self._rows(name, {}, condition=sql.SQL("true"))
@@ -237,8 +245,13 @@ class Documents:
     def _rows(
         self, name: str, values: dict[str, Any], **parts: sql.Composable
     ) -> list[tuple[Any, ...]]:
-        with self._database.connection() as connection:
-            return connection.execute(query(name, **self._parts, **parts), values).fetchall()
+        statement = query(name, **self._parts, **parts)
+        try:
+            with self._database.connection() as connection:
+                return connection.execute(statement, values).fetchall()
+        except DatabaseUnavailableError:  # a read may be repeated, on another connection
+            with self._database.connection() as connection:
+                return connection.execute(statement, values).fetchall()
 
     def _send(self) -> sql.Composable:
         return Name(self._database.vector_schema(), self._generation.storage.send)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ LOCK_KEY = 0x656D6264
 """`embd`: the advisory lock that migrations hold."""
 
 LOCK_POLL_SECONDS = 0.1
+
+_ALEMBIC = threading.Lock()
+"""Alembic keeps the migration that runs in module globals: one at a time in a process."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +73,8 @@ def migrate_schema(
         _run(database, before, revision)
         after = describe_server(connection, database.schema).migration
         if after is not None:
-            finish(connection)
+            with translated(), connection.transaction():
+                finish(connection)
     return MigrationResult(before=before, after=after)
 
 
@@ -79,7 +84,8 @@ def offline_sql(schema: str, revision: str = "head") -> str:
 
     config = _config(schema)
     config.output_buffer = io.StringIO()
-    command.upgrade(config, revision, sql=True)
+    with _ALEMBIC:
+        command.upgrade(config, revision, sql=True)
     return config.output_buffer.getvalue()
 
 
@@ -136,7 +142,7 @@ def _run(database: Database, before: str | None, revision: str) -> None:
     engine = create_engine("postgresql+psycopg://", creator=transactional, poolclass=pool.NullPool)
     try:
         down = _is_below(script, revision, before)
-        with engine.begin() as connection:
+        with _ALEMBIC, engine.begin() as connection:
             config.attributes["connection"] = connection
             (command.downgrade if down else command.upgrade)(config, revision)
     except CommandError as error:
@@ -146,9 +152,16 @@ def _run(database: Database, before: str | None, revision: str) -> None:
         ) from error
     except DBAPIError as error:
         cause = error.orig
-        raise translate(cause) if isinstance(cause, psycopg.Error) else cause or error from error
+        raise _failed(cause) if isinstance(cause, psycopg.Error) else cause or error from error
     except psycopg.Error as error:
-        raise translate(error) from error
+        raise _failed(error) from error
+
+
+def _failed(error: psycopg.Error) -> errors.EmbedDBError:
+    cause = translate(error)
+    if type(cause) is not errors.DatabaseError:
+        return cause  # a lost connection or a missing right says more
+    return errors.MigrationError(f"{cause}\nNothing was applied: the schema is as it was.")
 
 
 def _is_below(script: ScriptDirectory, revision: str, before: str | None) -> bool:
@@ -156,6 +169,7 @@ def _is_below(script: ScriptDirectory, revision: str, before: str | None) -> boo
         return True
     if before is None or revision in ("head", "heads", before):
         return False
+    script.get_revision(before)  # raises CommandError for one that this package does not know
     older = {entry.revision for entry in script.iterate_revisions(before, "base")}
     return script.get_revision(revision).revision in older
 

@@ -103,13 +103,13 @@ SELECT pg_catalog.count(*) FROM {chunks}
 SELECT d.id FROM {documents} d
 
 -- name: delete
--- Remove documents and their chunks in one statement.
-WITH gone AS (
-    DELETE FROM {documents} d WHERE {condition} RETURNING d.id
-), chunks_gone AS (
-    DELETE FROM {chunks} c USING gone WHERE c.id = gone.id
-)
-SELECT pg_catalog.count(*) FROM gone
+-- Remove documents.
+DELETE FROM {documents} d WHERE {condition} RETURNING d.id
+
+-- name: delete_chunks
+-- Remove the chunks of removed documents. A statement of its own, since the one before may have
+-- waited for a writer whose new chunks its snapshot does not show.
+DELETE FROM {chunks} c WHERE c.id = ANY (%(ids)s)
 
 -- name: sample_vectors
 -- Vectors drawn at random, with the chunk that each belongs to.

@@ -1,3 +1,7 @@
+-- name: exists
+-- Whether the schema is there.
+SELECT FROM pg_catalog.pg_namespace WHERE nspname = %(schema)s
+
 -- name: create_schema
 -- The schema that holds everything.
 CREATE SCHEMA IF NOT EXISTS {schema}

@@ -59,14 +59,14 @@ def test_a_faulty_document_is_reported_and_the_rest_goes_on(store: embeddb.Store
     assert [row[0] for row in stored_documents(store.url, "docs")] == ["good1", "good2"]
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**5000, object(), {1, 2}, b"x"])
-def test_metadata_is_json_or_is_made_so_or_is_refused(store: embeddb.Store, value: object) -> None:
+def test_metadata_that_is_not_json_is_refused(store: embeddb.Store) -> None:
     docs = store.create_collection("docs", model=HashEncoder())
-    document = embeddb.Document(id="x", content="text", metadata={"value": value})
-    report = docs.ingest([document, *GOOD])
-    assert report.failed == 1
-    assert report.failures[0].error == "InvalidMetadataError"
-    assert "'x'" in report.failures[0].message
+    for value in (float("nan"), float("-inf"), object(), {1, 2}, b"x", 10**5000):
+        document = embeddb.Document(id="x", content="text", metadata={"value": value})
+        report = docs.ingest([document, *GOOD])
+        assert report.failed == 1
+        assert report.failures[0].error == "InvalidMetadataError"
+        assert "'x'" in report.failures[0].message
     assert docs.count() == 2
 
 
@@ -94,8 +94,12 @@ def test_text_that_postgres_cannot_store_is_repaired_and_reported(store: embeddb
     assert report.unchanged == 3
 
 
+def _lengths(texts: list[str]) -> list[list[float]]:
+    return [[len(text), text.count("1"), 1.0] for text in texts]
+
+
 def test_a_document_of_ten_megabytes_is_taken(store: embeddb.Store) -> None:
-    docs = store.create_collection("docs", model=HashEncoder(8))
+    docs = store.create_collection("docs", model=_lengths, index=None)
     text = "".join(f"Line {i} of a long, long text.\n" for i in range(330_000))
     assert len(text) > 10_000_000
     report = docs.ingest([("long", text), *GOOD])

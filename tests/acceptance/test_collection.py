@@ -1,0 +1,62 @@
+"""`embeddb collection …` and `embeddb status`."""
+
+from __future__ import annotations
+
+from tests.acceptance.support import MODEL, failed, loaded
+from tests.conftest import RunCLI
+
+
+def test_a_collection_is_created_as_the_options_say(run_cli: RunCLI, database: str) -> None:
+    options = ["--storage", "halfvec", "--distance", "l2", "--index", "hnsw", "--m", "8"]
+    options += ["--ef-construction", "32", "--chunker", "text", "--max-tokens", "100"]
+    created = run_cli(
+        "collection", "create", "n", "--model", MODEL, *options, "--json", dsn=database
+    )
+    data = loaded(created)
+    assert (data["storage"], data["distance"], data["dim"]) == ("halfvec", "l2", 64)
+    assert (data["index"]["m"], data["index"]["ef_construction"]) == (8, 32)
+    assert data["chunker"] == {"kind": "text", "max_tokens": 100, "overlap": None}
+    assert data["model"]["name"] == MODEL
+    assert loaded(run_cli("collection", "show", "n", "--json", dsn=database)) == data
+    assert loaded(run_cli("collection", "list", "--json", dsn=database)) == [data]
+
+
+def test_own_vectors_need_no_model(run_cli: RunCLI, database: str) -> None:
+    result = run_cli("collection", "create", "n", "--dim", "3", "--index", "none", dsn=database)
+    assert result.returncode == 0
+    assert "exact search" in result.stdout
+
+
+def test_one_that_is_there_is_refused_unless_told(run_cli: RunCLI, database: str) -> None:
+    create = ["collection", "create", "n", "--dim", "3"]
+    assert run_cli(*create, dsn=database).returncode == 0
+    assert "already" in failed(run_cli(*create, dsn=database))
+    assert run_cli(*create, "--exist-ok", dsn=database).returncode == 0
+
+
+def test_what_pgvector_cannot_do_is_told(run_cli: RunCLI, database: str) -> None:
+    result = run_cli("collection", "create", "n", "--dim", "3000", dsn=database)
+    assert "halfvec" in failed(result)
+
+
+def test_dropping_asks(run_cli: RunCLI, notes: str) -> None:
+    assert "3 documents" in failed(run_cli("collection", "drop", "notes", dsn=notes, input="n\n"))
+    dropped = loaded(run_cli("collection", "drop", "notes", "--yes", "--json", dsn=notes))
+    assert dropped == {"dropped": "notes", "documents": 3}
+    assert "No collection" not in run_cli("collection", "list", dsn=notes).stdout
+    assert loaded(run_cli("collection", "list", "--json", dsn=notes)) == []
+
+
+def test_status_shows_server_and_collections(run_cli: RunCLI, notes: str) -> None:
+    data = loaded(run_cli("status", "--json", dsn=notes))
+    assert {"server", "postgres", "pgvector", "schema", "revision"} <= set(data["server"])
+    (collection,) = data["collections"]
+    assert (collection["documents"], collection["chunks"]) == (3, 3)
+    assert collection["index_state"] == "valid"
+    assert collection["table_bytes"] > 0
+    text = run_cli("status", dsn=notes).stdout
+    assert "notes" in text and "hnsw, valid" in text and "\x1b" not in text
+
+
+def test_status_of_nothing_says_how_to_begin(run_cli: RunCLI, database: str) -> None:
+    assert "embeddb ingest" in run_cli("status", dsn=database).stdout

@@ -1,0 +1,70 @@
+"""`embeddb doctor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tests.acceptance.support import loaded
+from tests.conftest import RunCLI
+
+
+def _by_subject(findings: list[dict[str, Any]], level: str) -> dict[str, dict[str, Any]]:
+    return {finding["subject"]: finding for finding in findings if finding["level"] == level}
+
+
+def test_a_healthy_database_has_no_failure(run_cli: RunCLI, notes: str) -> None:
+    findings = loaded(run_cli("doctor", "--models", "--json", dsn=notes))
+    assert not _by_subject(findings, "fail")
+    assert {"server", "schema", "rights", "pgvector"} <= set(_by_subject(findings, "ok"))
+    messages = [f["message"] for f in findings if f["subject"] == "notes"]
+    assert any("3 documents" in message for message in messages)
+    assert any("is the collection's own" in message for message in messages)
+
+
+def test_an_empty_database_fails_with_a_remedy(run_cli: RunCLI, empty_database: str) -> None:
+    findings = loaded(run_cli("doctor", "--json", dsn=empty_database), 1)
+    assert "embeddb migrate" in str(_by_subject(findings, "fail"))
+    text = run_cli("doctor", dsn=empty_database).stdout
+    assert "fail" in text and "embeddb migrate" in text
+
+
+def test_a_server_that_does_not_answer_fails_with_a_remedy(run_cli: RunCLI) -> None:
+    findings = loaded(run_cli("doctor", "--json", dsn="postgresql://127.0.0.1:1/x"), 1)
+    assert "embeddb db start" in _by_subject(findings, "fail")["server"]["remedy"]
+
+
+def test_missing_and_invalid_indexes_are_found(run_cli: RunCLI, notes: str) -> None:
+    with psycopg.connect(notes) as connection:
+        connection.execute("DROP INDEX embeddb.notes_g1_hnsw")
+    missing = _by_subject(loaded(run_cli("doctor", "--json", dsn=notes)), "warn")["notes"]
+    assert missing["remedy"] == "embeddb index build 'notes'"
+    with psycopg.connect(notes) as connection:
+        connection.execute(
+            "UPDATE pg_index SET indisvalid = false "
+            "WHERE indexrelid = 'embeddb.notes_metadata'::regclass"
+        )
+    invalid = _by_subject(loaded(run_cli("doctor", "--json", dsn=notes), 1), "fail")["notes"]
+    assert "notes_metadata is invalid" in invalid["message"]
+    assert run_cli("index", "build", "notes", dsn=notes).returncode == 0
+    assert run_cli("doctor", dsn=notes).returncode == 0
+
+
+def test_a_model_that_cannot_be_loaded_fails(run_cli: RunCLI, notes: str) -> None:
+    env = {"EMBEDDB_PYTHON_MODELS": ""}
+    findings = loaded(run_cli("doctor", "--models", "--json", dsn=notes, env=env), 1)
+    assert "EMBEDDB_PYTHON_MODELS" in str(_by_subject(findings, "fail")["notes"])
+
+
+def test_a_role_without_rights_fails_with_a_remedy(run_cli: RunCLI, database: str) -> None:
+    role = sql.Identifier("stranger_of_" + database.rpartition("/")[2].partition("?")[0])
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+        try:
+            stranger = psycopg.conninfo.make_conninfo(database, user=role.as_string().strip('"'))
+            findings = loaded(run_cli("doctor", "--json", dsn=stranger), 1)
+        finally:
+            connection.execute(sql.SQL("DROP ROLE {}").format(role))
+    assert "GRANT USAGE" in _by_subject(findings, "fail")["rights"]["remedy"]

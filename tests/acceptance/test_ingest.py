@@ -1,0 +1,104 @@
+"""`embeddb ingest`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.acceptance.support import MODEL, failed, lines, loaded
+from tests.conftest import RunCLI
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder of three texts."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name in ("one.md", "two.md", "three.txt"):
+        (folder / name).write_text(f"the text of {name}")
+    return folder
+
+
+def test_a_folder_ingested_twice_is_unchanged(run_cli: RunCLI, database: str, folder: Path) -> None:
+    first = loaded(run_cli("ingest", "n", folder, "--model", MODEL, "--json", dsn=database))
+    assert (first["added"], first["chunks"], first["failed"]) == (3, 3, 0)
+    assert first["rate"] > 0
+    (folder / "one.md").write_text("another text")
+    (folder / "two.md").unlink()
+    again = loaded(run_cli("ingest", "n", folder, "--prune", "--json", dsn=database))
+    assert (again["updated"], again["unchanged"], again["deleted"]) == (1, 1, 1)
+    assert again["encoded"] == 1
+    text = run_cli("ingest", "n", folder, dsn=database).stdout
+    assert "unchanged    2" in text and "\x1b" not in text
+
+
+def test_globs_choose_files(run_cli: RunCLI, database: str, folder: Path) -> None:
+    options = ["--model", MODEL, "--glob", "*.md", "--exclude", "two*", "--json"]
+    assert loaded(run_cli("ingest", "n", folder, *options, dsn=database))["added"] == 1
+
+
+def test_several_sources_make_one_run(run_cli: RunCLI, database: str, folder: Path) -> None:
+    table = folder / "rows.csv"
+    table.write_text("key,body\na,first\nb,second\n")
+    sources = [folder / "one.md", folder / "two.md"]
+    run_cli("ingest", "n", *sources, "--model", MODEL, dsn=database)
+    options = ["--id", "key", "--content", "body", "--prune", "--json"]
+    report = loaded(run_cli("ingest", "n", table, *options, dsn=database))
+    assert (report["added"], report["deleted"]) == (2, 2)
+
+
+def test_lines_on_stdin_and_failures_are_listed(run_cli: RunCLI, database: str) -> None:
+    rows = lines({"id": "a", "content": "first"}, {"id": "b"}, {"id": "c", "content": "third"})
+    result = run_cli("ingest", "n", "-", "--model", MODEL, dsn=database, input=rows + "no json\n")
+    assert result.returncode == 0
+    assert "failed       2" in result.stdout and "line 4" in result.stdout
+    report = loaded(run_cli("ingest", "n", "-", "--json", dsn=database, input=rows))
+    assert report["unchanged"] == 2
+    assert [failure["id"] for failure in report["failures"]] == ["b"]
+
+
+def test_a_strict_run_stops(run_cli: RunCLI, database: str) -> None:
+    options = ["--model", MODEL, "--strict"]
+    result = run_cli("ingest", "n", "-", *options, dsn=database, input="no json\n")
+    assert "line 1" in failed(result)
+
+
+def test_rows_of_a_table_and_of_a_query(run_cli: RunCLI, database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE TABLE articles (id int, body text, year int)")
+        connection.execute("INSERT INTO articles VALUES (1, 'first', 2020), (2, 'second', 2021)")
+    options = ["--model", MODEL, "--content", "body", "--json"]
+    run = run_cli("ingest", "n", "--table", "articles", *options, dsn=database)
+    assert loaded(run)["added"] == 2
+    query = "SELECT id, body FROM articles WHERE year = 2021"
+    run = run_cli("ingest", "m", "--query", query, "--from", database, *options, dsn=database)
+    assert loaded(run)["added"] == 1
+
+
+def test_a_missing_collection_says_how_to_create_it(
+    run_cli: RunCLI, database: str, folder: Path
+) -> None:
+    assert "give --model" in failed(run_cli("ingest", "n", folder, dsn=database))
+
+
+def test_a_collection_keeps_its_model(run_cli: RunCLI, notes: str, folder: Path) -> None:
+    result = run_cli("ingest", "notes", folder, "--model", "all-MiniLM-L6-v2", dsn=notes)
+    assert "leave --model out" in failed(result)
+
+
+def test_a_missing_source_creates_no_collection(run_cli: RunCLI, database: str) -> None:
+    result = run_cli("ingest", "n", "nothing-here", "--model", MODEL, dsn=database)
+    assert "nothing-here" in failed(result)
+    assert loaded(run_cli("collection", "list", "--json", dsn=database)) == []
+
+
+def test_an_option_that_means_nothing_is_refused(run_cli: RunCLI, notes: str, folder: Path) -> None:
+    result = run_cli("ingest", "notes", folder, "--id", "x", dsn=notes)
+    assert "--id means nothing" in failed(result)
+
+
+def test_the_index_can_wait(run_cli: RunCLI, database: str, folder: Path) -> None:
+    run_cli("ingest", "n", folder, "--model", MODEL, "--no-index", dsn=database)
+    assert loaded(run_cli("index", "list", "n", "--json", dsn=database)) == []
