@@ -141,7 +141,8 @@ def index_validity(url: str, schema: str = "embeddb") -> dict[str, bool]:
     found = rows(
         url,
         "SELECT c.relname, i.indisvalid AND i.indisready FROM pg_index i "
-        "JOIN pg_class c ON c.oid = i.indexrelid WHERE c.relnamespace = quote_ident(%s)::regnamespace",
+        "JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE c.relnamespace = quote_ident(%s)::regnamespace",
         [schema],
     )
     return dict(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +38,7 @@ LEFT_OUT = {
     *("typing", "unittest", "wsgiref", "xml", "xmlrpc"),
 }
 NEXT = (
-    f'search {NAME} "read a file line by line"',
+    f'search {NAME} "median of some numbers"',
     "ingest notes ./docs --model all-MiniLM-L6-v2",
     "status",
     f"recall {NAME}",
@@ -76,7 +75,7 @@ def demo(
         _go_on(screen, elsewhere=bool(dsn or schema))
     if as_json:
         ids = {door: answer.ids for door, answer in answers.items()}
-        emit({"report": asdict(report), "answers": ids, "recall": asdict(recall)})
+        emit({"report": report, "answers": ids, "recall": recall})
 
 
 def _collection(store: Store, model: str, fresh: bool) -> Collection:

@@ -50,7 +50,7 @@ def _url(dsn: str | None) -> str:
     settings = Settings.from_environment()
     if url := dsn or settings.dsn:
         return url
-    with err.status("Starting the embedded server"):
+    with err.status("Opening the embedded server"):
         return embedded.start(settings.data_dir).url
 
 

@@ -26,7 +26,7 @@ def server_url(dsn: str | None, schema: str | None = None) -> str:
     settings = Settings.from_environment()
     if url := dsn or settings.dsn:
         return url
-    with err.status("Starting the embedded server"):
+    with err.status("Opening the embedded server"):
         return start_embedded(settings, schema=schema)
 
 

@@ -25,7 +25,7 @@ err = console(stderr=True)
 COLUMN_GAP = 3
 """What a table puts between two columns."""
 
-LEAST_TEXT = 20
+LEAST_TEXT = 12
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 

@@ -66,25 +66,39 @@ class Indexes:
             IndexBuildError: Postgres could not build it; nothing invalid is left.
         """
         with self._building() as connection:
-            missing = self.missing(index)
-            if self._tables.metadata_index in missing:
-                self._build(connection, self._tables.metadata_index, self._metadata_sql(), progress)
-            if index is not None and self._tables.vector_index(index.method) in missing:
-                self._give_memory(connection, index, rows)
-                name = self._tables.vector_index(index.method)
-                self._build(connection, name, self._vector_sql(index), progress)
-            with translated():
-                for table in (self._tables.documents, self._tables.chunks):
-                    connection.execute(query("indexes.analyze", table=table), {})
+            self._ensure(connection, index, rows, progress)
 
     def rebuild(self, index: IndexSpec, rows: int, progress: Progress | None = None) -> None:
         """Drop every vector index and build this one."""
-        self.drop()
-        self.ensure(index, rows, progress)
+        with self._building() as connection:
+            self._drop_vector_indexes(connection)
+            self._ensure(connection, index, rows, progress)
 
     def drop(self) -> None:
         """Drop the vector indexes; searches read every row until there is one again."""
-        with self._building() as connection, translated():
+        with self._building() as connection:
+            self._drop_vector_indexes(connection)
+
+    def _ensure(
+        self,
+        connection: Connection,
+        index: IndexSpec | None,
+        rows: int,
+        progress: Progress | None,
+    ) -> None:
+        missing = self.missing(index)
+        if self._tables.metadata_index in missing:
+            self._build(connection, self._tables.metadata_index, self._metadata_sql(), progress)
+        if index is not None and self._tables.vector_index(index.method) in missing:
+            self._give_memory(connection, index, rows)
+            name = self._tables.vector_index(index.method)
+            self._build(connection, name, self._vector_sql(index), progress)
+        with translated():
+            for table in (self._tables.documents, self._tables.chunks):
+                connection.execute(query("indexes.analyze", table=table), {})
+
+    def _drop_vector_indexes(self, connection: Connection) -> None:
+        with translated():
             for info in self._list(connection):
                 if info.method in ("hnsw", "ivfflat"):
                     self._drop(connection, info.name)
@@ -148,6 +162,7 @@ class Indexes:
                 wait([build])
                 raise
             build.result()
+            progress("built", 1, 1)
 
     def _failed(self, connection: Connection, name: str, error: BaseException) -> BaseException:
         """Remove the invalid index that a failed build leaves, and say what happened."""

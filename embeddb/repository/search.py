@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -10,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.vectors import BinaryVector
-from embeddb.errors import ConfigurationError
+from embeddb.errors import ConfigurationError, FilterError
 from embeddb.records import Hit, Vector
 from embeddb.repository.statement import Compiler, Expression, Wish, as_text
 from embeddb.schema.catalog import CollectionRecord
@@ -20,6 +22,10 @@ Filter: TypeAlias = dict[str, Any] | Expression | None
 
 Asked: TypeAlias = tuple[Wish, dict[str, Any]]
 """The shape of a statement, and the values that it is executed with."""
+
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""A NUL as JSON spells it, and not a backslash followed by `u0000`."""
 
 
 class Searcher:
@@ -132,8 +138,22 @@ def make_wish(
 def split_filter(filter: Filter) -> tuple[bool | Expression, dict[str, Any]]:
     """Split a filter into what the statement must hold and what is passed to it."""
     if filter is None or isinstance(filter, dict):
-        return (True, {"filter": Jsonb(filter)}) if filter else (False, {})
+        return (True, {"filter": _jsonb(filter)}) if filter else (False, {})
     return filter, {}
+
+
+def _jsonb(filter: dict[str, Any]) -> Jsonb:
+    try:
+        text = json.dumps(filter, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FilterError(
+            f"The filter is not JSON: {error}. Use strings, finite numbers, booleans, None, lists "
+            "and objects."
+        ) from error
+    if _NUL.search(text):
+        raise FilterError("The filter holds a NUL character, which no metadata can hold.")
+    return Jsonb(filter, dumps=lambda _: text)
 
 
 def _hit(row: tuple[Any, ...]) -> Hit:

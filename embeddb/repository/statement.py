@@ -187,15 +187,13 @@ class Compiler:
         return sa.cast(value, _Qualified(self._vector_schema, kind))
 
     def _settings(self, wish: Wish) -> list[tuple[str, Expression]]:
-        filtered = wish.filter is not False or wish.without
         match self._generation.index:
             case HNSW(ef_search=ef_search):
-                return _hnsw_settings(ef_search or DEFAULT_EF_SEARCH, wish.limit, filtered)
+                return _hnsw_settings(ef_search or DEFAULT_EF_SEARCH, wish.limit)
             case IVFFlat(probes=probes):
-                settings = [("ivfflat.probes", _constant(str(probes or 1)))]
-                if filtered:
-                    settings.append(("ivfflat.iterative_scan", _constant("relaxed_order")))
-                return settings
+                # what the probed lists lack of the limit is looked for in the next nearest ones
+                scan = ("ivfflat.iterative_scan", _constant("relaxed_order"))
+                return [scan, ("ivfflat.probes", _constant(str(probes or 1)))]
             case _:
                 return []
 
@@ -209,25 +207,20 @@ class Compiler:
                 return _ONE / (_ONE + distance)
 
 
-def _hnsw_settings(
-    ef_search: int, limit: int | None, filtered: bool
-) -> list[tuple[str, Expression]]:
-    """An index scan gives at most ef_search rows, unless it may go on (iterative scan)."""
+def _hnsw_settings(ef_search: int, limit: int | None) -> list[tuple[str, Expression]]:
+    """Read ef_search rows, or as many as are wanted, and then go on until there are enough.
+
+    Without iterative scan the dead among the ef_search nearest would be missing in the answer.
+    """
+    settings = [("hnsw.iterative_scan", _constant("relaxed_order"))]
     if limit is None:
         wanted = _parameter("limit", sa.Integer())
         chosen: Expression = sa.cast(
             sa.func.least(sa.func.greatest(wanted, ef_search), MAX_EF_SEARCH), sa.Text
         )
-        scan = sa.case(
-            (wanted > MAX_EF_SEARCH, _constant("relaxed_order")),
-            else_=_constant("relaxed_order" if filtered else "off"),
-        )
-        return [("hnsw.ef_search", chosen), ("hnsw.iterative_scan", scan)]
-    settings: list[tuple[str, Expression]] = []
-    if (candidates := min(max(limit, ef_search), MAX_EF_SEARCH)) != DEFAULT_EF_SEARCH:
+        settings.append(("hnsw.ef_search", chosen))
+    elif (candidates := min(max(limit, ef_search), MAX_EF_SEARCH)) != DEFAULT_EF_SEARCH:
         settings.append(("hnsw.ef_search", _constant(str(candidates))))
-    if filtered or limit > MAX_EF_SEARCH:
-        settings.append(("hnsw.iterative_scan", _constant("relaxed_order")))
     return settings
 
 

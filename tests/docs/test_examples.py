@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -46,7 +47,7 @@ def test_every_example_runs(
             CodeBlockParser(language="bash", evaluator=_bash),
         ]
     )
-    namespace: dict[str, object] = {}
+    namespace: dict[str, Any] = {}
     ran = 0
     for page in PAGES:
         document = sybil.parse(ROOT / page)
@@ -56,8 +57,8 @@ def test_every_example_runs(
             ran += 1
     assert ran > len(PAGES)
     shown = capsys.readouterr().out
-    store = namespace["store"]
-    store.close()  # type: ignore[attr-defined]  # an embeddb.Store
+    namespace["store"].close()
+    namespace["engine"].dispose()
     for line in ("3 0", "tea Green tea wants water of 80 °C.", "['a']", "sql"):
         assert line in shown.splitlines()
 
