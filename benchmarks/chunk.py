@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pydoc_data.topics import topics
 from typing import Any
@@ -31,11 +31,8 @@ def main() -> None:
     assert isinstance(encoder, Tokenized)
     tokenizer = encoder.tokenizer()
     assert tokenizer is not None
-    ways = {
-        "embeddb": make_chunker(
-            {"kind": "text", "overlap": 0}, tokenizer, options.max_tokens
-        ).chunks
-    }
+    ours = make_chunker({"kind": "text", "overlap": 0}, tokenizer, options.max_tokens)
+    ways: dict[str, Callable[[str], Sequence[object]]] = {"embeddb": ours.chunks}
     ways |= library(tokenizer, options.max_tokens)
     rates: dict[str, list[float]] = {way: [] for way in ways}
     counts: dict[str, int] = {}
@@ -55,7 +52,7 @@ def main() -> None:
     )
 
 
-def library(tokenizer: Tokenizer, max_tokens: int) -> dict[str, Callable[[str], list[Any]]]:
+def library(tokenizer: Tokenizer, max_tokens: int) -> dict[str, Callable[[str], Sequence[object]]]:
     try:
         splitter = import_module("semantic_text_splitter").TextSplitter
     except ImportError:

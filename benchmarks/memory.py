@@ -15,6 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import orjson
+
 from benchmarks.common import clustered, fresh_database, parser, show
 
 PORTION = 10_000
@@ -49,12 +51,12 @@ def main() -> None:
 
 
 def write_lines(path: Path, rows: int, dim: int) -> None:
-    with path.open("w", encoding="utf-8") as file:
+    with path.open("wb") as file:
         for start in range(0, rows, PORTION):
             vectors = clustered(min(PORTION, rows - start), dim, seed=start)
-            for row, vector in enumerate(vectors.round(6).tolist(), start):
+            for row, vector in enumerate(vectors, start):
                 line = {"id": f"doc-{row}", "content": f"line {row}", "embedding": vector}
-                file.write(json.dumps(line) + "\n")
+                file.write(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
 
 
 if __name__ == "__main__":

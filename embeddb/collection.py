@@ -131,15 +131,15 @@ class Collection:
 
     def add(
         self,
-        documents: Iterable[Document | Mapping[str, Any] | str],
+        documents: Iterable[Document | Mapping[str, Any] | tuple[str, str] | str],
         *,
         build_index: bool = True,
     ) -> IngestReport:
         """Add or replace documents, all of them in one transaction or, on any error, none.
 
         Args:
-            documents: Documents, dicts with `id`, `content`, `metadata`, … or texts; with
-                `embedding` where the collection has no model.
+            documents: Documents, dicts with `id`, `content`, `metadata`, …, pairs of id and text,
+                or texts; with `embedding` where the collection has no model.
             build_index: build the vector index afterwards where it is missing; leave it out
                 while loading much in many calls, and call `create_index` at the end.
 

@@ -69,7 +69,9 @@ def check_chunks(url: str, name: str) -> None:
     """Check what holds for every collection: whole documents, cut where the spans say."""
     documents = {row[0]: row[1] for row in stored_documents(url, name)}
     numbers: dict[str, list[int]] = {}
-    for id, number, content, start, stop, *_ in stored_chunks(url, name):
+    statement = "SELECT id, chunk_no, content, lower(span), upper(span) FROM {} ORDER BY 1, 2"
+    chunks = sql.SQL(statement).format(sql.Identifier("embeddb", name + "_g1"))
+    for id, number, content, start, stop in rows(url, chunks):
         assert documents[id][start:stop] == content
         numbers.setdefault(id, []).append(number)
     assert numbers.keys() == documents.keys()

@@ -79,7 +79,7 @@ def chunk_fields(
     rows["number"] = numbers
     rows["start"], rows["stop"] = np.asarray(spans, dtype=np.int32).reshape(n, 2).T
     rows["hash_size"] = _hash_bytes(hashes)
-    rows["hash"] = np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(n, -1)
+    rows["hash"] = np.frombuffer(b"".join(hashes), dtype=np.uint8).reshape(n, _hash_bytes(hashes))
     rows["vector_size"] = layout["vector"].itemsize
     rows["vector"]["dim"] = dim
     rows["vector"]["values"] = vectors
@@ -95,4 +95,5 @@ def from_binary(values: list[bytes], kind: str, dim: int) -> Vector:
     """Read what `vector_send` or `halfvec_send` gave: float32, shape (len(values), dim)."""
     raw: NDArray[np.uint8] = np.frombuffer(b"".join(values), dtype=np.uint8)
     body = raw.reshape(len(values), -1)[:, HEADER_BYTES:] if values else raw.reshape(0, 0)
-    return np.ascontiguousarray(body).view(_ELEMENTS[kind]).astype(np.float32).reshape(len(values), dim)
+    numbers = np.ascontiguousarray(body).view(_ELEMENTS[kind]).reshape(len(values), dim)
+    return numbers.astype(np.float32)

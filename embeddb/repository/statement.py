@@ -87,7 +87,7 @@ class Compiler:
         self.chunks = chunks.alias("c")
 
     def select(self, wish: Wish) -> sa.Select[Any]:
-        """Make the statement: id, chunk_no, content, metadata, distance, score, uri, and the span."""
+        """Make the statement: id, chunk_no, content, metadata, distance, score, uri, span."""
         nearest = self._nearest(wish)
         rows = self.documents.join(nearest, nearest.c.id == self.documents.c.id)
         distance = nearest.c.distance

@@ -1,59 +1,66 @@
-"""A program that ingests, for test_kill to kill: python -m tests.acceptance.ingest_program URL."""
+"""The ingest that test_kill kills, and the documents that it brings."""
 
 from __future__ import annotations
 
 import random
-import sys
 import time
 from collections.abc import Iterator, Sequence
+from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 import embeddb
-from embeddb import HNSW
+from embeddb.pipeline import prepare
 from embeddb.records import Role, Vector
 from tests.support import HashEncoder
 
 DOCUMENTS = 3000
-BATCH_SECONDS = 0.02
-CHUNKER = {"kind": "text", "max_tokens": 40, "overlap": 5}
-INDEX = HNSW(m=24, ef_construction=200)
-"""Slow enough to build that some of the kills meet the build."""
+BATCH_SECONDS = 0.005
 
 WORDS = [f"word{number}" for number in range(400)]
 
 
 class SlowEncoder(HashEncoder):
-    """Takes its time, as a model does."""
+    """Tells how often it was called, and takes a moment."""
+
+    def __init__(self, calls: Synchronized[int]) -> None:
+        super().__init__()
+        self._calls = calls
 
     def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
+        self._calls.value += 1
         time.sleep(BATCH_SECONDS)
         return super().encode(texts, role)
 
 
 def documents(state: str) -> Iterator[dict[str, Any]]:
     """Give the documents as they were (`before`) or as they are now (`after`)."""
-    for number in range(DOCUMENTS if state == "after" else DOCUMENTS // 2):
+    gone = 0 if state == "before" else 50
+    for number in range(gone, DOCUMENTS // 2 if state == "before" else DOCUMENTS):
         own = random.Random(number)
-        words = own.choices(WORDS, k=own.choice([3, 10, 30, 30, 200]))
+        words = own.choices(WORDS, k=own.choice([3, 10, 30, 30, 100]))
         if state == "after" and number % 3 == 0:
             words.insert(own.randrange(len(words)), "changed")
-        text = " ".join(words)
         yield {
             "id": f"document {number}",
-            "content": text.replace(" word7", ".\n\nword7"),
+            "content": " ".join(words).replace(" word7", ".\n\nword7"),
             "metadata": {"number": number, "state": state if number % 5 == 0 else "same"},
             "uri": f"memory:{number}",
         }
 
 
-def ingest(url: str, state: str) -> embeddb.IngestReport:
+def create(store: embeddb.Store) -> embeddb.Collection:
+    """Make the collection."""
+    chunker = {"kind": "text", "max_tokens": 40, "overlap": 5}
+    return store.create_collection("docs", model=HashEncoder(), chunker=chunker)
+
+
+def ingest(docs: embeddb.Collection, state: str) -> embeddb.IngestReport:
     """Bring the collection to a state."""
+    return docs.ingest(documents(state), prune=True)
+
+
+def run(url: str, calls: Synchronized[int], window: int) -> None:
+    """Ingest slowly; with a small window in many transactions, many places to be killed at."""
+    prepare.WINDOW_DOCUMENTS, prepare.BATCH_CHUNKS = window, 3 * window
     with embeddb.connect(url) as store:
-        docs = store.create_collection(
-            "docs", model=SlowEncoder(), chunker=CHUNKER, index=INDEX, exist_ok=True
-        )
-        return docs.ingest(documents(state), prune=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"{ingest(sys.argv[1], 'after')}\n")
+        ingest(store.collection("docs", encoder=SlowEncoder(calls)), "after")

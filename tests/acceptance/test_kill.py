@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from multiprocessing.context import ForkServerProcess
 
 import embeddb
-from tests.acceptance.ingest_program import documents, ingest
+from tests.acceptance import ingest_program
 from tests.postgres import (
+    Row,
     check_chunks,
     index_validity,
     one,
@@ -22,53 +21,53 @@ from tests.postgres import (
 )
 from tests.support import HashEncoder
 
-ROOT = Path(__file__).parents[2]
-
-KILLS = 15
+KILLS_WHILE_WRITING = 14
 KILLS_WHILE_INDEXING = 4
+CALLS_BETWEEN_KILLS = 9
+
+_processes = multiprocessing.get_context("forkserver")
+_processes.set_forkserver_preload([ingest_program.__name__])
 
 
-def _start(url: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-W", "ignore", "-m", "tests.acceptance.ingest_program", url]
-    return subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+def _state(url: str) -> tuple[list[Row], list[Row]]:
+    return stored_documents(url, "docs"), stored_chunks(url, "docs")
 
 
-def _kill_writing(url: str, chance: random.Random) -> bool:
-    """Kill an ingest while it writes; False if it was done before."""
-    process = _start(url)
-    while process.poll() is None and not _busy(url, "COPY|INSERT|UPDATE|DELETE|d.content_hash"):
-        time.sleep(0.005)
-    time.sleep(chance.uniform(0, 0.25))
-    return _kill(process)
+def _kill_while_writing(url: str, chance: random.Random) -> None:
+    calls = _processes.Value("i", 0)
+    process = _processes.Process(target=ingest_program.run, args=(url, calls, 16))
+    process.start()
+    last = chance.randrange(1, CALLS_BETWEEN_KILLS)
+    while process.is_alive() and calls.value < last:
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.05))
+    _kill(process)
 
 
-def _kill_indexing(url: str, chance: random.Random) -> bool:
-    """Kill an ingest while it builds an index; False if it was done before."""
-    process = _start(url)
-    progress = "SELECT count(*) FROM pg_stat_progress_create_index WHERE datname = %s"
-    database = one(url, "SELECT current_database()")
-    while process.poll() is None and not one(url, progress, [database]):
-        time.sleep(0.005)
-    time.sleep(chance.uniform(0, 0.1))
-    return _kill(process)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> bool:
-    process.send_signal(signal.SIGKILL)
-    return process.wait() == -signal.SIGKILL
-
-
-def _busy(url: str, pattern: str) -> bool:
-    statement = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND application_name = 'embeddb' AND query ~ %s"
+def _kill_while_indexing(url: str, chance: random.Random) -> None:
+    calls = _processes.Value("i", 0)
+    process = _processes.Process(target=ingest_program.run, args=(url, calls, 512))
+    process.start()
+    builds = (
+        "SELECT count(*) FROM pg_stat_progress_create_index "
+        "WHERE datname = current_database() AND index_relid::regclass::text LIKE '%hnsw%'"
     )
-    return bool(one(url, statement, [pattern]))
+    while process.is_alive() and not one(url, builds):
+        time.sleep(0.001)
+    time.sleep(chance.uniform(0, 0.2))
+    _kill(process)
 
 
-def _wait_until_gone(url: str) -> None:
-    """Wait for the killed one's sessions: the server notices at the end of a statement."""
-    while _busy(url, ""):
+def _kill(process: ForkServerProcess) -> None:
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, "it was done before it could be killed"
+
+
+def _wait_until_alone(url: str) -> None:
+    """Wait until the server has noticed that its clients are gone."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    while one(url, others) > 1:
         time.sleep(0.01)
 
 
@@ -76,36 +75,41 @@ def test_a_killed_ingest_that_is_run_again_leaves_no_trace(
     database: str, empty_database: str
 ) -> None:
     embeddb.migrate(empty_database)
-    ingest(empty_database, "after")
-    undisturbed = (
-        stored_documents(empty_database, "docs"),
-        stored_chunks(empty_database, "docs"),
-    )
+    with embeddb.connect(empty_database) as store:
+        docs = ingest_program.create(store)
+        ingest_program.ingest(docs, "after")
+        undisturbed = _state(empty_database)
 
-    ingest(database, "before")
+    with embeddb.connect(database) as store:
+        ingest_program.ingest(ingest_program.create(store), "before")
     rows(database, "DROP INDEX embeddb.docs_g1_hnsw")
-    chance = random.Random(4711)
-    kills = 0
-    while kills < KILLS - KILLS_WHILE_INDEXING and _kill_writing(database, chance):
-        kills += 1
-        check_chunks(database, "docs")
-    ingest_once = _start(database)
-    assert ingest_once.wait() == 0
-    for _ in range(KILLS_WHILE_INDEXING):
-        rows(database, "DROP INDEX IF EXISTS embeddb.docs_g1_hnsw")
-        kills += _kill_indexing(database, chance)
-    assert kills >= KILLS
+    name = one(database, "SELECT current_database()")
+    # a build whose client is gone ends at once, and leaves an invalid index
+    rows(database, f"ALTER DATABASE \"{name}\" SET client_connection_check_interval = '10ms'")
 
-    report = ingest(database, "after")
-    assert report.failed == 0
-    assert (stored_documents(database, "docs"), stored_chunks(database, "docs")) == undisturbed
+    chance = random.Random(4711)
+    states = set()
+    for _ in range(KILLS_WHILE_WRITING):
+        _kill_while_writing(database, chance)
+        _wait_until_alone(database)
+        check_chunks(database, "docs")
+        states.add(one(database, "SELECT count(*) FROM embeddb.docs WHERE content ~ 'changed'"))
+    assert len(states) >= 5, "the kills hit different states"
+    assert _state(database) != undisturbed
+    invalid = 0
+    for _ in range(KILLS_WHILE_INDEXING):
+        _kill_while_indexing(database, chance)
+        _wait_until_alone(database)
+        invalid += not index_validity(database).get("docs_g1_hnsw", True)
+    assert invalid > 0
+
+    with embeddb.connect(database) as store:
+        docs = store.collection("docs", encoder=HashEncoder())
+        assert ingest_program.ingest(docs, "after").failed == 0
+        assert docs.recall(sample=50).recall >= 0.95
+    assert _state(database) == undisturbed
     check_chunks(database, "docs")
-    assert len(undisturbed[0]) == len(list(documents("after")))
-    _wait_until_gone(database)
     assert index_validity(database) == index_validity(empty_database)
     assert set(index_validity(database).values()) == {True}
     leftovers = "SELECT count(*) FROM pg_class WHERE relname ~ 'staged|_cc(new|old)'"
     assert one(database, leftovers) == 0
-    with embeddb.connect(database) as store:
-        docs = store.collection("docs", encoder=HashEncoder())
-        assert docs.recall(sample=50).recall >= 0.95

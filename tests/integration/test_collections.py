@@ -179,9 +179,14 @@ def test_a_collection_that_is_there_is_opened_only_if_asked_for(store: embeddb.S
         store.create_collection("docs", model=HashEncoder())
     again = store.create_collection("docs", model=HashEncoder(), exist_ok=True)
     assert again.search("cat")[0].id == "a"
-    for options in ({"distance": "l2"}, {"storage": "halfvec"}, {"model": HashEncoder(32)}):
+    others: list[dict[str, Any]] = [
+        {"distance": "l2"},
+        {"storage": "halfvec"},
+        {"model": HashEncoder(32)},
+    ]
+    for options in others:
         with pytest.raises(CollectionExistsError, match="not"):
-            store.create_collection("docs", **{"model": HashEncoder(), "exist_ok": True} | options)
+            store.create_collection("docs", **({"model": HashEncoder()} | options), exist_ok=True)
 
 
 def test_a_collection_that_is_not_there_is_missed_by_name(store: embeddb.Store) -> None:

@@ -145,6 +145,14 @@ def _deaf_port(*, listening: bool) -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+def test_a_migration_closes_what_it_opens(store: embeddb.Store) -> None:
+    store.create_collection("docs", model=None, dim=3)
+    store.close()
+    embeddb.migrate(store.url)
+    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    assert rows(store.url, statement) == [(1,)]
+
+
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     with _deaf_port(listening=False) as port:
         url = f"postgresql://me:secret@127.0.0.1:{port}/mine"

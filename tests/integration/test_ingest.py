@@ -257,13 +257,15 @@ def test_vectors_of_the_caller_s_are_stored_as_they_are(store: embeddb.Store) ->
     report = docs.ingest(as_documents(vectors))
     assert _counts(report) == (5000, 0, 0, 0, 0)
     found = docs.get([f"v{i}" for i in range(5000)], embeddings=True)
-    assert np.array_equal(np.stack([document.embedding for document in found]), vectors)
+    assert np.array_equal([document.embedding for document in found], vectors)  # type: ignore[arg-type]
     changed = as_documents(vectors)
     changed[7]["embedding"] = vectors[8]
     changed[9]["content"] = "new"
     changed[11]["metadata"] = {}
     assert _counts(docs.ingest(changed)) == (0, 3, 4997, 0, 0)
-    assert np.array_equal(docs.get(["v7"], embeddings=True)[0].embedding, vectors[8])
+    embedding = docs.get("v7", embeddings=True)[0].embedding
+    assert embedding is not None
+    assert np.array_equal(embedding, vectors[8])
 
 
 def test_vectors_are_normalized_where_the_collection_says_so(store: embeddb.Store) -> None:

@@ -59,6 +59,16 @@ def test_a_faulty_document_is_reported_and_the_rest_goes_on(store: embeddb.Store
     assert [row[0] for row in stored_documents(store.url, "docs")] == ["good1", "good2"]
 
 
+def test_an_ingest_of_nothing_but_faults_writes_nothing(store: embeddb.Store) -> None:
+    texts = store.create_collection("texts", model=FragileEncoder())
+    report = texts.ingest([("a", " "), ("b", f"some {POISON}"), ("c", NAN)])
+    assert (report.added, report.failed, report.chunks) == (0, 3, 0)
+    vectors = store.create_collection("vectors", model=None, dim=3)
+    report = vectors.ingest([{"id": "a", "embedding": [1]}, {"id": "b", "embedding": [0, 0, 0]}])
+    assert (report.added, report.failed, report.chunks) == (0, 2, 0)
+    assert texts.count() == vectors.count() == 0
+
+
 def test_metadata_that_is_not_json_is_refused(store: embeddb.Store) -> None:
     docs = store.create_collection("docs", model=HashEncoder())
     for value in (float("nan"), float("-inf"), object(), {1, 2}, b"x", 10**5000):

@@ -170,8 +170,8 @@ def test_the_statement_that_is_shown_is_the_search(docs: Collection) -> None:
         {"max_distance": 0.9, "exact": True},
         {"limit": 1200},
     ):
-        hits = docs.search(QUERY, **options)  # type: ignore[arg-type]
-        shown = rows(_url(docs), docs.sql(QUERY, **options))  # type: ignore[arg-type]
+        hits = docs.search(QUERY, **options)
+        shown = rows(_url(docs), docs.sql(QUERY, **options))
         assert [(row[0], row[4]) for row in shown] == [(hit.id, hit.distance) for hit in hits]
 
 
@@ -265,9 +265,9 @@ def test_a_query_must_be_comparable(docs: Collection, store: embeddb.Store) -> N
         ([QUERY], InvalidVectorError),
     ):
         with pytest.raises(error):
-            docs.search(query)  # type: ignore[arg-type]
+            docs.search(query)
         with pytest.raises(error):
-            docs.search_many([QUERY, query])  # type: ignore[list-item]
+            docs.search_many([QUERY, query])
     with pytest.raises(ConfigurationError, match="no model"):
         docs.search("a text")
     texts = store.create_collection("texts", model=HashEncoder())

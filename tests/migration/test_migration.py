@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
 import embeddb
-import embeddb.migrations
 from embeddb.errors import (
     DatabaseError,
     MigrationError,
@@ -20,10 +18,11 @@ from embeddb.errors import (
     SchemaOutdatedError,
 )
 from embeddb.schema.migrate import head, offline_sql
+from tests.conftest import ROOT
 from tests.postgres import catalog, one, role, rows, session
 from tests.support import HashEncoder, with_database
 
-VERSIONS = Path(embeddb.migrations.__file__).parent / "versions"
+VERSIONS = ROOT / "migrations" / "versions"
 
 RELEASED = {
     "0001_catalog.py": "76f913b8fad443c1d9d82ec6d8a44c67fbb8c6bd20dfd393c869b83972b361f3",
@@ -32,7 +31,7 @@ RELEASED = {
 
 QUOTED = 'My "own"; 100% of:it'
 
-DOCUMENTS = [("a", "a cat"), ("b", "a dog")]
+DOCUMENTS = [{"id": "a", "content": "a cat"}, {"id": "b", "content": "a dog"}]
 
 
 def test_an_empty_database_is_brought_to_the_newest_revision(empty_database: str) -> None:
@@ -145,10 +144,10 @@ def test_databases_and_schemas_may_be_migrated_at_the_same_time(
 def test_a_schema_of_a_newer_package_says_upgrade(database: str) -> None:
     rows(database, "UPDATE embeddb.alembic_version SET version_num = '9999'")
     before = catalog(database)
-    with pytest.raises(SchemaOutdatedError, match="9999.*upgrade the package"):
+    with pytest.raises(SchemaOutdatedError, match=r"9999.*upgrade the package"):
         embeddb.connect(database)
     for revision in ("head", "base", "0001"):
-        with pytest.raises(MigrationError, match="9999.*upgrade the package"):
+        with pytest.raises(MigrationError, match=r"9999.*upgrade the package"):
             embeddb.migrate(database, revision=revision)
     assert catalog(database) == before
     assert one(database, "SELECT version_num FROM embeddb.alembic_version") == "9999"
@@ -161,17 +160,21 @@ def test_a_schema_of_an_older_package_says_migrate(database: str) -> None:
 
 
 def test_who_may_not_install_pgvector_is_told_what_to_ask_for(empty_database: str) -> None:
-    with role(empty_database) as url:
-        with pytest.raises(PermissionDeniedError, match="CREATE EXTENSION vector;"):
-            embeddb.migrate(url)
+    with (
+        role(empty_database) as url,
+        pytest.raises(PermissionDeniedError, match="CREATE EXTENSION vector;"),
+    ):
+        embeddb.migrate(url)
     assert rows(empty_database, "SELECT FROM pg_namespace WHERE nspname = 'embeddb'") == []
 
 
 def test_who_may_not_make_a_schema_is_told_so(empty_database: str) -> None:
     rows(empty_database, "CREATE EXTENSION vector")
-    with role(empty_database) as url:
-        with pytest.raises(PermissionDeniedError, match="Ask the schema's owner"):
-            embeddb.migrate(url)
+    with (
+        role(empty_database) as url,
+        pytest.raises(PermissionDeniedError, match="Ask the schema's owner"),
+    ):
+        embeddb.migrate(url)
     assert rows(empty_database, "SELECT FROM pg_namespace WHERE nspname = 'embeddb'") == []
 
 
@@ -191,9 +194,8 @@ def test_who_does_not_own_a_search_function_is_told_so(store: embeddb.Store) -> 
         "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
         "ALTER FUNCTION embeddb.filter_path OWNER TO {}",
     )
-    with role(store.url, *grants) as url:
-        with pytest.raises(PermissionDeniedError, match="docs_search"):
-            embeddb.migrate(url)
+    with role(store.url, *grants) as url, pytest.raises(PermissionDeniedError, match="docs_search"):
+        embeddb.migrate(url)
 
 
 def test_a_failing_revision_leaves_nothing_behind(empty_database: str) -> None:

@@ -32,7 +32,7 @@ def test_each_search_reads_the_index_that_fits_it(docs: Collection) -> None:
         ({"filter": {"number": {"$in": [1, 2, 3]}}}, metadata, vector),
         ({"filter": {"even": True}}, vector, None),
     ):
-        plan = docs.explain(VECTORS[0], **options)  # type: ignore[arg-type]
+        plan = docs.explain(VECTORS[0], **options)
         assert used is None or used in plan, (options, plan)
         assert unused is None or unused not in plan, (options, plan)
 

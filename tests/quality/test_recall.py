@@ -1,110 +1,210 @@
-"""How much of the exact answer an index finds, and that it is an index that finds it."""
+"""An index finds what exact search finds, and as many rows as were asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
 import numpy as np
 import pytest
+from psycopg.conninfo import make_conninfo
 
 import embeddb
-from embeddb import HNSW, Collection, IVFFlat
-from tests.postgres import rows
-from tests.vectors import clustered, distances
+from embeddb import HNSW, Collection, Hit, IVFFlat
+from embeddb.evaluation.recall import recall_of
+from embeddb.schema.indexes import IndexSpec
+from tests.postgres import one, role, rows, session
+from tests.vectors import as_documents, clustered, distances
 
+ROWS = 4000
 DIM = 64
-VECTORS = clustered(5000, DIM, clusters=40, seed=11)
-QUERIES = clustered(40, DIM, clusters=40, seed=11)
+_DRAWN = clustered(ROWS + 50, DIM, seed=1)
+VECTORS, QUERIES = _DRAWN[:ROWS], _DRAWN[ROWS:]
+QUERY = QUERIES[0]
 
-FLOOR = 0.95
+HNSW_FLOOR = 0.95
+IVFFLAT_FLOOR = 0.9
+
+FILTERS: list[tuple[dict[str, Any], int]] = [
+    ({"even": True}, ROWS // 2),
+    ({"even": {"$ne": True}}, ROWS // 2),
+    ({"tenth": 3}, ROWS // 10),
+    ({"hundredth": 7}, ROWS // 100),
+    ({"hundredth": {"$lt": 1}}, ROWS // 100),
+    ({"far": True}, ROWS // 100),
+]
+"""Filters, and how many documents pass them."""
+
+READER = (
+    "GRANT USAGE ON SCHEMA embeddb TO {}",
+    "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
+)
 
 
-@pytest.fixture
-def docs(store: embeddb.Store) -> Collection:
-    return _collection(store)
+def _documents() -> list[dict[str, Any]]:
+    """Mark 1 % of the documents at random, and the 1 % that are farthest from the query."""
+    far = set(np.argsort(distances("cosine", QUERY, VECTORS))[-ROWS // 100 :].tolist())
+    documents: list[dict[str, Any]] = as_documents(VECTORS)
+    for number, document in enumerate(documents):
+        document["metadata"] |= {"hundredth": number % 100, "far": number in far}
+    return documents
 
 
-def _collection(store: embeddb.Store, **options: object) -> Collection:
-    docs = store.create_collection("docs", model=None, dim=DIM, **options)  # type: ignore[arg-type]
-    docs.ingest(
-        {
-            "id": str(number),
-            "embedding": vector,
-            "metadata": {"half": number % 2, "tenth": number % 10, "hundredth": number % 100},
-        }
-        for number, vector in enumerate(VECTORS)
-    )
+def _collection(store: embeddb.Store, index: IndexSpec | None, **options: Any) -> Collection:  # noqa: ANN401
+    docs = store.create_collection("docs", model=None, dim=DIM, index=index, **options)
+    docs.add(_documents())
     return docs
 
 
-def test_hnsw_finds_nearly_all_of_the_exact_answer(docs: Collection) -> None:
-    found = 0
-    for query in QUERIES:
-        exact = set(np.argsort(distances("cosine", query, VECTORS))[:10].astype(str))
-        found += len(exact & {hit.id for hit in docs.search(query, 10)})
-        assert "Index Scan using docs_g1_hnsw" in docs.explain(query, 10)
-    assert found / (10 * len(QUERIES)) >= FLOOR
+def _reads(docs: Collection, index: str, limit: int = 10, **wanted: Any) -> bool:  # noqa: ANN401
+    return docs.record.tables.vector_index(index) in docs.explain(QUERY, limit, **wanted)
 
 
-def test_the_report_says_the_same_and_is_kept(docs: Collection) -> None:
-    done: list[int] = []
-    report = docs.recall(sample=30, progress=done.append)
-    assert report.recall >= FLOOR
-    assert (report.index_used, report.sample, report.limit) == (True, 30, 10)
-    assert done == list(range(1, 31))
-    assert min(report.ann_p50_ms, report.exact_p50_ms) > 0
-    own = docs.recall(queries=QUERIES, limit=20)
-    assert own.recall >= FLOOR
-    assert (own.sample, own.limit) == (len(QUERIES), 20)
-    kept = rows(
-        docs._database.url,
-        'SELECT recall, "limit", sample, generation, settings FROM embeddb.recall_history '
-        "ORDER BY id",
-    )
-    spec = {"method": "hnsw", "m": 16, "ef_construction": 64, "ef_search": None}
-    assert kept == [(report.recall, 10, 30, 1, spec), (own.recall, 20, len(QUERIES), 1, spec)]
-
-
-def test_without_an_index_the_report_says_so(docs: Collection) -> None:
-    docs.drop_index()
-    report = docs.recall(sample=10)
-    assert (report.recall, report.index_used) == (1.0, False)
-
-
-def test_an_index_that_finds_little_is_seen(docs: Collection) -> None:
-    docs.create_index(IVFFlat(lists=100, probes=1))
-    poor = docs.recall(sample=40)
-    docs.create_index(HNSW(m=16, ef_construction=64, ef_search=200))
-    good = docs.recall(sample=40)
-    assert poor.recall < good.recall
-    assert good.recall >= 0.99
+@contextmanager
+def _without_other_plans(store: embeddb.Store) -> Iterator[Collection]:
+    """Open the collection where Postgres has hardly a way around the vector index."""
+    options = "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off"
+    with embeddb.connect(make_conninfo(store.url, options=options)) as forced:
+        yield forced.collection("docs")
 
 
 @pytest.mark.parametrize(
-    ("index", "distance", "floor"),
+    ("index", "floor", "options"),
     [
-        (HNSW(), "cosine", FLOOR),
-        (HNSW(), "inner_product", 0.8),  # no metric: a graph is a poorer guide to it
-        (IVFFlat(lists=10, probes=4), "cosine", 0.7),
+        (HNSW(), HNSW_FLOOR, {}),
+        (HNSW(), HNSW_FLOOR, {"storage": "halfvec", "distance": "l2"}),
+        (HNSW(), HNSW_FLOOR, {"distance": "inner_product", "normalize": True}),
+        (IVFFlat(), IVFFLAT_FLOOR, {}),
+        (IVFFlat(lists=60), IVFFLAT_FLOOR, {"distance": "l2"}),
     ],
+    ids=["hnsw cosine", "hnsw l2 halfvec", "hnsw ip", "ivfflat", "ivfflat of many lists"],
 )
-def test_a_filtered_search_gives_as_many_rows_as_there_are(
-    store: embeddb.Store, index: HNSW | IVFFlat, distance: str, floor: float
+def test_an_index_finds_what_exact_search_finds(
+    store: embeddb.Store, index: HNSW | IVFFlat, floor: float, options: dict[str, Any]
 ) -> None:
-    docs = _collection(store, index=index, distance=distance)
-    for share, wanted in ((2, {"half": 1}), (10, {"tenth": 3}), (100, {"hundredth": 42})):
-        numbers = np.arange(5000) % share == next(iter(wanted.values()))
-        found = 0
-        for query in QUERIES[:15]:
-            hits = docs.search(query, 10, filter=wanted)
-            assert len(hits) == 10
-            assert all(numbers[int(hit.id)] for hit in hits)
-            allowed = np.flatnonzero(numbers)
-            order = np.argsort(distances(distance, query, VECTORS[allowed]))[:10]
-            found += len(set(allowed[order].astype(str)) & {hit.id for hit in hits})
-        assert found / 150 >= floor, share
+    docs = _collection(store, index, **options)
+    report = docs.recall(sample=150)
+    assert report.index_used
+    assert _reads(docs, index.method)
+    assert (report.sample, report.limit) == (150, 10)
+    assert report.recall >= floor
+    assert docs.recall(queries=QUERIES).recall >= floor
 
 
-def test_equally_near_rows_count_as_found(store: embeddb.Store) -> None:
-    docs = store.create_collection("docs", model=None, dim=4)
-    docs.ingest({"id": str(i), "embedding": [1, i % 3, 0, 0]} for i in range(600))
+def test_exact_search_is_exact(store: embeddb.Store) -> None:
+    docs = _collection(store, HNSW())
+    expected = np.sort(distances("cosine", QUERY, VECTORS))[:20]
+    found = [hit.distance for hit in docs.search(QUERY, 20, exact=True)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_recall_without_an_index_says_so(store: embeddb.Store) -> None:
+    docs = _collection(store, None)
+    report = docs.recall(sample=5)
+    assert (report.recall, report.index_used) == (1.0, False)
+    docs.create_index(HNSW())
+    assert docs.recall(sample=5).index_used
+    docs.drop_index()
+    assert not docs.recall(sample=5).index_used
+
+
+def test_a_graph_that_is_too_poor_is_told(store: embeddb.Store) -> None:
+    docs = _collection(store, HNSW(m=2, ef_construction=4, ef_search=1))
     report = docs.recall(sample=50)
+    assert report.index_used
+    assert report.recall < HNSW_FLOOR
+
+
+def test_equally_near_rows_count_as_found() -> None:
+    def hits(*found: tuple[str, float]) -> list[Hit]:
+        return [
+            Hit(id=id, chunk_no=0, content=None, metadata={}, distance=distance, score=-distance)
+            for id, distance in found
+        ]
+
+    truth = hits(("a", 0.1), ("b", 0.2))
+    assert recall_of(hits(("a", 0.1), ("c", 0.2)), truth) == 1.0
+    assert recall_of(hits(("a", 0.1), ("c", 0.2 + 1e-8)), truth) == 1.0
+    assert recall_of(hits(("a", 0.1), ("c", 0.21)), truth) == 0.5
+    assert recall_of([], truth) == 0.0
+    assert recall_of([], []) == 1.0
+
+
+def test_many_copies_of_a_vector_do_not_lower_recall(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=None, dim=DIM)
+    docs.add(as_documents(np.concatenate([VECTORS[:1500], np.repeat(VECTORS[:1], 100, axis=0)])))
+    report = docs.recall(queries=np.repeat(VECTORS[:1], 5, axis=0))
+    assert report.index_used
     assert report.recall == 1.0
+
+
+def test_what_was_measured_is_kept(store: embeddb.Store) -> None:
+    docs = _collection(store, HNSW())
+    reports = [docs.recall(sample=20), docs.recall(sample=10, limit=5)]
+    kept = rows(
+        store.url,
+        "SELECT recall, \"limit\", sample, generation, settings->>'method', measured_at <= now() "
+        "FROM embeddb.recall_history ORDER BY id",
+    )
+    assert kept == [(r.recall, r.limit, r.sample, 1, "hnsw", True) for r in reports]
+
+
+def test_a_reader_can_measure(store: embeddb.Store) -> None:
+    _collection(store, HNSW())
+    with role(store.url, *READER) as url, embeddb.connect(url) as reading:
+        report = reading.collection("docs").recall(sample=20)
+    assert report.index_used
+    assert report.recall >= HNSW_FLOOR
+    assert one(store.url, "SELECT count(*) FROM embeddb.recall_history") == 0
+
+
+@pytest.mark.parametrize("index", [HNSW(), IVFFlat(lists=60, probes=1)], ids=["hnsw", "ivfflat"])
+@pytest.mark.parametrize("forced", [False, True], ids=["as planned", "by the index"])
+def test_a_filter_leaves_as_many_rows_as_there_are(
+    store: embeddb.Store, index: HNSW | IVFFlat, forced: bool
+) -> None:
+    planned = _collection(store, index)
+    with _without_other_plans(store) if forced else nullcontext(planned) as docs:
+        for filter, passing in FILTERS:
+            for limit in (10, 40, 300):
+                if forced:
+                    assert _reads(docs, index.method, limit, filter=filter)
+                hits = docs.search(QUERY, limit, filter=filter)
+                assert len(hits) == min(limit, passing), filter
+                assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
+
+
+@pytest.mark.parametrize("index", [HNSW(), IVFFlat(lists=60, probes=1)], ids=["hnsw", "ivfflat"])
+def test_a_limit_is_not_capped_by_the_index(store: embeddb.Store, index: HNSW | IVFFlat) -> None:
+    _collection(store, index)
+    with _without_other_plans(store) as docs:
+        for limit in (41, 200, 1000, 1200):
+            assert _reads(docs, index.method, limit)
+            assert len({hit.id for hit in docs.search(QUERY, limit)}) == limit
+
+
+@pytest.mark.parametrize("index", [HNSW(), IVFFlat(lists=60, probes=1)], ids=["hnsw", "ivfflat"])
+def test_deleted_neighbours_do_not_use_up_a_search(
+    store: embeddb.Store, index: HNSW | IVFFlat
+) -> None:
+    docs = _collection(store, index)
+    rows(store.url, "ALTER TABLE embeddb.docs_g1 SET (autovacuum_enabled = off)")
+    near = np.argsort(distances("cosine", QUERY, VECTORS))[:120]
+    assert docs.delete(ids=[f"v{number}" for number in near]) == len(near)
+    assert _reads(docs, index.method)
+    assert len(docs.search(QUERY, 10)) == 10
+
+
+@pytest.mark.parametrize("index", [HNSW(), IVFFlat()], ids=["hnsw", "ivfflat"])
+def test_the_function_reads_the_index_too(store: embeddb.Store, index: HNSW | IVFFlat) -> None:
+    docs = _collection(store, index)
+    name = "embeddb." + docs.record.tables.vector_index(index.method)
+    literal = "[" + ",".join(map(repr, QUERY.tolist())) + "]"
+    scans = "SELECT pg_stat_get_xact_numscans(%s::regclass)"
+    with session(store.url) as connection, connection.transaction():
+        for calls, bound in enumerate((None, 10.0)):
+            assert connection.execute(scans, [name]).fetchone() == (calls,)
+            call = "SELECT count(*) FROM embeddb.docs_search(%s::vector, 7, NULL, %s)"
+            assert connection.execute(call, [literal, bound]).fetchone() == (7,)
+            assert connection.execute(scans, [name]).fetchone() == (calls + 1,)
