@@ -106,6 +106,17 @@ def with_role(url: str, name: str) -> str:
     return conninfo.make_conninfo(url, user=name, password=PASSWORD)
 
 
+def count_sessions(url: str) -> int:
+    """Count the other sessions of clients on this database."""
+    return int(
+        one(
+            url,
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
+        )
+    )
+
+
 def terminate(url: str, application: str = "embeddb") -> int:
     """End the sessions of an application on this database, and wait for it; give their number."""
     return len(

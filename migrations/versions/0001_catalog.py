@@ -94,7 +94,8 @@ def downgrade() -> None:
                 f"The catalog still knows {count} collection(s), and going below revision 0001 "
                 "would orphan their tables: drop them first with `embeddb collection drop`."
             )
-    function = sql.Identifier(*filter(None, [schema]), "filter_path").as_string(None)
-    op.execute("DROP FUNCTION IF EXISTS " + function.replace(":", r"\:") + "(jsonb)")
+    function = sql.Identifier(*filter(None, [schema]), "filter_path")
+    drop = sql.SQL("DROP FUNCTION IF EXISTS {}(jsonb)").format(function).as_string(None)
+    op.execute(drop.replace(":", r"\:"))  # a colon would begin a parameter
     for table in ("recall_history", "generations", "collections", "models"):
         op.drop_table(table, schema=schema)

@@ -13,6 +13,7 @@ from tests.acceptance import ingest_program
 from tests.postgres import (
     Row,
     check_chunks,
+    count_sessions,
     index_validity,
     one,
     rows,
@@ -21,7 +22,7 @@ from tests.postgres import (
 )
 from tests.support import HashEncoder
 
-KILLS_WHILE_WRITING = 14
+KILLS_WHILE_WRITING = 12
 KILLS_WHILE_INDEXING = 4
 CALLS_BETWEEN_KILLS = 9
 
@@ -66,8 +67,7 @@ def _kill(process: ForkServerProcess) -> None:
 
 def _wait_until_alone(url: str) -> None:
     """Wait until the server has noticed that its clients are gone."""
-    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    while one(url, others) > 1:
+    while count_sessions(url):
         time.sleep(0.01)
 
 

@@ -12,7 +12,7 @@ import embeddb
 from tests.postgres import check_chunks, rows, session, stored_chunks
 from tests.support import HashEncoder
 
-DOCUMENTS = 1500
+DOCUMENTS = 1000
 
 
 def _write(url: str, writer: int, start: threading.Barrier) -> None:

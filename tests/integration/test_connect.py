@@ -22,7 +22,7 @@ from embeddb.errors import (
     SchemaOutdatedError,
     UnsupportedServerError,
 )
-from tests.postgres import rows
+from tests.postgres import count_sessions, rows
 from tests.support import HashEncoder, with_database
 from tests.vectors import as_documents, clustered
 
@@ -131,8 +131,7 @@ def test_closing_a_store_ends_its_sessions(database: str) -> None:
     store = embeddb.connect(database)
     _use(store)
     store.close()
-    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    assert rows(database, statement) == [(1,)]
+    assert count_sessions(database) == 0
 
 
 @contextmanager
@@ -149,8 +148,7 @@ def test_a_migration_closes_what_it_opens(store: embeddb.Store) -> None:
     store.create_collection("docs", model=None, dim=3)
     store.close()
     embeddb.migrate(store.url)
-    statement = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    assert rows(store.url, statement) == [(1,)]
+    assert count_sessions(store.url) == 0
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:

@@ -55,7 +55,7 @@ def test_a_reader_is_told_what_it_may_not_do(store: embeddb.Store) -> None:
             lambda: found.delete(ids=["a"]),
             lambda: found.create_index(),
             lambda: found.drop_index(),
-            lambda: embeddb.migrate(url, revision="base"),
+            lambda: embeddb.migrate(url),
         ):
             with pytest.raises(PermissionDeniedError):
                 action()
