@@ -11,6 +11,10 @@ Item = TypeVar("Item")
 
 POLL_SECONDS = 0.1
 
+JOIN_SECONDS = 5.0
+"""How long a stopped stage is waited for; one that waits for its own input, a terminal say, is
+left behind, and ends with the program."""
+
 
 class _End:
     """The stage is done, or failed with an error."""
@@ -35,7 +39,7 @@ class _Stage(Generic[Item]):
                 raise item.error
         finally:
             self._stopped.set()
-            self._thread.join()
+            self._thread.join(JOIN_SECONDS)
 
     def _run(self) -> None:
         end = _End()

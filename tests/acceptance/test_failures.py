@@ -71,6 +71,11 @@ def test_debugging_shows_the_traceback(run_cli: RunCLI) -> None:
     assert "Traceback" in result.stderr and "DatabaseUnavailableError" in result.stderr
 
 
+QUIET_SECONDS = 3.0
+"""Long enough that the program waits for its input: Python drops an interrupt that meets one of
+its own callbacks."""
+
+
 def test_an_interrupted_run_says_how_to_go_on(database: str) -> None:
     program = str(Path(sys.executable).with_name("embeddb"))
     command = [program, "ingest", "notes", "-", "--model", MODEL]
@@ -83,6 +88,7 @@ def test_an_interrupted_run_says_how_to_go_on(database: str) -> None:
         env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
     ) as process:
         _wait_for_collection(database)
+        time.sleep(QUIET_SECONDS)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -6,6 +6,7 @@ import io
 import sys
 from pathlib import Path
 
+import docx
 import pytest
 
 from embeddb.errors import MissingDependencyError
@@ -90,7 +91,6 @@ def test_a_docx_becomes_markdown(tmp_path: Path) -> None:
 
 
 def test_a_docx_written_by_a_library_is_read(tmp_path: Path) -> None:
-    docx = pytest.importorskip("docx")
     file = docx.Document()
     file.add_heading("Minutes", level=1)
     file.add_paragraph("We met & agreed.")
