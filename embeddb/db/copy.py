@@ -19,7 +19,7 @@ Field: TypeAlias = "bytes | memoryview"
 NULL = b"\xff\xff\xff\xff"
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER = b"\xff\xff"
-_ROWS_PER_MESSAGE = 128
+_ROWS_PER_MESSAGE = 512
 """Rows joined into one message: psycopg cuts larger ones, and smaller ones cost a call each."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeGuard
 
 import numpy as np
 import orjson
@@ -206,11 +207,9 @@ def as_row(value: object, dim: int, label: str) -> Vector:
         InvalidVectorError: not an array of numbers.
         DimensionMismatchError: of another length.
     """
-    try:
-        with np.errstate(over="ignore"):  # infinity is refused where all vectors are checked
-            row = np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidVectorError(f"{label} is not an array of numbers: {error}.") from error
+    if _is_float32(value) and value.shape == (dim,):
+        return value  # what nearly every row is
+    row = _as_float32(value, label)
     if row.ndim != 1:
         raise InvalidVectorError(f"{label} has shape {row.shape}; one vector of ({dim},) is due.")
     if len(row) != dim:
@@ -218,6 +217,18 @@ def as_row(value: object, dim: int, label: str) -> Vector:
             f"{label} has {len(row)} dimensions; the collection stores {dim}."
         )
     return row
+
+
+def _is_float32(value: object) -> TypeGuard[Vector]:
+    return isinstance(value, np.ndarray) and value.dtype == np.float32
+
+
+def _as_float32(value: object, label: str) -> Vector:
+    try:
+        with np.errstate(over="ignore"):  # infinity is refused where all vectors are checked
+            return np.asarray(value, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InvalidVectorError(f"{label} is not an array of numbers: {error}.") from error
 
 
 def check_query(value: object, generation: Generation, label: str = "The query vector") -> Vector:
