@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -78,13 +79,9 @@ class Run:
         """
         tally.total = source.count()
         works = self._encoded(source.documents(), tally)
-        if self.encoder is not None:
-            # without an encoder both sides are Python, and a second thread only takes turns
-            works = prefetch(works)
         try:
             with self.writer() as writer, closing(works):
-                for work in works:
-                    writer.write(work)
+                for work in self._written(works, writer):
                     tally.written(work)
         except (DocumentError, ModelError) as error:
             if not self.strict:
@@ -93,6 +90,28 @@ class Run:
                 f"{error} The documents before it are kept; mend it and run again, or run "
                 "without strict."
             ) from error
+
+    def _written(self, works: Iterable[Work], writer: Writer) -> Iterator[Work]:
+        """Write each batch while the next one is encoded, and yield it when it is written.
+
+        The encoder keeps the caller's thread: PyTorch is slower in others, each of which starts
+        a pool of its own. Without an encoder both sides are Python, and take turns at best.
+        """
+        if self.encoder is None:
+            for work in works:
+                writer.write(work)
+                yield work
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="embeddb-behind") as behind:
+            before: tuple[Future[None], Work] | None = None
+            for work in works:
+                if before is not None:
+                    before[0].result()
+                    yield before[1]
+                before = behind.submit(writer.write, work), work
+            if before is not None:
+                before[0].result()
+                yield before[1]
 
     def at_once(self, documents: Iterable[Document | Failure], tally: Tally) -> None:
         """Write everything in one transaction: all of it or, on any error, nothing."""
