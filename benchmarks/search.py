@@ -20,7 +20,8 @@ import embeddb
 from benchmarks.common import clustered, documents, fresh_database, parser, peer, show
 from embeddb.db.vectors import BinaryVector
 from embeddb.records import Vector
-from embeddb.repository.statement import Compiler, Wish, as_text
+from embeddb.repository.rendering import as_text
+from embeddb.repository.statement import Compiler, Wish
 
 LIMIT = 10
 WARM_UP = 50

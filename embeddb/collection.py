@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from numpy.typing import ArrayLike
 
 from embeddb.db.database import Database
-from embeddb.errors import ConfigurationError, IngestAbortedError
+from embeddb.errors import ConfigurationError, IngestAbortedError, InvalidVectorError
 from embeddb.evaluation.index_recall import index_recall
 from embeddb.evaluation.recall import RecallReport
 from embeddb.pipeline.bound_model import BoundModel, Query
 from embeddb.pipeline.display import Bars, Display, Silent
-from embeddb.pipeline.indexing import ensure_indexes, rebuild_index, remember
+from embeddb.pipeline.indexing import ensure_indexes, forget_index, rebuild_index
 from embeddb.pipeline.ingest import Run
+from embeddb.pipeline.stored_form import StoredForm
 from embeddb.pipeline.tally import Tally
 from embeddb.protocols import Encoder, Source
 from embeddb.records import Document, Failure, Hit, IngestReport
@@ -48,7 +49,8 @@ class Collection:
     ) -> None:
         self._database = database
         self._record = record
-        self._model = BoundModel(record, load_encoder, encoder)
+        self._form = StoredForm(database, record.generation)
+        self._model = BoundModel(record, self._form, load_encoder, encoder)
         self._documents = Documents(database, record)
         self._indexed = False
 
@@ -226,11 +228,15 @@ class Collection:
         Raises:
             ConfigurationError: there is no document of that id.
         """
-        vector, _ = self._documents.mean_vector(id)
+        vector = self._documents.mean_vector(id)
         if vector is None:
             raise ConfigurationError(f"There is no document {id!r} in {self.name!r}.")
+        if not vector.any():
+            raise InvalidVectorError(
+                f"The chunks of document {id!r} point into opposite directions: their mean is zero."
+            )
         asked = make_wish(limit, filter, max_distance, without=id)
-        return self._searcher.search(self._model.query(vector), *asked)
+        return self._searcher.search(vector, *asked)
 
     def get(self, ids: str | Sequence[str], *, embeddings: bool = False) -> list[Document]:
         """Give the documents of these ids, in their order; those not there are left out.
@@ -329,8 +335,7 @@ class Collection:
 
     def drop_index(self) -> None:
         """Drop the vector index: searches read every row, and are exact, until the next one."""
-        Indexes(self._database, self._record).drop()
-        self._update(remember(self._database, self._record, None))
+        self._update(forget_index(self._database, self._record))
 
     def indexes(self) -> list[IndexInfo]:
         """Give the collection's indexes as Postgres has them, primary keys apart."""
@@ -369,7 +374,9 @@ class Collection:
         return Searcher(self._database, self._record)
 
     def _run(self, *, fresh: bool, strict: bool) -> Run:
-        return Run.of(self._database, self._record, self._model, fresh=fresh, strict=strict)
+        return Run.of(
+            self._database, self._record, self._model, self._form, fresh=fresh, strict=strict
+        )
 
     def _ensure_indexes(self, display: Display) -> None:
         if not self._indexed:

@@ -7,12 +7,14 @@
     │   ├── MissingDependencyError      an optional package is not installed
     │   ├── InvalidNameError            a collection name Postgres or embeddb cannot take
     │   ├── IndexSpecError              an index that contradicts itself or its storage
+    │   ├── TransformError              a transform that contradicts itself or cannot be fitted
     │   └── FilterError                 an unknown operator or a malformed filter
     ├── DatabaseError                   Postgres answered with an error
     │   ├── DatabaseUnavailableError    no server, or the connection was lost
     │   ├── UnsupportedServerError      Postgres or pgvector is missing or too old
     │   ├── SchemaMissingError          embeddb's schema is not there: migrate
     │   ├── SchemaOutdatedError         the schema is of another version: migrate
+    │   ├── GenerationChangedError      the collection was converted meanwhile: open it again
     │   ├── PermissionDeniedError       the role may not do this
     │   ├── MigrationError              a migration could not be applied
     │   └── IndexBuildError             an index could not be built; nothing invalid is left
@@ -42,6 +44,18 @@
 from __future__ import annotations
 
 
+class EmbedDBWarning(UserWarning):
+    """Something was done in another way than it was asked for, and how."""
+
+
+class IndexResolvedWarning(EmbedDBWarning):
+    """The index is another one than asked for, because pgvector cannot build that one."""
+
+
+class TransformPendingWarning(EmbedDBWarning):
+    """The transform is not learned yet, for want of rows."""
+
+
 class EmbedDBError(Exception):
     """Something went wrong in embeddb."""
 
@@ -63,6 +77,10 @@ class InvalidNameError(ConfigurationError):
 
 class IndexSpecError(ConfigurationError):
     """The index contradicts itself, its storage or its distance."""
+
+
+class TransformError(ConfigurationError):
+    """The transform contradicts itself or cannot be fitted."""
 
 
 class FilterError(ConfigurationError):
@@ -87,6 +105,10 @@ class SchemaMissingError(DatabaseError):
 
 class SchemaOutdatedError(DatabaseError):
     """The embeddb schema is of another version: run `embeddb migrate`."""
+
+
+class GenerationChangedError(DatabaseError):
+    """The collection was converted meanwhile: open it again."""
 
 
 class PermissionDeniedError(DatabaseError):

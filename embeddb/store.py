@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,19 +14,21 @@ from embeddb.db import embedded
 from embeddb.db.database import Connection, Database
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionExistsError, ConfigurationError, SchemaOutdatedError
+from embeddb.pipeline.forms import first_form
 from embeddb.protocols import Encoder
 from embeddb.repository.collections import Collections
-from embeddb.schema.catalog import Generation
+from embeddb.schema.catalog import Generation, Wanted
 from embeddb.schema.distances import Distance
-from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat, check_index
+from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 from embeddb.schema.migrate import MigrationResult, head, migrate_schema
 from embeddb.schema.storage import MAX_DIM, Storage
+from embeddb.transforms import TransformSpec
 
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
     from sqlalchemy import Engine
 
-IndexChoice = IndexSpec | Literal["hnsw", "ivfflat"] | None
+IndexChoice = IndexSpec | Literal["hnsw", "ivfflat", "ivfpq", "exact"] | None
 
 
 def connect(
@@ -138,6 +140,7 @@ class Store:
         dim: int | None = None,
         distance: str = "cosine",
         storage: str = "vector",
+        transform: str | Sequence[str] | None = None,
         index: IndexChoice = HNSW(),  # noqa: B008  # frozen
         chunker: str | dict[str, Any] | ChunkerSpec = "auto",
         normalize: bool = False,
@@ -150,21 +153,27 @@ class Store:
             model: a preset, a path, a hub name, `openai:…`, an encoder or any callable; None
                 where every document brings its own vector.
             dim: dimensions of your own vectors, 1 to 16000; a model knows its own.
-            distance: cosine, l2, inner_product or l1.
-            storage: vector (float32) or halfvec (float16).
-            index: HNSW(…), IVFFlat(…), or None for exact search. It is built after the first
-                documents are in.
+            distance: cosine, l2, inner_product or l1; hamming or jaccard for bits.
+            storage: vector (float32), halfvec (float16), int8 (one byte a dimension) or bit (the
+                signs alone).
+            transform: what is done to vectors before they are stored, and to queries: normalize,
+                rotation, rotation:pca, rotation:itq, pca:N, matryoshka:N, autoencoder:N, or
+                several of them one after the other. What has to be learned is learned from the
+                first documents: until there are enough, they are stored as they come.
+            index: HNSW(…), IVFFlat(…), IVFPQ(…), or None for exact search. It is built after the
+                first documents are in. Where pgvector cannot index so many dimensions, one that
+                it can is chosen, with an IndexResolvedWarning.
             chunker: auto, none, text, markdown or code, or a ChunkerSpec.
             normalize: scale vectors to length 1, those of queries too.
             exist_ok: open the collection if it is there with the same model, dim, distance
                 and storage.
 
         Raises:
-            InvalidNameError, CollectionExistsError, IndexSpecError, ConfigurationError,
-            ModelNotFoundError.
+            InvalidNameError, CollectionExistsError, IndexSpecError, TransformError,
+            ConfigurationError, ModelNotFoundError.
         """
         encoder = None if model is None else self._encoder(model)
-        generation = Generation(
+        plain = Generation(
             number=1,
             dim=_dim(dim, encoder),
             distance=Distance.named(distance),
@@ -175,7 +184,7 @@ class Store:
             index=_index(index),
             state="active",
         )
-        _check_spec(generation)
+        generation = first_form(self._database, plain, TransformSpec.parse(transform))
         try:
             record = self._catalog.create(name, generation)
         except CollectionExistsError:
@@ -241,10 +250,12 @@ class Store:
     def _existing(self, name: str, wanted: Generation, encoder: Encoder | None) -> Collection:
         record = self._catalog.get(name)
         there = record.generation
+        old_form, new_form = (form.wanted or form for form in (there, wanted))
         for label, old, new in (
             ("dim", there.dim, wanted.dim),
             ("distance", there.distance.label, wanted.distance.label),
-            ("storage", there.storage.label, wanted.storage.label),
+            ("storage", old_form.storage.label, new_form.storage.label),
+            ("transform", _words(old_form), _words(new_form)),
         ):
             if old != new:
                 raise CollectionExistsError(
@@ -252,6 +263,12 @@ class Store:
                     "first, or choose another name."
                 )
         return Collection(self._database, record, self._encoder, encoder)
+
+
+def _words(form: Generation | Wanted) -> tuple[str, ...]:
+    if isinstance(form, Wanted):
+        return form.transform
+    return form.transform.words if form.transform else ()
 
 
 def _dim(dim: int | None, encoder: Encoder | None) -> int:
@@ -267,29 +284,24 @@ def _dim(dim: int | None, encoder: Encoder | None) -> int:
 
 def _index(index: IndexChoice) -> IndexSpec | None:
     match index:
-        case None | HNSW() | IVFFlat():
+        case None | HNSW() | IVFFlat() | IVFPQ():
             return index
+        case "exact":
+            return None
         case "hnsw":
             return HNSW()
         case "ivfflat":
             return IVFFlat()
+        case "ivfpq":
+            return IVFPQ()
     raise ConfigurationError(
-        f"index is {index!r}; give embeddb.HNSW(…), embeddb.IVFFlat(…) or None."
+        f"index is {index!r}; give embeddb.HNSW(…), embeddb.IVFFlat(…), embeddb.IVFPQ(…), or None "
+        "for exact search."
     )
 
 
 def _chunker(chunker: str | dict[str, Any] | ChunkerSpec) -> ChunkerSpec:
     return chunker if isinstance(chunker, ChunkerSpec) else ChunkerSpec.from_json(chunker)
-
-
-def _check_spec(generation: Generation) -> None:
-    if generation.index is not None:
-        check_index(
-            generation.index,
-            storage=generation.storage,
-            distance=generation.distance,
-            dim=generation.dim,
-        )
 
 
 def _encoder_settings(settings: Settings) -> EncoderSettings:

@@ -37,4 +37,4 @@ def index_spec(method: Method, **options: int | None) -> IndexSpec | None:
             raise typer.BadParameter(f"{option} is no option of {method}.", param_hint=option)
     if method is Method.none:
         return None
-    return HNSW(**given) if method is Method.hnsw else IVFFlat(**given)
+    return HNSW(**given) if method is Method.hnsw else IVFFlat(**given)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from tokenizers import Tokenizer
 
 from embeddb.errors import ConfigurationError, InvalidVectorError, ModelMismatchError
-from embeddb.pipeline.checks import check_query
+from embeddb.pipeline.stored_form import StoredForm
 from embeddb.protocols import Encoder, Tokenized
 from embeddb.records import Vector
 from embeddb.schema.catalog import CollectionRecord
@@ -24,6 +24,7 @@ class BoundModel:
 
     Args:
         record: the collection.
+        form: what the collection makes of a vector.
         load: makes an encoder of a name; it is called for the first text, not before.
         encoder: what to use instead, where no name can load it.
 
@@ -34,11 +35,13 @@ class BoundModel:
     def __init__(
         self,
         record: CollectionRecord,
+        form: StoredForm,
         load: Callable[[str], Encoder],
         encoder: Encoder | None = None,
     ) -> None:
         self._name = record.name
         self._generation = record.generation
+        self._form = form
         self._load = load
         if encoder is not None:
             self.encoder = self._checked(encoder)
@@ -63,7 +66,7 @@ class BoundModel:
         """Give the vector of one query, shape (dim,)."""
         if isinstance(query, str):
             return self.queries([query])[0]
-        return check_query(query, self._generation)
+        return self._form.query(query)
 
     def queries(self, queries: Sequence[str] | ArrayLike) -> list[Vector]:
         """Give the vectors of queries: texts are encoded together, arrays have shape (n, dim).
@@ -77,10 +80,7 @@ class BoundModel:
             if blank is not None:
                 raise InvalidVectorError(f"The query {blank!r} has no words to encode.")
             rows = self.encoder.encode(list(rows), "query")
-        return [
-            check_query(row, self._generation, f"Query vector {number}")
-            for number, row in enumerate(rows)
-        ]
+        return [self._form.query(row, f"Query vector {number}") for number, row in enumerate(rows)]
 
     def tokenizer(self) -> Tokenizer | None:
         """Give the model's tokenizer, if it has one to show."""

@@ -22,7 +22,6 @@ from embeddb.errors import (
 from embeddb.records import Document, Vector
 from embeddb.schema.catalog import Generation
 from embeddb.schema.distances import Distance
-from embeddb.schema.storage import Storage
 
 MAX_DOCUMENT_CHARACTERS = 64 * 1024 * 1024
 """A document's chunks are written in one transaction, so they are all in memory at once."""
@@ -156,7 +155,7 @@ def check_vectors(
     """Check rows of shape (n, dim), and normalize them where the collection does.
 
     Returns:
-        The rows as they are to be stored, and the error of each row that cannot be.
+        The rows, and the error of each row that no storage could take.
     """
     problems: dict[int, DocumentError] = {}
     squares = np.einsum("ij,ij->i", vectors, vectors)
@@ -176,28 +175,7 @@ def check_vectors(
     if generation.normalize:
         with np.errstate(all="ignore"):  # the rows that this harms are refused already
             vectors = np.asarray(vectors / np.sqrt(squares)[:, np.newaxis], dtype=np.float32)
-    if generation.storage is Storage.HALFVEC:
-        problems |= _half_problems(vectors, label, needs_length)
     return vectors, problems
-
-
-def _half_problems(
-    vectors: Vector, label: Callable[[int], str], needs_length: bool
-) -> dict[int, DocumentError]:
-    problems: dict[int, DocumentError] = {}
-    with np.errstate(over="ignore"):
-        half = vectors.astype(np.float16)
-    for row in map(int, np.flatnonzero(np.isinf(half).any(axis=1))):
-        problems[row] = InvalidVectorError(
-            f"{label(row)} has a value beyond 65504, the largest that halfvec stores; use "
-            'storage="vector" or normalize=True.'
-        )
-    if needs_length:
-        for row in map(int, np.flatnonzero(~half.any(axis=1))):
-            problems[row] = InvalidVectorError(
-                f"{label(row)} is zero in float16; use storage='vector' or normalize=True."
-            )
-    return problems
 
 
 def as_row(value: object, dim: int, label: str) -> Vector:
@@ -229,21 +207,3 @@ def _as_float32(value: object, label: str) -> Vector:
             return np.asarray(value, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise InvalidVectorError(f"{label} is not an array of numbers: {error}.") from error
-
-
-def check_query(value: object, generation: Generation, label: str = "The query vector") -> Vector:
-    """Read and check a query vector, normalized where the collection is.
-
-    Raises:
-        InvalidVectorError: not comparable with what is stored.
-    """
-    row = as_row(value, generation.dim, label)
-    square = float(row @ row)
-    plain = generation.storage is Storage.VECTOR and not generation.normalize
-    if plain and math.isfinite(square) and square > 0:
-        return row  # what nearly every query is, without the checks made for many rows
-    checked, problems = check_vectors(row[np.newaxis], generation, lambda _: label)
-    if problems:
-        raise problems[0]
-    first: Vector = checked[0]
-    return first

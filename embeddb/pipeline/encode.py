@@ -8,12 +8,11 @@ import numpy as np
 
 from embeddb.encoders import VectorCache, isolate
 from embeddb.errors import EmbedDBError, EncodingError
-from embeddb.pipeline.checks import check_vectors
+from embeddb.pipeline.stored_form import StoredForm
 from embeddb.pipeline.work import Work
 from embeddb.protocols import Encoder
 from embeddb.records import Failure, Vector
 from embeddb.repository.documents import ReadyDocument
-from embeddb.schema.catalog import Generation
 
 WINDOW = 256
 """Texts in one call of the encoder; the bar moves this often."""
@@ -29,13 +28,13 @@ class EncodeStage:
     def __init__(
         self,
         encoder: Encoder,
-        generation: Generation,
+        form: StoredForm,
         *,
         strict: bool,
         progress: Callable[[Work, int, int], None],
     ) -> None:
         self._encoder = encoder
-        self._generation = generation
+        self._form = form
         self._strict = strict
         self._progress = progress
         self._cache = VectorCache()
@@ -48,7 +47,7 @@ class EncodeStage:
 
     def _encode(self, work: Work) -> None:
         chunks = [chunk for document in work.documents for chunk in document.chunks]
-        vectors = np.zeros((len(chunks), self._generation.dim), dtype=np.float32)
+        vectors = np.zeros((len(chunks), self._form.dim), dtype=np.float32)
         todo: list[int] = []
         for row, chunk in enumerate(chunks):
             known = work.known_vectors.get(chunk.content_hash)
@@ -58,14 +57,15 @@ class EncodeStage:
                 vectors[row] = known
         texts = [(chunks[row].data or b"").decode() for row in todo]
         encoded, failed = self._vectors(work, texts)
-        vectors[todo] = encoded
         work.encoded = len(texts)
         problems: dict[int, EmbedDBError] = {todo[row]: error for row, error in failed.items()}
-        vectors, refused = check_vectors(
-            vectors, self._generation, lambda row: f"The vector of chunk {row} of the batch"
+        vectors[todo], refused = self._form.vectors(
+            encoded, lambda row: f"The vector of chunk {todo[row]} of the batch"
         )
         for row, error in refused.items():
-            problems.setdefault(row, EncodingError(f"The model gave no usable vector. {error}"))
+            problems.setdefault(
+                todo[row], EncodingError(f"The model gave no usable vector. {error}")
+            )
         work.vectors = self._without(work, vectors, problems) if problems else vectors
 
     def _vectors(self, work: Work, texts: list[str]) -> tuple[Vector, dict[int, EncodingError]]:

@@ -6,11 +6,16 @@ from dataclasses import replace
 
 from embeddb.db.database import Database
 from embeddb.pipeline.display import Display, Silent
+from embeddb.records import Vector
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.indexes import Indexes, Progress
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.indexes import HNSW, IndexSpec, check_index
+from embeddb.schema.index_rules import resolve_index
+from embeddb.schema.indexes import HNSW, IndexSpec, derived_of
+
+THRESHOLD_SAMPLE = 20_000
+"""Vectors from which the thresholds of a thermometer code are learned."""
 
 
 def ensure_indexes(
@@ -21,9 +26,12 @@ def ensure_indexes(
     wanted = record.generation.index
     if not indexes.missing(wanted) or not (rows := Documents(database, record).count_chunks()):
         return record
-    resolved = None if wanted is None else wanted.resolved(rows)
-    indexes.ensure(resolved, rows, _progress(display))
-    return record if resolved == wanted else remember(database, record, resolved)
+    with indexes.held():
+        missing = indexes.missing(wanted)  # another process may have built it meanwhile
+        if wanted is not None and record.tables.vector_index(wanted.method) in missing:
+            return _build(database, record, indexes, wanted, rows, display)
+        indexes.ensure(wanted, rows, _progress(display))
+    return record
 
 
 def rebuild_index(
@@ -34,23 +42,51 @@ def rebuild_index(
     Raises:
         IndexSpecError: pgvector cannot build it for this collection.
     """
-    generation = record.generation
-    wanted = index or generation.index or HNSW()
-    check_index(
-        wanted, storage=generation.storage, distance=generation.distance, dim=generation.dim
-    )
+    wanted, _ = resolve_index(index or record.generation.index or HNSW(), record.generation)
     rows = Documents(database, record).count_chunks()
-    resolved = wanted.resolved(rows)
-    Indexes(database, record).rebuild(resolved, rows, _progress(display))
-    return remember(database, record, resolved)
+    indexes = Indexes(database, record)
+    with indexes.held():
+        return _build(database, record, indexes, wanted, rows, display)
 
 
-def remember(
-    database: Database, record: CollectionRecord, index: IndexSpec | None
+def forget_index(database: Database, record: CollectionRecord) -> CollectionRecord:
+    """Drop the vector index, and remember that there is to be none."""
+    indexes = Indexes(database, record)
+    with indexes.held():
+        indexes.drop()
+        return Collections(database).set_index(record, None)
+
+
+def _build(
+    database: Database,
+    record: CollectionRecord,
+    indexes: Indexes,
+    index: IndexSpec,
+    rows: int,
+    display: Display,
 ) -> CollectionRecord:
-    """Write down which index there is: searches are compiled for it."""
-    Collections(database).set_index(record.name, index)
-    return replace(record, generation=replace(record.generation, index=index))
+    """Drop what is there, learn what the index needs, write it down, and build."""
+    indexes.drop()
+    resolved = index.resolved(rows)
+    made = replace(record, generation=replace(record.generation, index=resolved))
+    thresholds = _thresholds(database, made, rows)
+    if resolved != record.generation.index or thresholds is not None:
+        # searches are compiled for it from now on; without the index they are slow, not wrong
+        made = Collections(database).set_index(record, resolved, thresholds)
+    indexes.ensure(resolved, rows, _progress(display))
+    return made
+
+
+def _thresholds(database: Database, record: CollectionRecord, rows: int) -> Vector | None:
+    """Learn the thresholds of an index on thermometer codes from the collection's own vectors."""
+    derived = derived_of(record.generation.index)
+    if derived is None or not derived.has_thresholds or rows == 0:
+        return None
+    from embeddb.quantizers import Thermometer
+
+    _, sample = Documents(database, record).sample(THRESHOLD_SAMPLE)
+    thresholds: Vector = Thermometer.fit(sample, levels=derived.levels).thresholds
+    return thresholds
 
 
 def _progress(display: Display) -> Progress | None:

@@ -14,13 +14,14 @@ from embeddb.pipeline.bound_model import BoundModel
 from embeddb.pipeline.encode import EncodeStage
 from embeddb.pipeline.prefetch import prefetch
 from embeddb.pipeline.prepare import Preparer
+from embeddb.pipeline.stored_form import StoredForm
 from embeddb.pipeline.tally import Tally
 from embeddb.pipeline.work import Work
 from embeddb.pipeline.write import Writer
 from embeddb.protocols import Encoder, Source
 from embeddb.records import Document, Failure
 from embeddb.repository.documents import Documents
-from embeddb.schema.catalog import CollectionRecord, Generation
+from embeddb.schema.catalog import CollectionRecord
 
 WORKS_AHEAD = 2
 """Batches read and chunked before the encoder needs them: memory stays at a few batches."""
@@ -32,7 +33,7 @@ class Run:
 
     documents: Documents
     preparer: Preparer
-    generation: Generation
+    form: StoredForm
     encoder: Encoder | None
     writer: Callable[[], Writer]
     strict: bool
@@ -43,6 +44,7 @@ class Run:
         database: Database,
         record: CollectionRecord,
         model: BoundModel,
+        form: StoredForm,
         *,
         fresh: bool,
         strict: bool,
@@ -59,15 +61,16 @@ class Run:
             preparer=Preparer(
                 documents,
                 generation,
+                form,
                 chunker=chunker,
                 tokenizer=tokenizer,
                 capacity=capacity,
                 fresh=fresh,
                 strict=strict,
             ),
-            generation=generation,
+            form=form,
             encoder=None if generation.model is None else model.encoder,
-            writer=lambda: Writer(database, documents, dim=generation.dim, fresh=fresh),
+            writer=lambda: Writer(database, documents, dim=form.dim, fresh=fresh),
             strict=strict,
         )
 
@@ -142,7 +145,5 @@ class Run:
         works = self.preparer.batches(documents)
         if self.encoder is None:
             return works
-        stage = EncodeStage(
-            self.encoder, self.generation, strict=self.strict, progress=tally.encoding
-        )
+        stage = EncodeStage(self.encoder, self.form, strict=self.strict, progress=tally.encoding)
         return stage.works(prefetch(works, ahead) if ahead else works)

@@ -22,12 +22,12 @@ from embeddb.errors import (
 from embeddb.pipeline.checks import (
     as_row,
     check_content,
-    check_vectors,
     id_data,
     metadata_json,
     repair,
     utf8,
 )
+from embeddb.pipeline.stored_form import StoredForm
 from embeddb.pipeline.work import Work
 from embeddb.protocols import Chunker
 from embeddb.records import Chunk, Document, Failure, Vector
@@ -62,6 +62,7 @@ class Preparer:
         self,
         documents: Documents,
         generation: Generation,
+        form: StoredForm,
         *,
         chunker: Chunker | None,
         tokenizer: Tokenizer | None,
@@ -71,6 +72,7 @@ class Preparer:
     ) -> None:
         self._documents = documents
         self._generation = generation
+        self._form = form
         self._chunker = chunker
         self._tokenizer = tokenizer
         self._capacity = capacity
@@ -153,9 +155,7 @@ class Preparer:
         if not changed:
             return
         rows = np.stack([item.vector for item in changed if item.vector is not None])
-        rows, problems = check_vectors(
-            rows, self._generation, lambda row: _label(changed[row].document.id)
-        )
+        rows, problems = self._form.vectors(rows, lambda row: _label(changed[row].document.id))
         for row, problem in problems.items():
             self._reject(work, changed[row].document.id, problem)
         if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from psycopg import errors as pg
@@ -9,15 +10,20 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
-from embeddb.db.queries import Name, query, script
+from embeddb.db.queries import Name, query
 from embeddb.errors import CollectionExistsError, CollectionNotFoundError, InvalidNameError
-from embeddb.records import ModelInfo
-from embeddb.repository.statement import Compiler, Wish, as_function_body
+from embeddb.records import ModelInfo, Vector
+from embeddb.repository.catalog_rows import (
+    MODEL_FIELDS,
+    collection_record,
+    generation_values,
+    index_value,
+)
+from embeddb.repository.functions import Functions
 from embeddb.schema import indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
-from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IndexSpec
-from embeddb.schema.names import Tables, check_name, tables
+from embeddb.schema.names import check_name, tables
 from embeddb.schema.storage import Storage
 
 
@@ -29,7 +35,7 @@ class Collections:
         self._schema = database.schema
         self._catalog: dict[str, sql.Composable] = {
             table: Name(self._schema, table)
-            for table in ("models", "collections", "generations", "recall_history")
+            for table in ("models", "collections", "generations", "transforms", "recall_history")
         }
 
     def all(self) -> list[CollectionRecord]:
@@ -48,6 +54,17 @@ class Collections:
         known = ", ".join(repr(record.name) for record in self.all()) or "none yet"
         raise CollectionNotFoundError(f"There is no collection {name!r}; there are: {known}.")
 
+    def generations(self, name: str) -> list[CollectionRecord]:
+        """Give every generation of a collection, the active one first.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+        """
+        active = self.get(name)
+        with self._database.connection() as connection:
+            found = self._read_on(connection, name, active_only=False)
+        return sorted(found, key=lambda record: record != active)
+
     def create(self, name: str, generation: Generation) -> CollectionRecord:
         """Create tables and search function and enter them into the catalog, all or nothing.
 
@@ -62,17 +79,17 @@ class Collections:
         )
         with self._database.transaction() as connection:
             try:
-                collection_id = _one(
-                    connection, "collections.add_collection", {"name": name}, **self._catalog
+                connection.execute(
+                    query("collections.add_collection", **self._catalog), {"name": name}
                 )
             except pg.UniqueViolation as error:
                 raise CollectionExistsError(
                     f"There is a collection {name!r} already: open it with "
                     f"store.collection({name!r}), or create it with exist_ok=True."
                 ) from error
-            self._add_generation(connection, collection_id, record)
+            self._add_generation(connection, record)
             self._create_tables(connection, record)
-            self.create_function(connection, record)
+            Functions(self._database).create(connection, record)
         return record
 
     def drop(self, name: str) -> None:
@@ -81,34 +98,41 @@ class Collections:
         Raises:
             CollectionNotFoundError: there is none of that name.
         """
-        record = self.get(name)
+        records = self.generations(name)
+        functions = Functions(self._database)
         with self._database.transaction() as connection:
-            rows = connection.execute(
-                query("collections.generation_tables", **self._catalog), {"name": name}
-            ).fetchall()
-            names = [row[0] for row in rows] + [record.tables.documents_name]
-            for table in names:
-                statement = query("collections.drop_table", table=Name(self._schema, table))
-                connection.execute(statement, {})
-            connection.execute(
-                query(
-                    "collections.drop_function",
-                    function=Name(self._schema, record.tables.search_function),
-                    vector=Name(self._database.vector_schema(), "vector"),
-                ),
-                {},
-            )
+            functions.drop_search(connection, records[0])
+            for record in records:
+                self._drop_generation(connection, record)
+            documents = query("collections.drop_table", table=records[0].tables.documents)
+            connection.execute(documents, {})
             connection.execute(query("collections.remove", **self._catalog), {"name": name})
 
-    def set_index(self, name: str, index: IndexSpec | None) -> None:
-        """Remember which index a collection is to have."""
-        value = indexes.to_json(index)
+    def set_index(
+        self, record: CollectionRecord, index: IndexSpec | None, thresholds: Vector | None = None
+    ) -> CollectionRecord:
+        """Remember which index a generation is to have, and give its record anew.
+
+        Args:
+            record: the generation; any index that it has must be dropped before.
+            index: None for exact search.
+            thresholds: of the index's codes, shape (levels, dim), where it is on such.
+        """
+        changed = replace(record, generation=replace(record.generation, index=index))
+        functions = Functions(self._database)
         with self._database.transaction() as connection:
             connection.execute(
                 query("collections.set_index", **self._catalog),
-                {"name": name, "index_spec": None if value is None else Jsonb(value)},
+                {
+                    "name": record.name,
+                    "number": record.generation.number,
+                    "index_spec": index_value(index),
+                },
             )
-            self.create_function(connection, self._read_on(connection, name)[0])
+            functions.create_code(connection, changed, thresholds)
+            if record.generation.state == "active":
+                functions.create_search(connection, changed)
+        return changed
 
     def record_recall(self, record: CollectionRecord, values: dict[str, Any]) -> None:
         """Keep a measured recall in the history."""
@@ -139,124 +163,102 @@ class Collections:
 
     def create_functions(self, connection: Connection) -> None:
         """Create the search function of every collection anew."""
+        functions = Functions(self._database)
         for record in self._read_on(connection, None):
-            self.create_function(connection, record)
+            functions.create_search(connection, record)
 
-    def create_function(self, connection: Connection, record: CollectionRecord) -> None:
-        """Create the search function from the statements that the Python door sends too."""
-        vector_schema = self._database.vector_schema()
-        compiler = Compiler(record, schema=self._schema, vector_schema=vector_schema)
-        bodies = {
-            label: sql.Literal(
-                as_function_body(
-                    compiler.select(Wish(limit=None, filter=filtered, max_distance=True))
-                )
+    def add_generation(self, record: CollectionRecord, generation: Generation) -> CollectionRecord:
+        """Create the table of a collection's next generation; nobody searches it yet.
+
+        Args:
+            record: the collection.
+            generation: what it is to be; its number is chosen here.
+        """
+        with self._database.transaction() as connection:
+            number = _one(
+                connection, "collections.next_number", {"name": record.name}, **self._catalog
             )
-            for label, filtered in (("plain", False), ("filtered", True))
-        }
+            made = CollectionRecord(
+                name=record.name,
+                tables=tables(self._schema, record.name, number),
+                generation=replace(generation, number=number, state="building"),
+            )
+            self._add_generation(connection, made)
+            self._create_chunks(connection, made)
+            Functions(self._database).create(connection, made)
+        return made
+
+    def drop_generation(self, record: CollectionRecord) -> None:
+        """Remove a generation that is not the active one, with its table."""
+        with self._database.transaction() as connection:
+            self._drop_generation(connection, record)
+
+    def _drop_generation(self, connection: Connection, record: CollectionRecord) -> None:
+        connection.execute(query("collections.drop_table", table=record.tables.chunks), {})
+        Functions(self._database).drop(connection, record)
         connection.execute(
-            script(
-                "templates",
-                "search_function",
-                function=sql.Identifier(self._schema, record.tables.search_function),
-                vector=sql.Identifier(vector_schema, "vector"),
-                vector_dims=sql.Identifier(vector_schema, "vector_dims"),
-                names=sql.Literal(list(compiler.names())),
-                dim=sql.Literal(record.generation.dim),
-                **bodies,
-            )
+            query("collections.remove_generation", **self._catalog),
+            {"name": record.name, "number": record.generation.number},
         )
+        connection.execute(query("transforms.remove_unused", **self._catalog), {})
 
-    def _add_generation(
-        self, connection: Connection, collection_id: int, record: CollectionRecord
-    ) -> None:
-        generation = record.generation
-        index_spec = indexes.to_json(generation.index)
+    def _add_generation(self, connection: Connection, record: CollectionRecord) -> None:
         connection.execute(
             query("collections.add_generation", **self._catalog),
             {
-                "collection_id": collection_id,
-                "number": generation.number,
-                "model_id": self._add_model(connection, generation.model),
-                "dim": generation.dim,
-                "distance": generation.distance.label,
-                "storage": generation.storage.label,
-                "normalize": generation.normalize,
-                "chunker": Jsonb(generation.chunker),
-                "index_spec": None if index_spec is None else Jsonb(index_spec),
-                "table_name": record.tables.chunks_name,
+                **generation_values(record),
+                "name": record.name,
+                "model_id": self._add_model(connection, record.generation.model),
             },
         )
 
     def _add_model(self, connection: Connection, model: ModelInfo | None) -> int | None:
         if model is None:
             return None
-        values = {field: getattr(model, field) for field in ModelInfo.__slots__}
+        values = {field: getattr(model, field) for field in MODEL_FIELDS}
         return _one(connection, "collections.add_model", values, **self._catalog)
 
     def _create_tables(self, connection: Connection, record: CollectionRecord) -> None:
-        names = record.tables
-        column = sql.SQL("{}({})").format(
-            Name(self._database.vector_schema(), record.generation.storage.label),
-            sql.Literal(record.generation.dim),
-        )
+        documents = query("collections.create_documents", documents=record.tables.documents)
         try:
-            connection.execute(query("collections.create_documents", documents=names.documents), {})
-            connection.execute(
-                query("collections.create_chunks", chunks=names.chunks, type=column), {}
-            )
+            connection.execute(documents, {})
+            self._create_chunks(connection, record)
         except pg.DuplicateTable as error:
             raise InvalidNameError(
                 f"Schema {self._schema} has a table {record.name!r} that is no collection; "
                 "choose another name."
             ) from error
 
+    def _create_chunks(self, connection: Connection, record: CollectionRecord) -> None:
+        column = self._vector_column(record.generation)
+        statement = query(
+            "collections.create_chunks", chunks=record.tables.chunks, embedding=column
+        )
+        connection.execute(statement, {})
+
+    def _vector_column(self, generation: Generation) -> sql.Composable:
+        dim = sql.Literal(generation.stored_dim)
+        if generation.storage is Storage.INT8:
+            return query("collections.int8_column", dim=dim)
+        kind: sql.Composable = sql.SQL("bit")
+        if generation.storage is not Storage.BIT:
+            kind = Name(self._database.vector_schema(), generation.storage.label)
+        return query("collections.vector_column", type=sql.SQL("{}({})").format(kind, dim))
+
     def _read(self, name: str | None) -> list[CollectionRecord]:
         with self._database.connection() as connection:
             return self._read_on(connection, name)
 
-    def _read_on(self, connection: Connection, name: str | None) -> list[CollectionRecord]:
+    def _read_on(
+        self, connection: Connection, name: str | None, *, active_only: bool = True
+    ) -> list[CollectionRecord]:
         rows = connection.execute(
-            query("collections.list", **self._catalog), {"name": name}
+            query("collections.list", **self._catalog), {"name": name, "active": active_only}
         ).fetchall()
-        return [_record(self._schema, row) for row in rows]
+        return [collection_record(self._schema, row) for row in rows]
 
 
 def _one(connection: Connection, name: str, values: dict[str, Any], **parts: sql.Composable) -> int:
     row = connection.execute(query(name, **parts), values).fetchone()
     assert row is not None  # each of these statements returns an id
     return int(row[0])
-
-
-def _record(schema: str, row: tuple[Any, ...]) -> CollectionRecord:
-    name, number, dim, distance, storage, normalize, chunker, index_spec, state, table = row[:10]
-    model = ModelInfo(**dict(zip(_MODEL_FIELDS, row[10:], strict=True))) if row[10] else None
-    return CollectionRecord(
-        name=name,
-        tables=Tables(schema=schema, documents_name=name, chunks_name=table),
-        generation=Generation(
-            number=number,
-            dim=dim,
-            distance=Distance.named(distance),
-            storage=Storage.named(storage),
-            model=model,
-            normalize=normalize,
-            chunker=chunker,
-            index=indexes.from_json(index_spec),
-            state=state,
-        ),
-    )
-
-
-_MODEL_FIELDS = (
-    "name",
-    "revision",
-    "fingerprint",
-    "modality",
-    "dim",
-    "max_tokens",
-    "query_prompt",
-    "document_prompt",
-    "normalized",
-    "dtype",
-)

@@ -5,27 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from psycopg import sql
-from psycopg.abc import AdaptContext
 
 from embeddb.db import copy
 from embeddb.db.boundary import translated
 from embeddb.db.database import Connection, Database
-from embeddb.db.queries import Name, query
+from embeddb.db.queries import query
 from embeddb.db.vectors import chunk_fields, from_binary
 from embeddb.errors import DatabaseUnavailableError
 from embeddb.records import Document, Vector
-from embeddb.repository.statement import Expression, as_text
+from embeddb.repository.expressions import Vectors
+from embeddb.repository.rendering import Expression, Written, as_text
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.storage import Storage
 
 DOCUMENT_COLUMNS = ("id", "content", "metadata", "uri", "media_type", "content_hash")
-CHUNK_COLUMNS = ("chunk_no", "span", "content_hash", "embedding", "id", "content")
-"""The fields of fixed size stand first, so that they are laid out for all rows at once."""
 
 IDS_PER_QUERY = 10_000
+
+
+def chunk_columns(storage: Storage) -> tuple[str, ...]:
+    """Name the columns of a chunk as they are copied.
+
+    The fields of fixed size stand first, so that they are laid out for all rows at once.
+    """
+    scale = ("scale",) if storage is Storage.INT8 else ()
+    return ("chunk_no", "span", "content_hash", "embedding", *scale, "id", "content")
 
 
 class ReadyChunk(NamedTuple):
@@ -72,8 +81,10 @@ class Documents:
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         self._database = database
+        self._record = record
         self._generation = record.generation
         self._tables = record.tables
+        self._chunk_columns = chunk_columns(record.generation.storage)
         self._parts = {
             "documents": record.tables.documents,
             "chunks": record.tables.chunks,
@@ -104,7 +115,7 @@ class Documents:
 
     def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
         """Give the stored vectors of these documents' chunks by the hash of their text."""
-        rows = self._rows("documents.chunk_vectors", {"ids": list(ids)}, send=self._send())
+        rows = self._rows("documents.chunk_vectors", {"ids": list(ids)}, vector=self._sent)
         vectors = self._vectors([row[1] for row in rows])
         return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
 
@@ -118,24 +129,17 @@ class Documents:
 
     def first_vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
         """Give the vector of each document's first chunk."""
-        rows = self._rows("documents.first_vectors", {"ids": list(ids)}, send=self._send())
+        rows = self._rows("documents.first_vectors", {"ids": list(ids)}, vector=self._sent)
         vectors = self._vectors([row[1] for row in rows])
         return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
 
-    def mean_vector(self, id: str) -> tuple[Vector | None, int]:
-        """Give the mean of a document's chunk vectors, and how many chunks it has."""
-        schema = self._database.vector_schema()
-        rows = self._rows(
-            "documents.mean_vector",
-            {"id": id},
-            vector_send=Name(schema, "vector_send"),
-            avg=Name(schema, "avg"),
-            vector=Name(schema, "vector"),
-        )
-        data, count = rows[0]
-        if data is None:
-            return None, 0
-        return from_binary([data], "vector", self._generation.dim)[0], count
+    def mean_vector(self, id: str) -> Vector | None:
+        """Give the mean of a document's stored vectors; None where there is no such document."""
+        rows = self._rows("documents.chunk_vectors", {"ids": [id]}, vector=self._sent)
+        if not rows:
+            return None
+        mean: Vector = self._vectors([row[1] for row in rows]).mean(axis=0)
+        return mean
 
     def peek(self, limit: int) -> list[Document]:
         """Give a few documents."""
@@ -143,7 +147,7 @@ class Documents:
 
     def sample(self, limit: int) -> tuple[list[tuple[str, int]], Vector]:
         """Draw chunks at random: their keys, and their vectors of shape (n, dim)."""
-        rows = self._rows("documents.sample_vectors", {"limit": limit}, send=self._send())
+        rows = self._rows("documents.sample_vectors", {"limit": limit}, vector=self._sent)
         return [(row[0], row[1]) for row in rows], self._vectors([row[2] for row in rows])
 
     def count(self, condition: Expression | None, values: dict[str, Any]) -> int:
@@ -159,7 +163,7 @@ class Documents:
         if condition is None:
             return self._delete(sql.SQL("true"), {})
         text, given = as_text(condition)
-        return self._delete(_Raw(text), {**given, **values})
+        return self._delete(Written(text), {**given, **values})
 
     def delete_ids(self, ids: Sequence[str]) -> int:
         """Delete documents by id, and their chunks; give their number."""
@@ -181,7 +185,7 @@ class Documents:
                 yield row[0]
 
     def _merge(self, connection: Connection, batch: Batch) -> None:
-        columns = sql.SQL(", ").join(map(sql.Identifier, CHUNK_COLUMNS))
+        columns = sql.SQL(", ").join(map(sql.Identifier, self._chunk_columns))
         parts = {**self._parts, "columns": columns}
         staged = ("staged_documents", "staged_chunks")
         for name in ("stage_documents", "stage_chunks"):
@@ -198,7 +202,7 @@ class Documents:
         chunks: sql.Composable,
     ) -> None:
         copy.copy_rows(connection, documents, DOCUMENT_COLUMNS, map(_fields, batch.documents))
-        copy.copy_rows(connection, chunks, CHUNK_COLUMNS, self._chunk_rows(batch))
+        copy.copy_rows(connection, chunks, self._chunk_columns, self._chunk_rows(batch))
 
     def _chunk_rows(self, batch: Batch) -> Iterator[tuple[copy.Field, ...]]:
         chunks = [chunk for document in batch.documents for chunk in document.chunks]
@@ -239,7 +243,7 @@ class Documents:
             rows = self._rows(name, {}, condition=sql.SQL("true"))
             return int(rows[0][0])
         text, given = as_text(condition)
-        rows = self._rows(name, {**given, **values}, condition=_Raw(text))
+        rows = self._rows(name, {**given, **values}, condition=Written(text))
         return int(rows[0][0])
 
     def _rows(
@@ -253,18 +257,18 @@ class Documents:
             with self._database.connection() as connection:
                 return connection.execute(statement, values).fetchall()
 
-    def _send(self) -> sql.Composable:
-        return Name(self._database.vector_schema(), self._generation.storage.send)
+    @cached_property
+    def _sent(self) -> sql.Composable:
+        vectors = Vectors(
+            self._record,
+            schema=self._database.schema,
+            vector_schema=self._database.vector_schema(),
+        )
+        return Written(as_text(vectors.sent("c"))[0])
 
     def _vectors(self, values: list[bytes]) -> Vector:
-        return from_binary(values, self._generation.storage.label, self._generation.dim)
-
-
-class _Raw(sql.Composable):
-    """SQL that SQLAlchemy wrote, its percent signs doubled already."""
-
-    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
-        return str(self._obj).encode()
+        kind = self._generation.storage.compared_as
+        return from_binary(values, kind, self._generation.stored_dim)
 
 
 def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import psycopg
@@ -17,8 +17,10 @@ from embeddb.db.boundary import translate, translated
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 from embeddb.errors import EmbedDBError, IndexBuildError
+from embeddb.repository.expressions import Vectors
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.indexes import HNSW, IndexSpec, opclass
+from embeddb.schema.index_rules import Indexed
+from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase, how much of it is done, and how much it has in all (0: unknown)."""
@@ -45,6 +47,17 @@ class Indexes:
         self._database = database
         self._record = record
         self._tables = record.tables
+        self._held: Connection | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the collection's build lock over several calls: nobody else builds or drops."""
+        with self._building() as connection:
+            self._held = connection
+            try:
+                yield
+            finally:
+                self._held = None
 
     def all(self) -> list[IndexInfo]:
         """Give the indexes of both tables, primary keys apart."""
@@ -66,12 +79,6 @@ class Indexes:
             IndexBuildError: Postgres could not build it; nothing invalid is left.
         """
         with self._building() as connection:
-            self._ensure(connection, index, rows, progress)
-
-    def rebuild(self, index: IndexSpec, rows: int, progress: Progress | None = None) -> None:
-        """Drop every vector index and build this one."""
-        with self._building() as connection:
-            self._drop_vector_indexes(connection)
             self._ensure(connection, index, rows, progress)
 
     def drop(self) -> None:
@@ -110,6 +117,9 @@ class Indexes:
         Another builder is waited for by polling: waiting inside a statement would hold a
         snapshot, for which CREATE INDEX CONCURRENTLY waits in turn.
         """
+        if self._held is not None:
+            yield self._held
+            return
         with self._database.dedicated() as connection:
             with translated():
                 name = self._tables.schema + "." + self._tables.chunks_name
@@ -184,12 +194,12 @@ class Indexes:
             limits = connection.execute(query("indexes.build_limits"), {}).fetchone()
             assert limits is not None
             current, cache = int(limits[0]), int(limits[1])
-            wanted = _build_bytes(self._record, index, rows) // 1024
+            wanted = _build_bytes(self._vectors(index).held, index, rows) // 1024
             memory = max(current, min(wanted, cache // 4))
             connection.execute(query("indexes.build_settings"), {"memory": str(memory) + "kB"})
 
-    def _vector_sql(self, index: IndexSpec) -> sql.Composed:
-        generation = self._record.generation
+    def _vector_sql(self, index: HNSW | IVFFlat) -> sql.Composed:
+        vectors = self._vectors(index)
         options = (
             sql.SQL("{} = {}").format(Name(option), sql.Literal(value))
             for option, value in index.options().items()
@@ -199,11 +209,18 @@ class Indexes:
             index=Name(self._tables.vector_index(index.method)),
             chunks=self._tables.chunks,
             method=Name(index.method),
-            opclass=Name(
-                self._database.vector_schema(),
-                opclass(generation.storage, generation.distance),
-            ),
+            expression=vectors.index_expression(),
+            opclass=Name(self._database.vector_schema(), vectors.held.opclass),
             options=sql.SQL(", ").join(options),
+        )
+
+    def _vectors(self, index: IndexSpec) -> Vectors:
+        """Give the expressions of a collection that has this index."""
+        generation = replace(self._record.generation, index=index)
+        return Vectors(
+            replace(self._record, generation=generation),
+            schema=self._database.schema,
+            vector_schema=self._database.vector_schema(),
         )
 
     def _metadata_sql(self) -> sql.Composed:
@@ -241,11 +258,14 @@ _BUILD_REMEDIES = {
 }
 
 
-def _build_bytes(record: CollectionRecord, index: IndexSpec, rows: int) -> int:
+def _build_bytes(held: Indexed, index: IndexSpec, rows: int) -> int:
     """Estimate a build's memory: vectors, and for HNSW two lists of links a node."""
-    vector = record.generation.storage.bytes_per_vector(record.generation.dim)
+    vector = held.dim * _BITS[held.type] // 8 + 16
     links = 2 * index.m * 24 + 128 if isinstance(index, HNSW) else 64
     return int(rows * (vector + links) * 1.1)
+
+
+_BITS = {"vector": 32, "halfvec": 16, "bit": 1}
 
 
 def _first(error: EmbedDBError) -> str:

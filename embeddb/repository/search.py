@@ -14,7 +14,8 @@ from embeddb.db.database import Connection, Database
 from embeddb.db.vectors import BinaryVector
 from embeddb.errors import ConfigurationError, FilterError
 from embeddb.records import Hit, Vector
-from embeddb.repository.statement import Compiler, Expression, Wish, as_text
+from embeddb.repository.rendering import Expression, as_text
+from embeddb.repository.statement import Compiler, Wish
 from embeddb.schema.catalog import CollectionRecord
 
 Filter: TypeAlias = dict[str, Any] | Expression | None

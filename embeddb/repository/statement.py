@@ -3,36 +3,39 @@
 The shape follows pgvector's advice (https://github.com/pgvector/pgvector#iterative-index-scans):
 the nearest rows in a MATERIALIZED CTE that is ordered by the index's own expression, a distance
 threshold and the final order outside it.
+
+Where an index holds something smaller than what is stored, that CTE gives candidates and their
+distance by what is stored. Where there is a filter, the statement finds out how many documents
+pass it, and then either compares them all or scans the index; see `_filtered`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import sqlalchemy as sa
-from pgvector.sqlalchemy import HALFVEC, VECTOR
-from psycopg import sql
+from pgvector.sqlalchemy import VECTOR
 from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
+from embeddb.repository.expressions import Vectors, columns_of
+from embeddb.repository.rendering import Expression, constant, count_all, number, parameter
+from embeddb.repository.scan_settings import scan_settings, setting_names
+from embeddb.repository.selectivity import Selectivity, selectivity
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
-from embeddb.schema.indexes import DEFAULT_EF_SEARCH, HNSW, MAX_EF_SEARCH, IVFFlat
-from embeddb.schema.storage import Storage
-
-Expression: TypeAlias = sa.ColumnElement[Any]
-
-_DIALECT: sa.Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
-
-PARAMETERS = ("query", "limit", "filter", "max_distance", "without")
-"""What a search passes to its statement; in the SQL function the first four are $1 to $4."""
+from embeddb.schema.indexes import oversample_of
 
 # of a distance's own type: pg_catalog has no double precision + integer, so whoever may create
 # operators in a schema of the search_path could give it one
 _ZERO: sa.ColumnElement[float] = sa.literal_column("0::double precision", sa.Double)
 _ONE: sa.ColumnElement[float] = sa.literal_column("1::double precision", sa.Double)
+
+FILTERED_OVERSAMPLE = 2
+"""An iterative scan stops when it has enough rows that pass, before it has the nearest of them:
+asking for twice as many brings the recall back to that of a search without a filter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +48,7 @@ class Wish:
         max_distance: whether a threshold comes as a parameter.
         exact: read every row instead of an index.
         without: whether an id to leave out comes as a parameter.
+        plan: whether each row says by which way it was found.
     """
 
     limit: int | None = 10
@@ -52,6 +56,7 @@ class Wish:
     max_distance: bool = False
     exact: bool = False
     without: bool = False
+    plan: bool = False
 
 
 class Compiler:
@@ -60,9 +65,9 @@ class Compiler:
     def __init__(self, record: CollectionRecord, *, schema: str, vector_schema: str) -> None:
         metadata = sa.MetaData(schema=schema)
         self._generation = record.generation
-        self._schema = schema
-        self._vector_schema = vector_schema
-        documents = sa.Table(
+        self._tables = record.tables
+        self.vectors = Vectors(record, schema=schema, vector_schema=vector_schema)
+        self._documents_table = sa.Table(
             record.tables.documents_name,
             metadata,
             sa.Column("id", sa.Text, primary_key=True),
@@ -73,8 +78,7 @@ class Compiler:
             sa.Column("created_at", sa.DateTime(timezone=True)),
             sa.Column("updated_at", sa.DateTime(timezone=True)),
         )
-        self.documents = documents.alias("d")
-        kind = VECTOR if record.generation.storage is Storage.VECTOR else HALFVEC
+        self.documents = self._documents_table.alias("d")
         chunks = sa.Table(
             record.tables.chunks_name,
             metadata,
@@ -82,7 +86,7 @@ class Compiler:
             sa.Column("chunk_no", sa.Integer, primary_key=True),
             sa.Column("content", sa.Text),
             sa.Column("span", INT4RANGE),
-            sa.Column("embedding", kind(record.generation.dim)),
+            *self.vectors.columns(),
         )
         self.chunks = chunks.alias("c")
 
@@ -100,15 +104,180 @@ class Compiler:
             self._score(distance).label("score"),
             self.documents.c.uri,
             *self._span(nearest, wish),
+            *([nearest.c.plan] if wish.plan else []),
         ).select_from(rows)
         if wish.max_distance:
-            bound = _parameter("max_distance", sa.Double())
+            bound = parameter("max_distance", sa.Double())
             within = distance <= bound
             statement = statement.where(
                 sa.or_(bound.is_(None), within) if wish.limit is None else within
             )
         # `+ 0` keeps the planner from trusting the order of a relaxed scan
         return statement.order_by(distance + _ZERO, nearest.c.id, nearest.c.chunk_no)
+
+    def condition(self, wanted: bool | Expression) -> Expression:
+        """Make the condition of a filter on the documents."""
+        if isinstance(wanted, bool):
+            own = getattr(sa.func, self.vectors.function_schema())
+            path = own.filter_path(parameter("filter", JSONB()))
+            return self.documents.c.metadata.bool_op("OPERATOR(pg_catalog.@@)")(path)
+        return wanted
+
+    def names(self) -> Sequence[str]:
+        """Name the settings that a statement may set for itself."""
+        return setting_names(self._generation.index)
+
+    # the ways to find the nearest rows: each gives id, chunk_no, content, span, distance, plan
+
+    def _nearest(self, wish: Wish) -> sa.CTE:
+        if wish.exact or self._generation.index is None:
+            return _cte(self._exact(wish), "nearest")
+        if wish.filter is False:
+            found = self._by_index(wish, _rows(wish), None, [])
+            if not self.vectors.is_rescored:
+                return _cte(found, "nearest")
+            return _cte(_first(_cte(found, "candidates"), wish), "nearest")
+        return self._filtered(wish)
+
+    def _exact(self, wish: Wish, plan: str = "exact") -> sa.Select[Any]:
+        """Compare every row that passes."""
+        rows: sa.FromClause = self.chunks
+        if wish.filter is not False:
+            rows = rows.join(self.documents, self.documents.c.id == self.chunks.c.id)
+        distance = self._distance(self._query())
+        statement = self._columns(distance, plan).select_from(rows).where(*self._others(wish))
+        if wish.filter is not False:
+            statement = statement.where(self.condition(wish.filter))
+        # an expression that is not the index's own: Postgres has to look at every row
+        return statement.order_by(distance + _ZERO).limit(_number(_rows(wish)))
+
+    def _by_index(
+        self,
+        wish: Wish,
+        rows: Expression | int,
+        known: Selectivity | None,
+        conditions: Sequence[Expression],
+    ) -> sa.Select[Any]:
+        """Scan the index; what it finds is candidates where it holds less than what is stored."""
+        oversample = oversample_of(self._generation.index)
+        wanted = _times(rows, oversample)
+        query, code = self._settled_query(wanted, known)
+        compared = self.vectors.stored(columns_of(self.chunks))
+        held = self.vectors.derived(compared)
+        distance = self.vectors.distance(compared, query).label("distance")
+        order = self.vectors.derived_distance(held, code) if self.vectors.is_rescored else distance
+        return (
+            self._columns(distance, "index")
+            .select_from(self.chunks)
+            .where(*self._others(wish), *conditions)
+            .order_by(order)
+            .limit(_number(wanted))
+        )
+
+    def _filtered(self, wish: Wish) -> sa.CTE:
+        """Find the nearest rows that pass a filter, by the way that suits how many pass.
+
+        Few: compare them all. Many: scan the index, asking of each row whether it passes. Should
+        the scan end before it has found enough, because those that pass lie far from the query,
+        compare all that pass after all. The ways that are not taken cost nothing: each hangs on
+        a condition that Postgres checks once, before it starts.
+        """
+        condition = self.condition(wish.filter)
+        known = selectivity(self.documents, self._documents_table, condition, self._tables)
+        few = _cte(self._of_few(wish, known), "of_few")
+        scanned = _cte(
+            self._by_index(
+                wish,
+                _times(_rows(wish), FILTERED_OVERSAMPLE),
+                known,
+                [sa.not_(known.few), self._passes(condition)],
+            ),
+            "scanned",
+        )
+        enough = (
+            sa.select(count_all() >= _number(_rows(wish))).select_from(scanned).scalar_subquery()
+        )
+        rest = self._exact(wish, "index, then exact").where(sa.not_(known.few), sa.not_(enough))
+        ways = sa.union_all(
+            sa.select(few),
+            sa.select(scanned).where(enough),
+            sa.select(_cte(rest, "rest")),
+        ).subquery("ways")
+        return _cte(_first(ways, wish), "nearest")
+
+    def _of_few(self, wish: Wish, known: Selectivity) -> sa.Select[Any]:
+        rows = known.passing.join(self.chunks, self.chunks.c.id == known.passing.c.id)
+        distance = self._distance(self._query())
+        return (
+            self._columns(distance, "exact over the few that pass")
+            .select_from(rows)
+            .where(known.few, *self._others(wish))
+            .order_by(distance + _ZERO)
+            .limit(_number(_rows(wish)))
+        )
+
+    def _passes(self, condition: Expression) -> Expression:
+        """Ask of one row at a time: OFFSET keeps Postgres from making a join of the question."""
+        return (
+            sa.select(self.documents.c.id)
+            .where(self.documents.c.id == self.chunks.c.id, condition)
+            .correlate(self.chunks)
+            .offset(number(0))
+            .exists()
+        )
+
+    def _columns(self, distance: Expression, plan: str) -> sa.Select[Any]:
+        chunks = self.chunks.c
+        return sa.select(
+            chunks.id,
+            chunks.chunk_no,
+            chunks.content,
+            chunks.span,
+            distance,
+            constant(plan).label("plan"),
+        )
+
+    def _others(self, wish: Wish) -> list[Expression]:
+        return [self.chunks.c.id != parameter("without", sa.Text())] if wish.without else []
+
+    def _query(self) -> Expression:
+        return self.vectors.query(parameter("query", VECTOR()))
+
+    def _distance(self, query: Expression) -> Expression:
+        return self.vectors.distance(self.vectors.stored(columns_of(self.chunks)), query).label(
+            "distance"
+        )
+
+    def _settled_query(
+        self, wanted: Expression | int, known: Selectivity | None
+    ) -> tuple[Expression, Expression]:
+        """Give the query and what the index would hold of it, with the scan's settings made.
+
+        They stand in a CTE that the query is read from. It is evaluated when the index scan asks
+        for its query, so before the scan starts; set_config(…, true) ends with the transaction.
+        One statement, one round trip, nothing left behind on the session.
+        """
+        share = None if known is None else known.share
+        settings = scan_settings(self._generation.index, wanted, share)
+        query = self._query()
+        if not settings:
+            return query, self.vectors.derived(query)
+        asked = _cte(
+            sa.select(
+                query.label("vector"),
+                *([self.vectors.derived(query).label("code")] if self.vectors.is_rescored else []),
+                *(
+                    sa.func.pg_catalog.set_config(constant(name), value, sa.true()).label(
+                        name.replace(".", "_")
+                    )
+                    for name, value in settings
+                ),
+            ),
+            "asked",
+        )
+        vector = sa.select(asked.c.vector).scalar_subquery()
+        code = sa.select(asked.c.code).scalar_subquery() if self.vectors.is_rescored else vector
+        return vector, code
 
     def _span(self, nearest: sa.CTE, wish: Wish) -> list[Expression]:
         if wish.limit is None:  # the SQL function gives the range as it is
@@ -118,88 +287,9 @@ class Compiler:
             sa.func.pg_catalog.upper(nearest.c.span, type_=sa.Integer).label("stop"),
         ]
 
-    def condition(self, wanted: bool | Expression) -> Expression:
-        """Make the condition of a filter on the documents."""
-        if isinstance(wanted, bool):
-            # SQLAlchemy doubles percent signs everywhere but in the schema of a function
-            own = getattr(sa.func, sa.quoted_name(self._schema.replace("%", "%%"), True))
-            path = own.filter_path(_parameter("filter", JSONB()))
-            return self.documents.c.metadata.bool_op("OPERATOR(pg_catalog.@@)")(path)
-        return wanted
-
-    def names(self) -> Sequence[str]:
-        """Name the settings that a statement may set for itself."""
-        if isinstance(self._generation.index, IVFFlat):
-            return ("ivfflat.probes", "ivfflat.iterative_scan")
-        if isinstance(self._generation.index, HNSW):
-            return ("hnsw.ef_search", "hnsw.iterative_scan")
-        return ()
-
-    def _nearest(self, wish: Wish) -> sa.CTE:
-        chunks, filtered = self.chunks, wish.filter is not False
-        rows: sa.FromClause = chunks
-        if filtered:
-            rows = chunks.join(self.documents, self.documents.c.id == chunks.c.id)
-        operator = self._generation.distance.operator
-        distance = chunks.c.embedding.op(
-            "OPERATOR(" + sql.Identifier(self._vector_schema).as_string() + "." + operator + ")",
-            return_type=sa.Double,
-        )(self._query(wish)).label("distance")
-        statement = sa.select(
-            chunks.c.id, chunks.c.chunk_no, chunks.c.content, chunks.c.span, distance
-        ).select_from(rows)
-        if filtered:
-            statement = statement.where(self.condition(wish.filter))
-        if wish.without:
-            statement = statement.where(chunks.c.id != _parameter("without", sa.Text()))
-        limit: Any = (
-            _parameter("limit", sa.Integer())
-            if wish.limit is None
-            else sa.literal_column(str(int(wish.limit)))
-        )
-        # an expression that is not the index's own: Postgres has to look at every row
-        order = distance + _ZERO if wish.exact else distance
-        return statement.order_by(order).limit(limit).cte("nearest").prefix_with("MATERIALIZED")
-
-    def _query(self, wish: Wish) -> Expression:
-        """Give the query vector in the column's type, after whatever must be set for the scan.
-
-        The settings stand in a CTE that the query is read from. It is evaluated when the index
-        scan asks for its query, so before the scan starts; set_config(…, true) ends with the
-        transaction. One statement, one round trip, nothing left behind on the session.
-        """
-        query = self._typed(_parameter("query", VECTOR()), "vector")
-        if self._generation.storage is Storage.HALFVEC:
-            query = self._typed(query, "halfvec")
-        settings = [] if wish.exact else self._settings(wish)
-        if not settings:
-            return query
-        values = (
-            sa.func.pg_catalog.set_config(_constant(name), value, sa.true()).label(
-                name.replace(".", "_")
-            )
-            for name, value in settings
-        )
-        source = sa.select(*values).cte("settings").prefix_with("MATERIALIZED")
-        return sa.select(query).select_from(source).scalar_subquery()
-
-    def _typed(self, value: Expression, kind: str) -> Expression:
-        return sa.cast(value, _Qualified(self._vector_schema, kind))
-
-    def _settings(self, wish: Wish) -> list[tuple[str, Expression]]:
-        match self._generation.index:
-            case HNSW(ef_search=ef_search):
-                return _hnsw_settings(ef_search or DEFAULT_EF_SEARCH, wish.limit)
-            case IVFFlat(probes=probes):
-                # what the probed lists lack of the limit is looked for in the next nearest ones
-                scan = ("ivfflat.iterative_scan", _constant("relaxed_order"))
-                return [scan, ("ivfflat.probes", _constant(str(probes or 1)))]
-            case _:
-                return []
-
     def _score(self, distance: Expression) -> Expression:
         match self._generation.distance:
-            case Distance.COSINE:
+            case Distance.COSINE | Distance.JACCARD:
                 return _ONE - distance
             case Distance.INNER_PRODUCT:
                 return -distance
@@ -207,60 +297,27 @@ class Compiler:
                 return _ONE / (_ONE + distance)
 
 
-def _hnsw_settings(ef_search: int, limit: int | None) -> list[tuple[str, Expression]]:
-    """Read ef_search rows, or as many as are wanted, and then go on until there are enough.
-
-    Without iterative scan the dead among the ef_search nearest would be missing in the answer.
-    """
-    settings = [("hnsw.iterative_scan", _constant("relaxed_order"))]
-    if limit is None:
-        wanted = _parameter("limit", sa.Integer())
-        chosen: Expression = sa.cast(
-            sa.func.least(sa.func.greatest(wanted, ef_search), MAX_EF_SEARCH), sa.Text
-        )
-        settings.append(("hnsw.ef_search", chosen))
-    elif (candidates := min(max(limit, ef_search), MAX_EF_SEARCH)) != DEFAULT_EF_SEARCH:
-        settings.append(("hnsw.ef_search", _constant(str(candidates))))
-    return settings
+def _cte(statement: sa.Select[Any], name: str) -> sa.CTE:
+    return statement.cte(name).prefix_with("MATERIALIZED")
 
 
-def _parameter(name: str, kind: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
-    """Make a parameter of the statement; it is there by name, whatever the door."""
-    return sa.bindparam(name, None, type_=kind)
+def _first(found: sa.FromClause, wish: Wish) -> sa.Select[Any]:
+    return sa.select(found).order_by(found.c.distance + _ZERO).limit(_number(_rows(wish)))
 
 
-def _constant(text: str) -> Expression:
-    """Write a setting's name or value, one of this module's own, into the statement."""
-    return sa.literal_column("'" + text + "'", sa.Text)
+def _rows(wish: Wish) -> Expression | int:
+    return parameter("limit", sa.Integer()) if wish.limit is None else int(wish.limit)
 
 
-class _Qualified(sa.types.UserDefinedType[Any]):
-    """A type of pgvector's, named with the schema that the extension is in."""
-
-    cache_ok = True
-
-    def __init__(self, schema: str, kind: str) -> None:
-        self.schema = schema
-        self.kind = kind
-
-    def get_col_spec(self, **keywords: object) -> str:
-        """Write the type's name."""
-        return _quoted(self.schema) + "." + self.kind
+def _times(rows: Expression | int, factor: float) -> Expression | int:
+    """Multiply a number of rows, in Python or in the statement."""
+    if factor == 1:
+        return rows
+    if isinstance(rows, int):
+        return math.ceil(rows * factor)
+    product = sa.cast(rows, sa.Double) * number(float(factor))
+    return sa.cast(sa.func.pg_catalog.ceil(product), sa.BigInteger)
 
 
-def _quoted(name: str) -> str:
-    return _DIALECT.identifier_preparer.quote(name)
-
-
-def as_text(statement: sa.ClauseElement) -> tuple[str, dict[str, Any]]:
-    """Write a statement as psycopg reads it, with the parameters that it brings itself."""
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    given = {name: value for name, value in compiled.params.items() if name not in PARAMETERS}
-    return str(compiled), given
-
-
-def as_function_body(statement: sa.ClauseElement) -> str:
-    """Write a statement with $1 (query), $2 (limit), $3 (filter) and $4 (max_distance)."""
-    text, given = as_text(statement)
-    places = {name: "$" + str(number) for number, name in enumerate(PARAMETERS, start=1)}
-    return text % (places | {name: str(int(value)) for name, value in given.items()})
+def _number(rows: Expression | int) -> Expression:
+    return number(rows) if isinstance(rows, int) else rows

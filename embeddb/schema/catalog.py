@@ -13,14 +13,49 @@ from embeddb.schema.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Generation:
-    """What one model, one chunker and one storage make of a collection's documents.
+class TransformInfo:
+    """A fitted transform as the catalog knows it, without its matrices.
 
     Attributes:
+        words: what it was made of, e.g. ("normalize", "pca:128").
+        dim: dimensions of what it gives.
+        fingerprint: a digest of everything that moves a vector.
+        leading: whether the first dimensions say most, as principal components do.
+        unit: whether what it gives has length 1.
+        isometric: whether it only turns vectors, so that lengths and distances stay.
+    """
+
+    id: int
+    words: tuple[str, ...]
+    dim: int
+    fingerprint: str
+    leading: bool
+    unit: bool
+    isometric: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """A form that vectors are to be stored in once there are enough of them to learn it from."""
+
+    storage: Storage
+    transform: tuple[str, ...]
+    index: IndexSpec | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generation:
+    """What one model, one chunker, one transform and one storage make of the documents.
+
+    Attributes:
+        dim: dimensions of what the model gives, and of queries.
         model: None where the vectors are the caller's own.
-        normalize: whether vectors are scaled to length 1 before they are stored or searched.
+        normalize: whether vectors are scaled to length 1 before anything else is done to them.
         chunker: the chunker's spec as JSON.
         index: the index wished for; None for exact search.
+        transform: applied to documents and queries alike before they are stored or compared.
+        wanted: what the collection is converted to after its first documents; None: it is as it
+            is to be.
     """
 
     number: int
@@ -32,6 +67,21 @@ class Generation:
     chunker: dict[str, Any]
     index: IndexSpec | None
     state: str
+    transform: TransformInfo | None = None
+    wanted: Wanted | None = None
+
+    @property
+    def stored_dim(self) -> int:
+        """Dimensions of what is stored."""
+        return self.dim if self.transform is None else self.transform.dim
+
+    @property
+    def unit_length(self) -> bool:
+        """Whether everything stored has length 1."""
+        given = self.normalize or bool(self.model and self.model.normalized)
+        if self.transform is None:
+            return given
+        return self.transform.unit or (given and self.transform.isometric)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,8 @@ class Distance(Enum):
     L2 = ("l2", "<->", "l2_ops")
     INNER_PRODUCT = ("inner_product", "<#>", "ip_ops")
     L1 = ("l1", "<+>", "l1_ops")
+    HAMMING = ("hamming", "<~>", "hamming_ops")
+    JACCARD = ("jaccard", "<%>", "jaccard_ops")
 
     def __init__(self, label: str, operator: str, opclass_suffix: str) -> None:
         self.label = label
@@ -33,10 +35,15 @@ class Distance(Enum):
         known = ", ".join(member.label for member in cls)
         raise ConfigurationError(f"Unknown distance {label!r}; choose one of {known}.")
 
+    @property
+    def of_bits(self) -> bool:
+        """Whether it compares bits, not numbers."""
+        return self in (Distance.HAMMING, Distance.JACCARD)
+
     def score(self, distance: float) -> float:
         """Turn a distance, where smaller is nearer, into a score, where larger is better."""
         match self:
-            case Distance.COSINE:
+            case Distance.COSINE | Distance.JACCARD:
                 return 1.0 - distance
             case Distance.INNER_PRODUCT:
                 return -distance

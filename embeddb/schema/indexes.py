@@ -1,4 +1,4 @@
-"""Vector indexes as data: what pgvector can build, checked before anything is asked of it.
+"""Vector indexes as data: each spec checked by itself, before it meets a collection.
 
 Limits and defaults are those of https://github.com/pgvector/pgvector#indexing (0.8).
 """
@@ -6,20 +6,33 @@ Limits and defaults are those of https://github.com/pgvector/pgvector#indexing (
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 from embeddb.errors import IndexSpecError
-from embeddb.schema.distances import Distance
-from embeddb.schema.storage import Storage
+from embeddb.schema.derived import Derived
 
 MAX_EF_SEARCH = 1_000
 DEFAULT_EF_SEARCH = 40
+MAX_OVERSAMPLE = 1_000.0
 
 
-def _within(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise IndexSpecError(f"{name} must be from {low} to {high}, not {value}.")
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise IndexSpecError(f"{name} must be from {low:g} to {high:g}, not {value!r}.")
+
+
+def _check_derived(on: str | None, oversample: float | None) -> None:
+    if on is not None:
+        Derived.parse(on)
+    if oversample is None:
+        return
+    _within("oversample", oversample, 1, MAX_OVERSAMPLE)
+    if on is None:
+        raise IndexSpecError(
+            "oversample is the number of candidates to rescore for each row wanted, and what an "
+            'index on the stored vectors finds needs none: leave it out, or say on="bit", for one.'
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +44,19 @@ class HNSW:
         ef_construction: candidates while building, 4 to 1000, at least 2 * m.
         ef_search: candidates while searching, 1 to 1000; None leaves it to the server (40),
             and a search for more rows raises it.
+        on: what is indexed instead of the stored vectors: `halfvec`, `bit`, `bit2`, `bit3`,
+            `subvector:N` or `pca:N`; what the index finds is rescored by what is stored.
+        oversample: candidates to rescore for each row wanted, 1 to 1000; None: what suits `on`.
 
     Raises:
-        IndexSpecError: a value is out of its range.
+        IndexSpecError: a value is out of its range, or the values contradict each other.
     """
 
     m: int = 16
     ef_construction: int = 64
     ef_search: int | None = None
+    on: str | None = None
+    oversample: float | None = None
 
     method: ClassVar[str] = "hnsw"
 
@@ -52,6 +70,7 @@ class HNSW:
             )
         if self.ef_search is not None:
             _within("ef_search", self.ef_search, 1, MAX_EF_SEARCH)
+        _check_derived(self.on, self.oversample)
 
     def options(self) -> dict[str, int]:
         """Give the WITH options of the index."""
@@ -69,23 +88,23 @@ class IVFFlat:
     Args:
         lists: 1 to 32768; None: rows / 1000, or the root of the rows above a million.
         probes: lists read by a search; None: the root of `lists`.
+        on: what is indexed instead of the stored vectors, as in HNSW.
+        oversample: candidates to rescore for each row wanted, 1 to 1000; None: what suits `on`.
 
     Raises:
-        IndexSpecError: a value is out of its range.
+        IndexSpecError: a value is out of its range, or the values contradict each other.
     """
 
     lists: int | None = None
     probes: int | None = None
+    on: str | None = None
+    oversample: float | None = None
 
     method: ClassVar[str] = "ivfflat"
 
     def __post_init__(self) -> None:
-        if self.lists is not None:
-            _within("lists", self.lists, 1, 32_768)
-        if self.probes is not None:
-            _within("probes", self.probes, 1, 32_768)
-            if self.lists is not None and self.probes > self.lists:
-                raise IndexSpecError(f"probes ({self.probes}) exceeds lists ({self.lists}).")
+        _check_lists(self.lists, self.probes)
+        _check_derived(self.on, self.oversample)
 
     def lists_for(self, rows: int) -> int:
         """Choose the number of lists for so many rows, as pgvector's README advises."""
@@ -101,35 +120,75 @@ class IVFFlat:
     def resolved(self, rows: int) -> IVFFlat:
         """Fix what was left open, for so many rows; one probe, pgvector's default, is too few."""
         lists = self.lists_for(rows)
-        return IVFFlat(lists, self.probes or math.ceil(math.sqrt(lists)))
+        return replace(self, lists=lists, probes=self.probes or math.ceil(math.sqrt(lists)))
 
 
-IndexSpec: TypeAlias = HNSW | IVFFlat
+@dataclass(frozen=True, slots=True)
+class IVFPQ:
+    """Lists of product-quantized codes in plain tables: the smallest index, slower to search.
 
+    A vector becomes one byte for each of `subvectors` parts (Jégou et al., "Product quantization
+    for nearest neighbor search", 2011); a search sums table entries over the codes of the nearest
+    lists, and rescores the best by what is stored.
 
-def check_index(index: IndexSpec, *, storage: Storage, distance: Distance, dim: int) -> None:
-    """Refuse what pgvector would refuse at build time.
+    Args:
+        lists: coarse lists, 1 to 32768; None: the root of the rows.
+        subvectors: bytes a code, 1 to 1000; None: an eighth of the dimensions.
+        probes: lists read by a search; None: a tenth of `lists`.
+        oversample: candidates to rescore for each row wanted, 1 to 1000.
 
     Raises:
-        IndexSpecError: no operator class, or more dimensions than the index takes.
+        IndexSpecError: a value is out of its range.
     """
-    if isinstance(index, IVFFlat) and distance is Distance.L1:
-        raise IndexSpecError("IVFFlat has no l1 operator class; use HNSW or index=None.")
-    if dim > storage.max_index_dim:
-        remedy = (
-            'use storage="halfvec" (up to 4000)'
-            if storage is Storage.VECTOR and dim <= Storage.HALFVEC.max_index_dim
-            else "use a model with fewer dimensions"
-        )
-        raise IndexSpecError(
-            f"pgvector indexes at most {storage.max_index_dim} dimensions of a {storage.label}, "
-            f"not {dim}: {remedy}, or index=None for exact search."
-        )
+
+    lists: int | None = None
+    subvectors: int | None = None
+    probes: int | None = None
+    oversample: float = 10.0
+
+    method: ClassVar[str] = "ivfpq"
+    on: ClassVar[str | None] = None
+
+    def __post_init__(self) -> None:
+        _check_lists(self.lists, self.probes)
+        if self.subvectors is not None:
+            _within("subvectors", self.subvectors, 1, 1_000)
+        _within("oversample", self.oversample, 1, MAX_OVERSAMPLE)
+
+    def resolved(self, rows: int) -> IVFPQ:
+        """Fix what was left open, for so many rows."""
+        lists = self.lists or min(max(round(math.sqrt(rows)), 1), 32_768)
+        return replace(self, lists=lists, probes=self.probes or max(1, math.ceil(lists / 10)))
 
 
-def opclass(storage: Storage, distance: Distance) -> str:
-    """Name the operator class."""
-    return storage.label + "_" + distance.opclass_suffix
+def _check_lists(lists: int | None, probes: int | None) -> None:
+    if lists is not None:
+        _within("lists", lists, 1, 32_768)
+    if probes is not None:
+        _within("probes", probes, 1, 32_768)
+        if lists is not None and probes > lists:
+            raise IndexSpecError(f"probes ({probes}) exceeds lists ({lists}).")
+
+
+IndexSpec: TypeAlias = HNSW | IVFFlat | IVFPQ
+"""An index to build; None in its place is exact search."""
+
+_SPECS: dict[str, type[IndexSpec]] = {"hnsw": HNSW, "ivfflat": IVFFlat, "ivfpq": IVFPQ}
+
+
+def derived_of(index: IndexSpec | None) -> Derived | None:
+    """Say what an index is on, where that is not the stored column."""
+    return None if index is None or index.on is None else Derived.parse(index.on)
+
+
+def oversample_of(index: IndexSpec | None) -> float:
+    """Say how many candidates are rescored for each row wanted; 1 where nothing is rescored."""
+    if isinstance(index, IVFPQ):
+        return index.oversample
+    derived = derived_of(index)
+    if index is None or derived is None:
+        return 1.0
+    return index.oversample or derived.oversample
 
 
 def to_json(index: IndexSpec | None) -> dict[str, Any] | None:
@@ -142,4 +201,4 @@ def from_json(value: dict[str, Any] | None) -> IndexSpec | None:
     if value is None:
         return None
     fields = {key: item for key, item in value.items() if key != "method"}
-    return IVFFlat(**fields) if value["method"] == "ivfflat" else HNSW(**fields)
+    return _SPECS[value["method"]](**fields)

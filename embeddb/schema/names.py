@@ -25,6 +25,7 @@ RESERVED = frozenset(
         "recall_history",
         "sql_encoders",
         "status",
+        "transform_rows",
         "transforms",
     }
 )
@@ -92,6 +93,16 @@ class Tables:
     def vector_index(self, method: str) -> str:
         """Name the generation's vector index."""
         return self.chunks_name + "_" + method
+
+    @property
+    def code_function(self) -> str:
+        """The function that makes a vector's thermometer code."""
+        return self.chunks_name + "_code"
+
+    @property
+    def transform_function(self) -> str:
+        """The function that applies the generation's transform to a query."""
+        return self.chunks_name + "_project"
 
 
 def tables(schema: str, collection: str, generation: int) -> Tables:

@@ -5,21 +5,29 @@ from __future__ import annotations
 from enum import Enum
 
 from embeddb.errors import ConfigurationError
+from embeddb.schema.distances import Distance
 
 MAX_DIM = 16_000
 """pgvector stores no more dimensions in a `vector` or a `halfvec`."""
 
 
 class Storage(Enum):
-    """A column type of pgvector."""
+    """A kind of column: what is in it, and the type of pgvector's that it is compared as.
 
-    VECTOR = ("vector", 4, 2_000, 3.4028235e38)
-    HALFVEC = ("halfvec", 2, 4_000, 65_504.0)
+    An `int8` column is a `"char"[]`, one byte a dimension. `embedding::int4[]::halfvec` decodes it
+    in C and immutably, so that an index can be built on it. The row's own `scale` gives the
+    numbers their size again; cosine distance does not need it.
+    """
 
-    def __init__(self, label: str, bytes_per_dim: int, max_index_dim: int, largest: float) -> None:
+    VECTOR = ("vector", "vector", 32, 3.4028235e38)
+    HALFVEC = ("halfvec", "halfvec", 16, 65_504.0)
+    INT8 = ("int8", "halfvec", 8, 65_504.0)
+    BIT = ("bit", "bit", 1, 3.4028235e38)
+
+    def __init__(self, label: str, compared_as: str, bits_per_dim: int, largest: float) -> None:
         self.label = label
-        self.bytes_per_dim = bytes_per_dim
-        self.max_index_dim = max_index_dim
+        self.compared_as = compared_as
+        self.bits_per_dim = bits_per_dim
         self.largest = largest
 
     @classmethod
@@ -35,11 +43,25 @@ class Storage(Enum):
         known = ", ".join(member.label for member in cls)
         raise ConfigurationError(f"Unknown storage {label!r}; choose one of {known}.")
 
-    @property
-    def send(self) -> str:
-        """Name pgvector's function that gives the binary format."""
-        return self.label + "_send"
+    def check(self, distance: Distance) -> None:
+        """Refuse a distance that what is stored cannot be compared by.
+
+        Raises:
+            ConfigurationError: bits have no such distance, or only bits have it.
+        """
+        if (self is Storage.BIT) != distance.of_bits:
+            if self is Storage.BIT:
+                remedy = (
+                    'use distance="hamming" or "jaccard"; for another distance keep numbers and '
+                    'let the index hold the bits: storage="int8", index=HNSW(on="bit")'
+                )
+            else:
+                remedy = 'it compares bits: use storage="bit", or another distance'
+            raise ConfigurationError(
+                f"storage={self.label!r} has no distance {distance.label!r}: {remedy}."
+            )
 
     def bytes_per_vector(self, dim: int) -> int:
-        """Bytes of one stored value, header included."""
-        return self.bytes_per_dim * dim + 8
+        """Bytes of one stored value, its header and an int8 scale included."""
+        overhead = {Storage.INT8: 28, Storage.BIT: 8}.get(self, 8)
+        return -(-self.bits_per_dim * dim // 8) + overhead

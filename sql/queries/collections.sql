@@ -14,39 +14,38 @@ INSERT INTO {collections} (name, active_generation) VALUES (%(name)s, 1) RETURNI
 -- name: add_generation
 -- Describe a generation.
 INSERT INTO {generations} (collection_id, number, model_id, dim, distance, storage, normalize,
-                           chunker, index_spec, state, table_name)
-VALUES (%(collection_id)s, %(number)s, %(model_id)s, %(dim)s, %(distance)s, %(storage)s,
-        %(normalize)s, %(chunker)s, %(index_spec)s, 'active', %(table_name)s)
+                           chunker, index_spec, state, table_name, transform_id, wanted)
+SELECT c.id, %(number)s, %(model_id)s, %(dim)s, %(distance)s, %(storage)s, %(normalize)s,
+       %(chunker)s, %(index_spec)s, %(state)s, %(table_name)s, %(transform_id)s, %(wanted)s
+  FROM {collections} c
+ WHERE c.name = %(name)s
 
 -- name: list
--- Collections with their active generation and model; all of them, or the one of that name.
+-- Collections with their active generation, or every one, its model and its transform; all
+-- collections, or the one of that name.
 SELECT c.name, g.number, g.dim, g.distance, g.storage, g.normalize, g.chunker, g.index_spec,
-       g.state, g.table_name,
+       g.state, g.table_name, g.wanted,
        m.name, m.revision, m.fingerprint, m.modality, m.dim, m.max_tokens, m.query_prompt,
-       m.document_prompt, m.normalized, m.dtype
+       m.document_prompt, m.normalized, m.dtype,
+       t.id, t.words, t.dim, t.fingerprint, t.is_leading, t.is_unit, t.is_isometric
   FROM {collections} c
-  JOIN {generations} g ON g.collection_id = c.id AND g.number = c.active_generation
+  JOIN {generations} g ON g.collection_id = c.id
+                      AND (g.number = c.active_generation OR NOT %(active)s)
   LEFT JOIN {models} m ON m.id = g.model_id
+  LEFT JOIN {transforms} t ON t.id = g.transform_id
  WHERE %(name)s::text IS NULL OR c.name = %(name)s::text
- ORDER BY c.name
+ ORDER BY c.name, g.number
 
 -- name: set_index
 -- Remember which index the active generation is to have.
 UPDATE {generations} g
    SET index_spec = %(index_spec)s
   FROM {collections} c
- WHERE c.id = g.collection_id AND c.name = %(name)s AND g.number = c.active_generation
+ WHERE c.id = g.collection_id AND c.name = %(name)s AND g.number = %(number)s
 
 -- name: remove
 -- Forget a collection and its generations.
 DELETE FROM {collections} WHERE name = %(name)s RETURNING id
-
--- name: generation_tables
--- The tables of all generations of a collection.
-SELECT g.table_name
-  FROM {generations} g
-  JOIN {collections} c ON c.id = g.collection_id
- WHERE c.name = %(name)s
 
 -- name: create_documents
 -- The source table of a managed collection.
@@ -70,15 +69,41 @@ CREATE TABLE {chunks} (
     content text,
     span int4range NOT NULL,
     content_hash bytea NOT NULL,
-    embedding {type} NOT NULL,
+    {embedding},
     PRIMARY KEY (id, chunk_no)
 )
+
+-- name: vector_column
+-- The column of a storage kind that is a type of pgvector's, or of bits.
+embedding {type} NOT NULL
+
+-- name: int8_column
+-- One byte a dimension, and what gives the numbers of a row their size again.
+embedding "char"[] NOT NULL CHECK (pg_catalog.cardinality(embedding) OPERATOR(pg_catalog.=) {dim}),
+    scale real NOT NULL
+
+-- name: remove_generation
+-- Forget a generation.
+DELETE FROM {generations} g
+ USING {collections} c
+ WHERE c.id = g.collection_id AND c.name = %(name)s AND g.number = %(number)s
+
+-- name: next_number
+-- The number of a collection's next generation; its row is locked, so that two cannot get the same.
+SELECT (SELECT pg_catalog.max(g.number) + 1 FROM {generations} g WHERE g.collection_id = c.id)
+  FROM {collections} c
+ WHERE c.name = %(name)s
+   FOR UPDATE
 
 -- name: drop_table
 -- Remove a table.
 DROP TABLE IF EXISTS {table}
 
 -- name: drop_function
+-- Remove a function of a generation.
+DROP FUNCTION IF EXISTS {function}({type})
+
+-- name: drop_search
 -- Remove a collection's search function.
 DROP FUNCTION IF EXISTS {function}({vector}, integer, jsonb, double precision)
 

@@ -14,7 +14,7 @@ SELECT d.id, d.content_hash, d.metadata, d.uri
 
 -- name: chunk_vectors
 -- The vectors of these documents' chunks, by the text that they encode.
-SELECT c.content_hash, {send}(c.embedding)
+SELECT c.content_hash, {vector}
   FROM {chunks} c
  WHERE c.id = ANY (%(ids)s)
 
@@ -74,15 +74,9 @@ SELECT d.id, d.content, d.metadata, d.uri, d.media_type
 
 -- name: first_vectors
 -- The vector of each document's first chunk.
-SELECT c.id, {send}(c.embedding)
+SELECT c.id, {vector}
   FROM {chunks} c
  WHERE c.id = ANY (%(ids)s) AND c.chunk_no = 0
-
--- name: mean_vector
--- The mean of a document's chunk vectors, and how many chunks it has.
-SELECT {vector_send}({avg}(c.embedding)::{vector}), pg_catalog.count(*)
-  FROM {chunks} c
- WHERE c.id = %(id)s
 
 -- name: peek
 -- A few documents, as they come.
@@ -113,7 +107,7 @@ DELETE FROM {chunks} c WHERE c.id = ANY (%(ids)s)
 
 -- name: sample_vectors
 -- Vectors drawn at random, with the chunk that each belongs to.
-SELECT c.id, c.chunk_no, {send}(c.embedding)
+SELECT c.id, c.chunk_no, {vector}
   FROM {chunks} c
  ORDER BY pg_catalog.random()
  LIMIT %(limit)s

@@ -14,7 +14,7 @@ SELECT i.relname, a.amname, x.indisvalid AND x.indisready, pg_catalog.pg_relatio
 -- name: create_vector
 -- Build a vector index while others read and write. No IF NOT EXISTS: it would keep an index
 -- that an interrupted build left invalid.
-CREATE INDEX CONCURRENTLY {index} ON {chunks} USING {method} (embedding {opclass}) WITH ({options})
+CREATE INDEX CONCURRENTLY {index} ON {chunks} USING {method} ({expression} {opclass}) WITH ({options})
 
 -- name: create_metadata
 -- Build the index that answers filters on the metadata.

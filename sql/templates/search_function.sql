@@ -26,6 +26,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = pg_catalog.format(
             'A search needs a limit of at least 1, not %s.', _limit);
     END IF;
+    _query := {transform};
     -- what the statement sets for itself is put back, so that the transaction goes on as it was
     FOREACH _name IN ARRAY _names LOOP
         _before := pg_catalog.array_append(_before, pg_catalog.current_setting(_name, true));

@@ -1,0 +1,144 @@
+"""From what a model or a caller gives to what a generation stores and compares."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from embeddb.db.database import Database
+from embeddb.errors import DocumentError, InvalidVectorError
+from embeddb.pipeline.checks import as_row, check_vectors
+from embeddb.records import Vector
+from embeddb.repository.transforms import StoredTransform, Transforms
+from embeddb.schema.catalog import Generation, TransformInfo
+from embeddb.schema.distances import Distance
+from embeddb.schema.storage import Storage
+from embeddb.transforms import Transform, dump, load
+
+QUERY = "The query vector"
+
+
+class StoredForm:
+    """Normalizes and transforms vectors as one generation does, documents and queries alike.
+
+    Its transform is read from the catalog when the first vector comes.
+    """
+
+    def __init__(self, database: Database, generation: Generation) -> None:
+        self._database = database
+        self._generation = generation
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of what is stored."""
+        return self._generation.stored_dim
+
+    @cached_property
+    def transform(self) -> Transform | None:
+        """The generation's transform, with its matrices."""
+        info = self._generation.transform
+        if info is None:
+            return None
+        return read_transform(Transforms(self._database).get(info.id))
+
+    def vectors(
+        self, vectors: Vector, label: Callable[[int], str]
+    ) -> tuple[Vector, dict[int, DocumentError]]:
+        """Give rows of shape (n, dim of the model) as they are to be stored: (n, self.dim).
+
+        Returns:
+            The rows, and the error of each that cannot be stored.
+        """
+        if not len(vectors):
+            return np.empty((0, self.dim), dtype=np.float32), {}
+        rows, problems = check_vectors(vectors, self._generation, label)
+        if self.transform is not None:
+            with np.errstate(all="ignore"):  # the rows that this harms are refused
+                rows = self.transform.apply(rows)
+        return rows, _storage_problems(rows, self._generation, label) | problems
+
+    def query(self, value: object, label: str = QUERY) -> Vector:
+        """Read a query, shape (dim of the model,), and give what is compared, shape (self.dim,).
+
+        Raises:
+            InvalidVectorError: not comparable with what is stored.
+        """
+        generation = self._generation
+        row = as_row(value, generation.dim, label)
+        square = float(row @ row)
+        plain = not generation.normalize and generation.transform is None
+        if plain and generation.storage is Storage.VECTOR and math.isfinite(square) and square > 0:
+            return row  # what nearly every query is, without the checks made for many rows
+        rows, problems = self.vectors(row[np.newaxis], lambda _: label)
+        if problems:
+            raise problems[0]
+        first: Vector = rows[0]
+        return first
+
+
+def read_transform(stored: StoredTransform) -> Transform:
+    """Make a transform of its rows."""
+    return load(
+        stored.words,
+        stored.steps,
+        stored.rows,
+        input_dim=stored.input_dim,
+        fitted_rows=stored.fitted_rows,
+    )
+
+
+def keep_transform(database: Database, transform: Transform) -> TransformInfo:
+    """Write a transform into the catalog."""
+    steps, rows = dump(transform)
+    stored = StoredTransform(
+        words=transform.spec,
+        steps=steps,
+        rows=list(rows),
+        input_dim=transform.input_dim,
+        fitted_rows=transform.fitted_rows,
+    )
+    with database.transaction() as connection:
+        return Transforms(database).add(
+            connection,
+            stored,
+            dim=transform.output_dim,
+            fingerprint=transform.fingerprint,
+            leading=transform.leading,
+            unit=transform.unit,
+            isometric=transform.isometric,
+        )
+
+
+def _storage_problems(
+    vectors: Vector, generation: Generation, label: Callable[[int], str]
+) -> dict[int, DocumentError]:
+    """Find the rows that are finite, but beyond what the storage or the distance can take."""
+    largest = generation.storage.largest
+    problems: dict[int, DocumentError] = {}
+    with np.errstate(invalid="ignore"):
+        sizes = np.abs(vectors).max(axis=1, initial=0)
+    needs_length = generation.distance is Distance.COSINE
+    for row in map(int, np.flatnonzero(~(sizes <= largest))):
+        problems[row] = InvalidVectorError(
+            f"{label(row)} has a value beyond {largest:.6g}, the largest that "
+            f'{generation.storage.label} stores; use storage="vector" or normalize=True.'
+        )
+    if not needs_length:
+        return problems
+    if generation.transform is not None:
+        for row in map(int, np.flatnonzero(sizes == 0)):
+            problems[row] = InvalidVectorError(
+                f"{label(row)} becomes zero through {' and '.join(generation.transform.words)}: it "
+                "has no direction then; leave it out, or use another transform."
+            )
+    if generation.storage is Storage.HALFVEC:
+        with np.errstate(over="ignore"):
+            half = vectors.astype(np.float16)
+        for row in map(int, np.flatnonzero(~half.any(axis=1) & (sizes > 0))):
+            problems[row] = InvalidVectorError(
+                f"{label(row)} is zero in float16; use storage='vector' or normalize=True."
+            )
+    return problems

@@ -1,0 +1,254 @@
+"""IVF-PQ: a vector as the number of a coarse list and one byte a sub-vector.
+
+Jégou, Douze, Schmid, "Product Quantization for Nearest Neighbor Search", TPAMI 2011
+(doi:10.1109/TPAMI.2010.57). The codes quantize what is left of a vector beside its list's centre,
+and are compared with a query by their inner product, which needs no index structure: ::
+
+    query . row  ~  query . centre[list] + sum over j of table[j * 256 + code[j]]
+
+The table is the query's, whatever the list, so that Postgres can add it up from one parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embeddb.errors import IndexSpecError
+from embeddb.quantizers.rows import blocks, checked, require_shape, unit
+from embeddb.records import Vector
+
+CODES = 256
+"""What one byte can tell apart."""
+
+DISTANCES = ("cosine", "l2", "inner_product")
+
+_REASONS = {
+    "l1": "an l1 distance is no sum of inner products",
+    "hamming": "hamming compares bits, which have no sub-vectors to learn",
+    "jaccard": "jaccard compares bits, which have no sub-vectors to learn",
+}
+
+
+def require_distance(distance: str) -> None:
+    """Refuse a distance that inner products do not give.
+
+    Raises:
+        IndexSpecError: with the reason.
+    """
+    if distance not in DISTANCES:
+        reason = _REASONS.get(distance, f"choose one of {', '.join(DISTANCES)}")
+        raise IndexSpecError(f"IVF-PQ cannot index the distance {distance!r}: {reason}.")
+
+
+def split_widths(dim: int, subvectors: int) -> list[int]:
+    """Cut `dim` dimensions into sub-vectors whose widths differ by one at most, wide ones first.
+
+    Raises:
+        IndexSpecError: no sub-vector, or more of them than dimensions.
+    """
+    if not 1 <= subvectors <= dim:
+        raise IndexSpecError(f"subvectors must be from 1 to {dim}, not {subvectors}.")
+    width, wider = divmod(dim, subvectors)
+    return [width + (place < wider) for place in range(subvectors)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class IVFPQCodebook:
+    """What `train` learned: enough to encode rows and to ask for them.
+
+    Attributes:
+        distance: `cosine` (rows and queries are scaled to length 1), `l2` or `inner_product`.
+        centroids: centres of the coarse lists, shape (lists, dim).
+        codewords: shape (subvectors, 256, widest sub-vector); where `dim` is no multiple of
+            `subvectors`, the last ones are narrower by one and end with a zero.
+        rotation: orthogonal, shape (dim, dim), applied to what is left of a row beside its
+            centre, and to the query, before they are cut into sub-vectors; None: none.
+
+    Raises:
+        IndexSpecError: an unsupported distance, or arrays that do not belong together.
+    """
+
+    distance: str
+    centroids: Vector
+    codewords: Vector
+    rotation: Vector | None = None
+
+    def __post_init__(self) -> None:
+        require_distance(self.distance)
+        arrays = [self.centroids, self.codewords]
+        arrays += [] if self.rotation is None else [self.rotation]
+        if any(array.dtype != np.float32 for array in arrays):
+            raise IndexSpecError("The arrays of an IVF-PQ codebook must be float32.")
+        if self.centroids.ndim != 2 or self.codewords.ndim != 3 or 0 in self.centroids.shape:
+            raise IndexSpecError("An IVF-PQ codebook needs (lists, dim) and (subvectors, 256, w).")
+        wanted = (self.subvectors, CODES, max(self.widths))
+        if self.codewords.shape != wanted:
+            raise IndexSpecError(f"codewords must be {wanted}, not {self.codewords.shape}.")
+        if self.rotation is not None and self.rotation.shape != (self.dim, self.dim):
+            raise IndexSpecError(f"rotation must be {(self.dim,) * 2}, not {self.rotation.shape}.")
+
+    @property
+    def lists(self) -> int:
+        """Count the coarse lists."""
+        return len(self.centroids)
+
+    @property
+    def dim(self) -> int:
+        """Count the dimensions of a vector."""
+        return int(self.centroids.shape[1])
+
+    @property
+    def subvectors(self) -> int:
+        """Count the bytes of a code."""
+        return len(self.codewords)
+
+    @property
+    def widths(self) -> list[int]:
+        """Give the dimensions of each sub-vector."""
+        return split_widths(self.dim, self.subvectors)
+
+    def assign(
+        self, vectors: Vector
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.float32]]:
+        """Encode rows, shape (n, dim): their lists (n,), codes (n, subvectors) and norms (n,).
+
+        A norm is the squared length of the *decoded* row, more than zero. What it is for: ::
+
+            l2              |query|² - 2 * similarity + norm
+            cosine          1 - similarity / sqrt(norm)
+            inner_product   not needed
+
+        The decoded length and not the row's own, because an error of the code is then in both
+        terms and cancels for rows near the query, even where all vectors lie far from zero.
+
+        Memory beside the answer does not grow with n.
+
+        Raises:
+            DimensionMismatchError: the rows have another dimension.
+            InvalidVectorError: a number that is not finite.
+        """
+        require_shape(np.shape(vectors), self.dim)
+        rows = len(vectors)
+        lists = np.empty(rows, np.int32)
+        codes = np.empty((rows, self.subvectors), np.uint8)
+        norms = np.empty(rows, np.float32)
+        for block in blocks(rows, max(self.lists, self.dim, CODES)):
+            taken = self._scaled(checked(vectors[block], self.dim))
+            lists[block] = nearest(taken, self.centroids)
+            codes[block] = encode(
+                self._rotated(taken - self.centroids[lists[block]]), self.codewords, self.widths
+            )
+            decoded = self.decode(lists[block], codes[block])
+            norms[block] = np.einsum("nd,nd->n", decoded, decoded)
+        return lists, codes, np.maximum(norms, np.finfo(np.float32).tiny)
+
+    def decode(self, lists: NDArray[np.int32], codes: NDArray[np.uint8]) -> Vector:
+        """Give back what codes stand for, shape (n, dim); under cosine, rows of about length 1."""
+        rotated = np.empty((len(codes), self.dim), np.float32)
+        start = 0
+        for place, width in enumerate(self.widths):
+            words = self.codewords[place, codes[:, place], :width]
+            rotated[:, start : start + width] = words
+            start += width
+        residuals = rotated if self.rotation is None else rotated @ self.rotation.T
+        return np.asarray(residuals + self.centroids[lists], dtype=np.float32)
+
+    def table(self, query: Vector) -> Vector:
+        """Give a query's inner products with every codeword, shape (subvectors * 256,).
+
+        Raises:
+            DimensionMismatchError: the query has another dimension.
+            InvalidVectorError: a number that is not finite.
+        """
+        rotated = self._rotated(self._query(query))[0]
+        table = np.empty((self.subvectors, CODES), np.float32)
+        start = 0
+        for place, width in enumerate(self.widths):
+            table[place] = self.codewords[place, :, :width] @ rotated[start : start + width]
+            start += width
+        return table.reshape(-1)
+
+    def nearest_lists(self, query: Vector, probes: int) -> tuple[NDArray[np.int32], Vector]:
+        """Give the lists to read, nearest first, and the query's inner product with each centre.
+
+        Both have the shape (probes,), or (lists,) where that is less.
+
+        Raises:
+            IndexSpecError: fewer than one probe.
+            DimensionMismatchError: the query has another dimension.
+            InvalidVectorError: a number that is not finite.
+        """
+        if probes < 1:
+            raise IndexSpecError(f"probes must be at least 1, not {probes}.")
+        products = self.centroids @ self._query(query)[0]
+        order = np.argsort(-self._nearness(products), kind="stable")[:probes]
+        return order.astype(np.int32), np.asarray(products[order], dtype=np.float32)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Give everything as arrays, to be stored; `from_arrays` makes the same codebook again."""
+        arrays: dict[str, NDArray[Any]] = {
+            "distance": np.array(self.distance),
+            "centroids": self.centroids,
+            "codewords": self.codewords,
+        }
+        return arrays if self.rotation is None else {**arrays, "rotation": self.rotation}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> IVFPQCodebook:
+        """Read what `to_arrays` gave.
+
+        Raises:
+            IndexSpecError: an array is missing, or they do not belong together.
+        """
+        missing = {"distance", "centroids", "codewords"} - set(arrays)
+        if missing:
+            raise IndexSpecError(f"The IVF-PQ codebook lacks {', '.join(sorted(missing))}.")
+        return cls(
+            distance=str(arrays["distance"]),
+            centroids=arrays["centroids"],
+            codewords=arrays["codewords"],
+            rotation=arrays.get("rotation"),
+        )
+
+    def _query(self, query: Vector) -> Vector:
+        return self._scaled(checked(np.asarray(query, np.float32).reshape(1, -1), self.dim))
+
+    def _scaled(self, rows: Vector) -> Vector:
+        return unit(rows) if self.distance == "cosine" else rows
+
+    def _rotated(self, rows: Vector) -> Vector:
+        return rows if self.rotation is None else np.asarray(rows @ self.rotation, np.float32)
+
+    def _nearness(self, products: Vector) -> Vector:
+        """Rank lists by the distance of their centres; a centre is shorter than its rows."""
+        squares = np.einsum("ld,ld->l", self.centroids, self.centroids)
+        match self.distance:
+            case "cosine":
+                lengths = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
+                return np.asarray(products / lengths, np.float32)
+            case "l2":
+                return np.asarray(products - squares / 2, np.float32)
+            case _:
+                return products
+
+
+def nearest(rows: Vector, centres: Vector) -> NDArray[np.intp]:
+    """Find the nearest centre of each row, by l2; the first of several."""
+    halves = np.einsum("cd,cd->c", centres, centres) / 2
+    return np.asarray(np.argmax(rows @ centres.T - halves, axis=1))
+
+
+def encode(residuals: Vector, codewords: Vector, widths: list[int]) -> NDArray[np.uint8]:
+    """Give the nearest codeword of each sub-vector, shape (n, subvectors)."""
+    codes = np.empty((len(residuals), len(widths)), np.uint8)
+    start = 0
+    for place, width in enumerate(widths):
+        part = residuals[:, start : start + width]
+        codes[:, place] = nearest(part, codewords[place, :, :width])
+        start += width
+    return codes

@@ -1,0 +1,115 @@
+"""Rows of the catalog as records, and records as the values of its rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from embeddb.records import ModelInfo
+from embeddb.schema import indexes
+from embeddb.schema.catalog import CollectionRecord, Generation, TransformInfo, Wanted
+from embeddb.schema.distances import Distance
+from embeddb.schema.indexes import IndexSpec
+from embeddb.schema.names import Tables
+from embeddb.schema.storage import Storage
+
+MODEL_FIELDS = (
+    "name",
+    "revision",
+    "fingerprint",
+    "modality",
+    "dim",
+    "max_tokens",
+    "query_prompt",
+    "document_prompt",
+    "normalized",
+    "dtype",
+)
+_OWN_FIELDS = 11
+_TRANSFORM_START = _OWN_FIELDS + len(MODEL_FIELDS)
+
+
+def collection_record(schema: str, row: tuple[Any, ...]) -> CollectionRecord:
+    """Read a row of `collections.list`."""
+    name, number, dim, distance, storage, normalize, chunker = row[:7]
+    index_spec, state, table, wanted = row[7:_OWN_FIELDS]
+    model = row[_OWN_FIELDS:_TRANSFORM_START]
+    transform = row[_TRANSFORM_START:]
+    return CollectionRecord(
+        name=name,
+        tables=Tables(schema=schema, documents_name=name, chunks_name=table),
+        generation=Generation(
+            number=number,
+            dim=dim,
+            distance=Distance.named(distance),
+            storage=Storage.named(storage),
+            model=ModelInfo(**dict(zip(MODEL_FIELDS, model, strict=True))) if model[0] else None,
+            normalize=normalize,
+            chunker=chunker,
+            index=indexes.from_json(index_spec),
+            state=state,
+            transform=_transform(transform),
+            wanted=_wanted(wanted),
+        ),
+    )
+
+
+def generation_values(record: CollectionRecord) -> dict[str, Any]:
+    """Give the values of a row of `generations`, without the keys to other tables."""
+    generation = record.generation
+    return {
+        "number": generation.number,
+        "dim": generation.dim,
+        "distance": generation.distance.label,
+        "storage": generation.storage.label,
+        "normalize": generation.normalize,
+        "chunker": Jsonb(generation.chunker),
+        "index_spec": index_value(generation.index),
+        "state": generation.state,
+        "table_name": record.tables.chunks_name,
+        "transform_id": generation.transform.id if generation.transform else None,
+        "wanted": _wanted_value(generation.wanted),
+    }
+
+
+def index_value(index: IndexSpec | None) -> Jsonb | None:
+    """Write an index spec as a value."""
+    value = indexes.to_json(index)
+    return None if value is None else Jsonb(value)
+
+
+def _transform(row: tuple[Any, ...]) -> TransformInfo | None:
+    if row[0] is None:
+        return None
+    return TransformInfo(
+        id=row[0],
+        words=tuple(row[1]),
+        dim=row[2],
+        fingerprint=row[3],
+        leading=row[4],
+        unit=row[5],
+        isometric=row[6],
+    )
+
+
+def _wanted(value: dict[str, Any] | None) -> Wanted | None:
+    if value is None:
+        return None
+    return Wanted(
+        storage=Storage.named(value["storage"]),
+        transform=tuple(value["transform"]),
+        index=indexes.from_json(value["index"]),
+    )
+
+
+def _wanted_value(wanted: Wanted | None) -> Jsonb | None:
+    if wanted is None:
+        return None
+    return Jsonb(
+        {
+            "storage": wanted.storage.label,
+            "transform": list(wanted.transform),
+            "index": indexes.to_json(wanted.index),
+        }
+    )

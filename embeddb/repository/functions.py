@@ -1,0 +1,156 @@
+"""The SQL functions of a collection: its search, its transform, its index's codes."""
+
+from __future__ import annotations
+
+import numpy as np
+from psycopg import sql
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query, script
+from embeddb.records import Vector
+from embeddb.repository.rendering import as_function_body
+from embeddb.repository.statement import Compiler, Wish
+from embeddb.schema.catalog import CollectionRecord, Generation
+from embeddb.schema.indexes import derived_of
+
+_NORMAL_QUANTILES = {2: (-0.43, 0.43), 3: (-0.67, 0.0, 0.67)}
+"""Where a normal distribution is cut into equal parts: thresholds until a sample gives better."""
+
+
+class Functions:
+    """Creates and drops what a collection has in `pg_proc`."""
+
+    def __init__(self, database: Database) -> None:
+        self._schema = database.schema
+        self._vector_schema = database.vector_schema()
+
+    def create(self, connection: Connection, record: CollectionRecord) -> None:
+        """Create the functions of a new generation; one that is active gets the search too."""
+        if derived_of(record.generation.index) is not None:
+            self.create_code(connection, record, None)
+        if record.generation.transform is not None:
+            self._create_transform(connection, record)
+        if record.generation.state == "active":
+            self.create_search(connection, record)
+
+    def create_search(self, connection: Connection, record: CollectionRecord) -> None:
+        """Create the search function from the statements that the Python door sends too."""
+        compiler = Compiler(record, schema=self._schema, vector_schema=self._vector_schema)
+        bodies = {
+            label: sql.Literal(
+                as_function_body(
+                    compiler.select(Wish(limit=None, filter=filtered, max_distance=True))
+                )
+            )
+            for label, filtered in (("plain", False), ("filtered", True))
+        }
+        transform = sql.SQL("_query")
+        if record.generation.transform is not None:
+            function = sql.Identifier(self._schema, record.tables.transform_function)
+            transform = sql.SQL("{}(_query)").format(function)  # type: ignore[assignment]
+        connection.execute(
+            script(
+                "templates",
+                "search_function",
+                function=sql.Identifier(self._schema, record.tables.search_function),
+                vector=self._of_pgvector("vector"),
+                vector_dims=self._of_pgvector("vector_dims"),
+                transform=transform,
+                names=sql.Literal(list(compiler.names())),
+                dim=sql.Literal(record.generation.dim),
+                **bodies,
+            )
+        )
+
+    def create_code(
+        self, connection: Connection, record: CollectionRecord, thresholds: Vector | None
+    ) -> None:
+        """Create the function that makes thermometer codes, if the index is on such.
+
+        An index that was built with other thresholds must be dropped before.
+
+        Args:
+            connection: where to create it.
+            record: whose index it is for.
+            thresholds: shape (levels, dim); None: a guess, until there are vectors to learn from.
+        """
+        derived = derived_of(record.generation.index)
+        if derived is None or not derived.has_thresholds:
+            return
+        if thresholds is None:
+            thresholds = _guess(record.generation, derived.levels)
+        kind = record.generation.storage.compared_as
+        connection.execute(
+            script(
+                "templates",
+                "code_function",
+                function=sql.Identifier(self._schema, record.tables.code_function),
+                type=self._of_pgvector(kind),
+                code=sql.SQL(" OPERATOR(pg_catalog.||) ").join(
+                    self._level(kind, row) for row in thresholds
+                ),
+            )
+        )
+
+    def drop(self, connection: Connection, record: CollectionRecord) -> None:
+        """Drop a generation's own functions; its tables and indexes must be gone."""
+        for function, kind in (
+            (record.tables.code_function, record.generation.storage.compared_as),
+            (record.tables.transform_function, "vector"),
+        ):
+            connection.execute(
+                query(
+                    "collections.drop_function",
+                    function=Name(self._schema, function),
+                    type=self._of_pgvector(kind),
+                ),
+                {},
+            )
+
+    def drop_search(self, connection: Connection, record: CollectionRecord) -> None:
+        """Drop the search function."""
+        connection.execute(
+            query(
+                "collections.drop_search",
+                function=Name(self._schema, record.tables.search_function),
+                vector=self._of_pgvector("vector"),
+            ),
+            {},
+        )
+
+    def _create_transform(self, connection: Connection, record: CollectionRecord) -> None:
+        transform = record.generation.transform
+        assert transform is not None
+        connection.execute(
+            script(
+                "templates",
+                "transform_function",
+                function=sql.Identifier(self._schema, record.tables.transform_function),
+                vector=self._of_pgvector("vector"),
+                l2_normalize=self._of_pgvector("l2_normalize"),
+                subvector=self._of_pgvector("subvector"),
+                inner=sql.SQL("OPERATOR({}.<#>)").format(sql.Identifier(self._vector_schema)),
+                transforms=sql.Identifier(self._schema, "transforms"),
+                transform_rows=sql.Identifier(self._schema, "transform_rows"),
+                id=sql.Literal(transform.id),
+            )
+        )
+
+    def _level(self, kind: str, thresholds: Vector) -> sql.Composed:
+        literal = "[" + ",".join(map(repr, thresholds.tolist())) + "]"
+        return sql.SQL("{}(_vector OPERATOR({}.-) {}::{})").format(
+            self._of_pgvector("binary_quantize"),
+            sql.Identifier(self._vector_schema),
+            sql.Literal(literal),
+            self._of_pgvector(kind),
+        )
+
+    def _of_pgvector(self, name: str) -> sql.Identifier:
+        return sql.Identifier(self._vector_schema, name)
+
+
+def _guess(generation: Generation, levels: int) -> Vector:
+    dim = generation.stored_dim
+    cuts = np.array(_NORMAL_QUANTILES[levels], dtype=np.float32) / np.sqrt(dim)
+    guess: Vector = np.repeat(cuts[:, np.newaxis], dim, axis=1).astype(np.float32)
+    return guess

@@ -1,0 +1,104 @@
+"""Statements as text: with psycopg's named parameters, or with a function's numbered ones."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from psycopg import sql
+from psycopg.abc import AdaptContext
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+Expression: TypeAlias = sa.ColumnElement[Any]
+
+DIALECT: sa.Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+PARAMETERS = ("query", "limit", "filter", "max_distance", "without")
+"""What a search passes to its statement; in the SQL function the first four are $1 to $4."""
+
+
+def parameter(name: str, kind: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
+    """Make a parameter of the statement; it is there by name, whatever the door."""
+    return sa.bindparam(name, None, type_=kind)
+
+
+def constant(text: str) -> Expression:
+    """Write a text of embeddb's own into the statement, quoted."""
+    return sa.literal_column("'" + text.replace("'", "''") + "'", sa.Text)
+
+
+def number(value: float) -> Expression:
+    """Write a number of embeddb's own into the statement."""
+    kind: sa.types.TypeEngine[Any] = sa.Integer() if isinstance(value, int) else sa.Double()
+    return sa.literal_column(repr(value), kind)
+
+
+def count_all() -> sa.sql.functions.Function[int]:
+    """Write `count(*)`, of Postgres's own."""
+    counted: sa.sql.functions.Function[int] = sa.func.pg_catalog.count(
+        sa.literal_column("*"), type_=sa.BigInteger()
+    )
+    return counted
+
+
+def quoted(name: str) -> str:
+    """Quote a name where it needs it."""
+    return DIALECT.identifier_preparer.quote(name)
+
+
+def as_text(statement: sa.ClauseElement) -> tuple[str, dict[str, Any]]:
+    """Write a statement as psycopg reads it, with the parameters that it brings itself."""
+    compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+    given = {name: value for name, value in compiled.params.items() if name not in PARAMETERS}
+    return str(compiled), given
+
+
+def as_function_body(statement: sa.ClauseElement) -> str:
+    """Write a statement with $1 (query), $2 (limit), $3 (filter) and $4 (max_distance)."""
+    text, given = as_text(statement)
+    places = {name: "$" + str(place) for place, name in enumerate(PARAMETERS, start=1)}
+    return text % (places | {name: str(int(value)) for name, value in given.items()})
+
+
+def as_definition(expression: sa.ClauseElement) -> str:
+    """Write an expression that has no parameters, its percent signs doubled."""
+    text, given = as_text(expression)
+    assert not given  # an index cannot depend on a parameter
+    return text
+
+
+class Written(sql.Composable):
+    """SQL that SQLAlchemy wrote, its percent signs doubled already."""
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Give the text."""
+        return str(self._obj).encode()
+
+
+class Qualified(sa.types.UserDefinedType[Any]):
+    """A type of pgvector's, named with the schema that the extension is in."""
+
+    cache_ok = True
+
+    def __init__(self, schema: str, kind: str, dim: int | None = None) -> None:
+        self.schema = schema
+        self.kind = kind
+        self.dim = dim
+
+    def get_col_spec(self, **keywords: object) -> str:
+        """Write the type's name."""
+        name = quoted(self.schema) + "." + self.kind
+        return name if self.dim is None else name + "(" + str(self.dim) + ")"
+
+
+class Bits(sa.types.UserDefinedType[Any]):
+    """Postgres's own `bit(n)`, which no schema may stand before without quoting it away."""
+
+    cache_ok = True
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def get_col_spec(self, **keywords: object) -> str:
+        """Write the type's name."""
+        return "bit(" + str(self.dim) + ")"

@@ -1,0 +1,152 @@
+"""The three things a fitted transform does, each simple enough for numpy and for Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+
+from embeddb.errors import TransformError
+from embeddb.records import Vector
+
+Activation: TypeAlias = Literal["none", "tanh", "relu"]
+
+ACTIVATIONS: tuple[str, ...] = get_args(Activation)
+
+# float32 rounds the entries of a rotation of 4,096 dimensions to about 1e-5 in the products of
+# its rows; the least rotation that a fit could miss is a thousand times larger.
+_ORTHOGONAL_TOLERANCE = 1e-4
+
+_ACTIVATE: dict[str, Callable[[Vector], Vector]] = {
+    "none": lambda vectors: vectors,
+    "tanh": lambda vectors: np.tanh(vectors, out=vectors),
+    "relu": lambda vectors: np.maximum(vectors, np.float32(0), out=vectors),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Affine:
+    """Row `x` becomes `activation(weights @ x + bias)`.
+
+    Attributes:
+        weights: float32, shape (out, in); read-only.
+        bias: float32, shape (out,); read-only.
+
+    Raises:
+        TransformError: the shapes do not fit together, a number is not finite, or the
+            activation is unknown.
+    """
+
+    weights: Vector
+    bias: Vector
+    activation: Activation = "none"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", _frozen(self.weights))
+        object.__setattr__(self, "bias", _frozen(self.bias))
+        _require_matching(self.weights, self.bias)
+        if self.activation not in ACTIVATIONS:
+            raise TransformError(
+                f"unknown activation {self.activation!r}: choose one of {', '.join(ACTIVATIONS)}"
+            )
+
+    def output_dim(self, input_dim: int) -> int:
+        """Dimensions that come out where `input_dim` go in.
+
+        Raises:
+            TransformError: the matrix takes another number of dimensions.
+        """
+        if self.weights.shape[1] != input_dim:
+            raise TransformError(
+                f"the matrix takes {self.weights.shape[1]} dimensions and gets {input_dim}"
+            )
+        return len(self.weights)
+
+    def apply(self, vectors: Vector) -> Vector:
+        """Map float32 rows of shape (n, in) to shape (n, out)."""
+        mapped = vectors @ self.weights.T
+        mapped += self.bias
+        return _ACTIVATE[self.activation](mapped)
+
+    @cached_property
+    def rotates(self) -> bool:
+        """Whether this is a rotation (or reflection) and nothing else: lengths and angles stay."""
+        rows, columns = self.weights.shape
+        if rows != columns or self.activation != "none" or self.bias.any():
+            return False
+        products = self.weights @ self.weights.T
+        return bool(np.abs(products - np.eye(rows, dtype=np.float32)).max() < _ORTHOGONAL_TOLERANCE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalize:
+    """Every row is divided by its length; a row of zeros stays one."""
+
+    def output_dim(self, input_dim: int) -> int:
+        """Dimensions that come out: as many as go in."""
+        return input_dim
+
+    def apply(self, vectors: Vector) -> Vector:
+        """Give float32 rows of shape (n, dim) the length 1."""
+        # The squares of large float32 numbers overflow float32.
+        squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+        lengths = np.sqrt(squares)[:, None]
+        return np.divide(vectors, np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truncate:
+    """Only the first `dim` dimensions stay."""
+
+    dim: int
+
+    def output_dim(self, input_dim: int) -> int:
+        """Dimensions that come out where `input_dim` go in.
+
+        Raises:
+            TransformError: fewer go in than are kept.
+        """
+        if not 1 <= self.dim <= input_dim:
+            raise TransformError(f"the first {self.dim} dimensions of {input_dim} cannot be kept")
+        return self.dim
+
+    def apply(self, vectors: Vector) -> Vector:
+        """Cut float32 rows of shape (n, in) to shape (n, dim)."""
+        return np.ascontiguousarray(vectors[:, : self.dim])
+
+
+Step: TypeAlias = Affine | Normalize | Truncate
+
+
+def gives_unit_length(steps: Sequence[Step]) -> bool:
+    """Whether what the steps give out has length 1 (but for zero rows), whatever goes in."""
+    unit = False
+    for step in steps:
+        match step:
+            case Normalize():
+                unit = True
+            case Affine():
+                unit = unit and step.rotates
+            case Truncate():
+                unit = False
+    return unit
+
+
+def _frozen(values: Vector) -> Vector:
+    """Copy to contiguous float32 that nobody can write to."""
+    copy = np.array(values, dtype=np.float32, order="C")
+    copy.flags.writeable = False
+    return copy
+
+
+def _require_matching(weights: Vector, bias: Vector) -> None:
+    if weights.ndim != 2 or bias.shape != weights.shape[:1] or 0 in weights.shape:
+        raise TransformError(
+            f"weights of shape {weights.shape} and a bias of shape {bias.shape} are no affine map: "
+            "they must be (out, in) and (out,)"
+        )
+    if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+        raise TransformError("a matrix of the transform holds NaN or infinite numbers")
