@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -61,11 +62,12 @@ def documents(vectors: Vector) -> Iterator[Document]:
 def fresh_database(dsn: str | None) -> Iterator[str]:
     """Give the URL of a new, migrated database, dropped at the end."""
     server = dsn or start_embedded(Settings.from_environment())
-    name = sql.Identifier(DATABASE)
+    database = DATABASE + "_" + str(os.getpid())  # two benchmarks may run at the same time
+    name = sql.Identifier(database)
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
         connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        url = conninfo.make_conninfo(server, dbname=DATABASE)
+        url = conninfo.make_conninfo(server, dbname=database)
         try:
             embeddb.migrate(url)
             yield url
@@ -120,8 +122,6 @@ def _cell(value: object) -> str:
 
 
 def _cpus() -> int:
-    import os
-
     return len(os.sched_getaffinity(0))
 
 

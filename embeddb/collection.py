@@ -7,31 +7,48 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from numpy.typing import ArrayLike
+from psycopg.errors import UndefinedTable
 
 from embeddb.db.database import Database
-from embeddb.errors import ConfigurationError, IngestAbortedError, InvalidVectorError
+from embeddb.errors import (
+    ConfigurationError,
+    DatabaseError,
+    GenerationChangedError,
+    IngestAbortedError,
+    InvalidVectorError,
+)
 from embeddb.evaluation.index_recall import index_recall
 from embeddb.evaluation.recall import RecallReport
 from embeddb.pipeline.bound_model import BoundModel, Query
+from embeddb.pipeline.convert import Form, convert, default_index, realize
 from embeddb.pipeline.display import Bars, Display, Silent
+from embeddb.pipeline.forms import checked_index
 from embeddb.pipeline.indexing import ensure_indexes, forget_index, rebuild_index
 from embeddb.pipeline.ingest import Run
+from embeddb.pipeline.repair import Fault, find_faults, repair
 from embeddb.pipeline.stored_form import StoredForm
 from embeddb.pipeline.tally import Tally
 from embeddb.protocols import Encoder, Source
 from embeddb.records import Document, Failure, Hit, IngestReport
+from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.indexes import Indexes, IndexInfo
 from embeddb.repository.search import Filter, Searcher, make_wish, split_filter
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.indexes import IndexSpec
+from embeddb.schema.distances import Distance
+from embeddb.schema.index_rules import resolve_index
+from embeddb.schema.indexes import HNSW, IndexSpec
+from embeddb.schema.storage import Storage
 from embeddb.sources import open_source
+from embeddb.transforms import TransformSpec
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+Read = TypeVar("Read")
 
 SourceLike: TypeAlias = str | Path | Source | Iterable[Any]
 """What `open_source` understands."""
@@ -48,11 +65,8 @@ class Collection:
         encoder: Encoder | None = None,
     ) -> None:
         self._database = database
-        self._record = record
-        self._form = StoredForm(database, record.generation)
-        self._model = BoundModel(record, self._form, load_encoder, encoder)
-        self._documents = Documents(database, record)
-        self._indexed = False
+        self._load_encoder = load_encoder
+        self._take(record, encoder)
 
     def __repr__(self) -> str:
         generation = self._record.generation
@@ -121,7 +135,7 @@ class Collection:
             DatabaseUnavailableError: the connection was lost for good; run again to go on.
         """
         opened = open_source(source)
-        with _display(progress) as display:
+        with _display(progress) as display, self._written():
             display.documents(0, None)
             tally = Tally(display=display)
             run = self._run(fresh=self._documents.is_empty(), strict=strict)
@@ -150,14 +164,14 @@ class Collection:
             EncodingError: the model failed on one.
         """
         tally = Tally(display=Silent())
-        run = self._run(fresh=False, strict=True)
         items = list(open_source(documents).documents())
         for item in items:
             if isinstance(item, Failure):
                 raise IngestAbortedError(f"{item.id}: {item.message}")
-        run.at_once(items, tally)
-        if build_index:
-            self._ensure_indexes(Silent())
+        with self._written():
+            self._run(fresh=False, strict=True).at_once(items, tally)
+            if build_index:
+                self._ensure_indexes(Silent())
         return tally.report()
 
     def delete(self, *, ids: Sequence[str] | None = None, filter: Filter = None) -> int:
@@ -168,11 +182,12 @@ class Collection:
         """
         if (ids is None) == (filter is None):
             raise ConfigurationError("delete() takes either ids=[…] or filter={…}.")
-        if ids is not None:
-            wanted = [ids] if isinstance(ids, str) else list(ids)
-            return self._documents.delete_ids(wanted)
-        condition, values = self._condition(filter)
-        return self._documents.delete(condition, values)
+        with self._written():
+            if ids is not None:
+                wanted = [ids] if isinstance(ids, str) else list(ids)
+                return self._documents.delete_ids(wanted)
+            condition, values = self._condition(filter)
+            return self._documents.delete(condition, values)
 
     # reading
 
@@ -199,7 +214,7 @@ class Collection:
             DimensionMismatchError, InvalidVectorError: the query cannot be compared.
         """
         asked = make_wish(limit, filter, max_distance, exact=exact)
-        return self._searcher.search(self._model.query(query), *asked)
+        return self._read(lambda: self._searcher.search(self._model.query(query), *asked))
 
     def search_many(
         self,
@@ -329,9 +344,56 @@ class Collection:
             IndexSpecError: pgvector cannot build it for this collection.
             IndexBuildError: the build failed; nothing invalid is left.
         """
+        if self._record.generation.wanted is not None:
+            self.convert(index=index, progress=progress)
+            return self.indexes()
+        checked = self._checked_index(index)
         with _display(progress) as display:
-            self._update(rebuild_index(self._database, self._record, index, display))
+            self._update(rebuild_index(self._database, self._record, checked, display))
         return self.indexes()
+
+    def estimate_index(self, index: IndexSpec | None = None) -> int | None:
+        """Estimate the bytes on disk of an index on what is stored now, before it is built.
+
+        Args:
+            index: None: the collection's own, or HNSW().
+
+        Returns:
+            None where the size of such an index is not known beforehand.
+
+        Raises:
+            IndexSpecError: pgvector cannot build it for this collection.
+        """
+        asked = index or self._record.generation.index or HNSW()
+        resolved, _ = resolve_index(asked, self._record.generation)
+        rows = self._documents.count_chunks()
+        return Indexes(self._database, self._record).estimated_bytes(resolved, rows)
+
+    def repair_indexes(
+        self, *, dry_run: bool = False, drop_generations: bool = False, progress: bool = False
+    ) -> list[Fault]:
+        """Mend what interrupted builds and conversions left.
+
+        Invalid indexes are dropped, missing ones built, missing functions created. What somebody
+        is at work on, and what is not embeddb's, is left as it is, and the result says why.
+
+        Args:
+            dry_run: only look.
+            drop_generations: also drop what an interrupted conversion left; a conversion that
+                is going on loses nothing but its work.
+            progress: show a progress bar on stderr.
+
+        Raises:
+            IndexBuildError: a missing index could not be built; nothing invalid is left.
+        """
+        if dry_run:
+            return find_faults(self._database, self._record)
+        with _display(progress) as display:
+            record, faults = repair(
+                self._database, self._record, display, drop_generations=drop_generations
+            )
+        self._update(record)
+        return faults
 
     def drop_index(self) -> None:
         """Drop the vector index: searches read every row, and are exact, until the next one."""
@@ -367,6 +429,49 @@ class Collection:
             progress=progress,
         )
 
+    # the form of what is stored
+
+    def convert(
+        self,
+        *,
+        storage: str | None = None,
+        transform: str | Sequence[str] | None = None,
+        index: IndexSpec | Literal["exact"] | None = None,
+        distance: str | None = None,
+        progress: bool = False,
+    ) -> None:
+        """Store the vectors in another form, without encoding anything anew.
+
+        A new generation is filled and indexed beside the old one, which is searched and written
+        meanwhile; then it takes the old one's place in one short transaction.
+
+        Args:
+            storage: vector, halfvec, int8 or bit; None: as it is.
+            transform: done to what is stored now, after the transform that it has; None: nothing,
+                or what the collection was created for and has not been able to learn yet.
+            index: None: the one that it has; "exact": none.
+            distance: only for a change between numbers and bits: hamming, jaccard.
+            progress: show progress bars on stderr.
+
+        Raises:
+            TransformError: there are too few vectors to learn the transform from.
+            IndexSpecError, ConfigurationError: the form contradicts itself.
+            IndexBuildError: the index could not be built.
+            After any error the collection is as it was.
+        """
+        old = self._record.generation
+        spec = TransformSpec.parse(transform)
+        pending = old.wanted
+        words = spec.words if spec else pending.transform if pending else ()
+        form = Form(
+            storage=Storage.named(storage or (pending or old).storage.label),
+            distance=Distance.named(distance or old.distance.label),
+            transform=words,
+            index=None if index == "exact" else index or default_index(self._record),
+        )
+        with _display(progress) as display, self._written():
+            self._update(convert(self._database, self._record, form, display))
+
     # within
 
     @cached_property
@@ -378,17 +483,56 @@ class Collection:
             self._database, self._record, self._model, self._form, fresh=fresh, strict=strict
         )
 
+    def _checked_index(self, index: IndexSpec | None) -> IndexSpec | None:
+        """Warn where the index is to be another one than asked for."""
+        generation = self._record.generation
+        return checked_index(index or generation.index or HNSW(), generation)
+
     def _ensure_indexes(self, display: Display) -> None:
         if not self._indexed:
+            self._update(realize(self._database, self._record, display))
             self._update(ensure_indexes(self._database, self._record, display))
-            self._indexed = True
+            self._indexed = self._record.generation.wanted is None
+
+    def _take(self, record: CollectionRecord, encoder: Encoder | None = None) -> None:
+        """Take a generation: what is made of vectors, and where they are."""
+        self._record = record
+        self._form = StoredForm(self._database, record.generation)
+        self._model = BoundModel(record, self._form, self._load_encoder, encoder)
+        self._documents = Documents(self._database, record)
+        self._indexed: bool = False
+
+    def _reload(self) -> bool:
+        """Read the record anew; say whether another generation is active now."""
+        before = self._record.generation.number
+        self._update(Collections(self._database).get(self.name))
+        return self._record.generation.number != before
+
+    def _read(self, read: Callable[[], Read]) -> Read:
+        """Read, and once more where the generation was replaced and dropped meanwhile."""
+        try:
+            return read()
+        except DatabaseError as error:
+            gone = isinstance(error.__cause__, UndefinedTable)
+            gone = gone or isinstance(error, GenerationChangedError)
+            if not gone or not self._reload():
+                raise
+        return read()
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """Write; where the generation was replaced meanwhile, the next call meets the new one."""
+        try:
+            yield
+        except GenerationChangedError:
+            self._reload()
+            raise
 
     def _update(self, record: CollectionRecord) -> None:
         """Take a changed record: statements are compiled anew for its index."""
         if record != self._record:
-            self._record = record
+            self._take(record, self._model.loaded)
             self.__dict__.pop("_searcher", None)
-            self._indexed = False
 
     def _condition(self, filter: Filter) -> tuple[Any, dict[str, Any]]:
         wanted, values = split_filter(filter)

@@ -52,8 +52,8 @@ class IndexResolvedWarning(EmbedDBWarning):
     """The index is another one than asked for, because pgvector cannot build that one."""
 
 
-class TransformPendingWarning(EmbedDBWarning):
-    """The transform is not learned yet, for want of rows."""
+class IndexBuildWarning(EmbedDBWarning):
+    """The index was built, but slowly, or it will find too little."""
 
 
 class EmbedDBError(Exception):

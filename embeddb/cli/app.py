@@ -22,6 +22,7 @@ from embeddb.cli import (
     status,
 )
 from embeddb.cli.failure import reported
+from embeddb.cli.notes import noting
 from embeddb.cli.output import say
 
 
@@ -30,7 +31,7 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run a command."""
-        with reported():
+        with reported(), noting():
             return super().invoke(ctx)
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from embeddb.cli.describe import describe, summary
-from embeddb.cli.indexing import Method, index_spec
+from embeddb.cli.indexing import ON_INDEX, Method, index_spec, usage
+from embeddb.cli.notes import notes
 from embeddb.cli.opening import opened_store
 from embeddb.cli.options import (
     AsJson,
@@ -15,15 +16,19 @@ from embeddb.cli.options import (
     HNSWBuild,
     HNSWLinks,
     HNSWSearch,
+    IndexOn,
     Lists,
     Name,
+    Oversample,
     Probes,
     Schema,
+    Subvectors,
     Yes,
     confirm,
 )
 from embeddb.cli.output import emit, facts, out, say
 from embeddb.cli.status import print_collections
+from embeddb.errors import IndexSpecError, TransformError
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and drop collections.")
 
@@ -38,19 +43,38 @@ def create(
         int | None, typer.Option("--dim", help="Without a model: dimensions of your own vectors.")
     ] = None,
     distance: Annotated[
-        str, typer.Option("--distance", help="cosine, l2, inner_product or l1.")
+        str,
+        typer.Option(
+            "--distance", help="cosine, l2, inner_product or l1; of bits hamming or jaccard."
+        ),
     ] = "cosine",
     storage: Annotated[
-        str, typer.Option("--storage", help="vector (float32) or halfvec (float16).")
+        str,
+        typer.Option(
+            "--storage",
+            help="vector (float32), halfvec (float16), int8 (a byte a dimension) or bit (signs).",
+        ),
     ] = "vector",
+    transform: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--transform",
+            metavar="WORD",
+            help="Done to vectors before they are stored, and to queries: normalize, rotation, "
+            "rotation:pca, rotation:itq, pca:N, matryoshka:N, autoencoder:N; may be repeated.",
+        ),
+    ] = None,
     index: Annotated[
         Method, typer.Option("--index", help="Built after the first documents are in.")
     ] = Method.hnsw,
+    on: IndexOn = None,
+    oversample: Oversample = None,
     m: HNSWLinks = None,
     ef_construction: HNSWBuild = None,
     ef_search: HNSWSearch = None,
     lists: Lists = None,
     probes: Probes = None,
+    subvectors: Subvectors = None,
     chunker: Annotated[
         str, typer.Option("--chunker", help="auto, none, text, markdown or code.")
     ] = "auto",
@@ -74,25 +98,50 @@ def create(
     if (model is None) == (dim is None):
         raise typer.BadParameter("Give either a model, or --dim for vectors of your own.")
     spec = index_spec(
-        index, m=m, ef_construction=ef_construction, ef_search=ef_search, lists=lists, probes=probes
+        index,
+        on=on,
+        oversample=oversample,
+        m=m,
+        ef_construction=ef_construction,
+        ef_search=ef_search,
+        lists=lists,
+        probes=probes,
+        subvectors=subvectors,
     )
+    _check(storage, distance, transform)
     with opened_store(dsn, schema) as store:
-        created = store.create_collection(
-            name,
-            model=model,
-            dim=dim,
-            distance=distance,
-            storage=storage,
-            index=spec,
-            chunker={"kind": chunker, "max_tokens": max_tokens, "overlap": overlap},
-            normalize=normalize,
-            exist_ok=exist_ok,
-        )
-        data = describe(store, created)
+        with usage(ON_INDEX, IndexSpecError), usage("--transform", TransformError):
+            created = store.create_collection(
+                name,
+                model=model,
+                dim=dim,
+                distance=distance,
+                storage=storage,
+                transform=transform or None,
+                index=spec,
+                chunker={"kind": chunker, "max_tokens": max_tokens, "overlap": overlap},
+                normalize=normalize,
+                exist_ok=exist_ok,
+            )
+        data = describe(store, created) | {"notes": notes()}
     if as_json:
         emit(data)
     else:
         out.print(facts(summary(data)))
+
+
+def _check(storage: str, distance: str, transform: list[str] | None) -> None:
+    """Refuse what contradicts itself before a server or a model is asked for."""
+    from embeddb.schema.distances import Distance
+    from embeddb.schema.storage import Storage
+    from embeddb.transforms import TransformSpec
+
+    with usage("--distance"):
+        compared_by = Distance.named(distance)
+    with usage("--storage"):
+        Storage.named(storage).check(compared_by)
+    with usage("--transform"):
+        TransformSpec.parse(transform or None)
 
 
 @app.command("list")

@@ -1,12 +1,14 @@
-"""`embeddb index …`: build, drop and list a collection's indexes."""
+"""`embeddb index …`: build, drop, list and repair a collection's indexes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.indexing import Method, index_spec
+from embeddb.cli import repair
+from embeddb.cli.indexing import ON_INDEX, Method, changed_spec, index_spec, usage
+from embeddb.cli.notes import notes
 from embeddb.cli.opening import opened_store
 from embeddb.cli.options import (
     AsJson,
@@ -14,51 +16,80 @@ from embeddb.cli.options import (
     HNSWBuild,
     HNSWLinks,
     HNSWSearch,
+    IndexOn,
     Lists,
     Name,
+    Oversample,
     Probes,
     Schema,
+    Subvectors,
     Yes,
     confirm,
 )
 from embeddb.cli.output import emit, err, out, say, size, table
+from embeddb.errors import IndexSpecError
 
 if TYPE_CHECKING:
+    from embeddb.collection import Collection
     from embeddb.repository.indexes import IndexInfo
+    from embeddb.schema.indexes import IndexSpec
 
-app = typer.Typer(no_args_is_help=True, help="Build, drop and list a collection's indexes.")
+app = typer.Typer(no_args_is_help=True, help="Build, drop, list and repair indexes.")
+app.command("repair")(repair.repair)
 
 
 @app.command()
 def build(
     name: Name,
-    method: Annotated[
-        Method | None, typer.Option("--method", help="By default the collection's own.")
+    index: Annotated[
+        Method | None, typer.Option("--index", help="By default the collection's own.")
     ] = None,
+    on: IndexOn = None,
+    oversample: Oversample = None,
     m: HNSWLinks = None,
     ef_construction: HNSWBuild = None,
     ef_search: HNSWSearch = None,
     lists: Lists = None,
     probes: Probes = None,
+    subvectors: Subvectors = None,
     dsn: Dsn = None,
     schema: Schema = None,
     as_json: AsJson = False,
 ) -> None:
     """Build the vector index anew while others read and write."""
-    if method is Method.none:
-        raise typer.BadParameter("To have no index: embeddb index drop.", param_hint="--method")
-    options = dict(
-        m=m, ef_construction=ef_construction, ef_search=ef_search, lists=lists, probes=probes
-    )
-    given = any(value is not None for value in options.values())
-    with opened_store(dsn, schema) as store:
+    if index is Method.none:
+        raise typer.BadParameter("To have no index: embeddb index drop.", param_hint=ON_INDEX)
+    options = {
+        "on": on,
+        "oversample": oversample,
+        "m": m,
+        "ef_construction": ef_construction,
+        "ef_search": ef_search,
+        "lists": lists,
+        "probes": probes,
+        "subvectors": subvectors,
+    }
+    wanted = None if index is None else index_spec(index, **options)
+    with opened_store(dsn, schema) as store, usage(ON_INDEX, IndexSpecError):
         collection = store.collection(name)
-        if method is None and given:
-            own = collection.record.generation.index
-            method = Method.hnsw if own is None else Method(own.method)
-        spec = None if method is None else index_spec(method, **options)
+        spec = wanted or _changed(collection, options)
+        estimated = collection.estimate_index(spec)
+        if estimated and err.is_terminal:
+            err.print(f"The index will take about {size(estimated)}.")
         indexes = collection.create_index(spec, progress=err.is_terminal)
-    _show(indexes, as_json)
+    if as_json:
+        emit({"indexes": indexes, "estimated_bytes": estimated, "notes": notes()})
+    else:
+        _show(indexes, as_json)
+
+
+def _changed(collection: Collection, options: dict[str, Any]) -> IndexSpec | None:
+    """Change the collection's own index where an option is given; None: build it as it is."""
+    if all(value is None for value in options.values()):
+        return None
+    generation = collection.record.generation
+    own = generation.wanted.index if generation.wanted else generation.index
+    return index_spec(Method.hnsw, **options) if own is None else changed_spec(own, **options)
 
 
 @app.command()

@@ -47,10 +47,26 @@ HNSWSearch: TypeAlias = Annotated[
     typer.Option("--ef-search", help="HNSW: candidates while searching, 1 to 1000 [40]."),
 ]
 Lists: TypeAlias = Annotated[
-    int | None, typer.Option("--lists", help="IVFFlat: lists; by default from the rows.")
+    int | None, typer.Option("--lists", help="IVFFlat, IVFPQ: lists; by default from the rows.")
 ]
 Probes: TypeAlias = Annotated[
-    int | None, typer.Option("--probes", help="IVFFlat: lists read by a search; else the root.")
+    int | None, typer.Option("--probes", help="IVFFlat, IVFPQ: lists read by a search.")
+]
+Subvectors: TypeAlias = Annotated[
+    int | None, typer.Option("--subvectors", help="IVFPQ: bytes of a code; else from the dim.")
+]
+IndexOn: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="WORD",
+        help="HNSW, IVFFlat: index something smaller, and rescore what it finds: halfvec, bit, "
+        "bit2, bit3, subvector:N or pca:N.",
+    ),
+]
+Oversample: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--oversample", help="With --on, or IVFPQ: candidates for each row wanted."),
 ]
 
 

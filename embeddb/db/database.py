@@ -57,12 +57,16 @@ class Database:
         self._owned: ConnectionPool[Connection] | None = None
         self._opening = Lock()
         self._prepare_threshold = 5 if prepare else None
+        self.lendable = 1  # an engine does not tell
+        """How many connections it can lend at once, as far as is known."""
         if isinstance(source, str):
             self.url = _checked(source)
             self._connect = self._pooled
+            self.lendable = POOL_SIZE
         elif isinstance(source, ConnectionPool):
             self.url = _pool_url(source)
             self._connect = _Borrowed(source.connection).connection
+            self.lendable = source.max_size
         else:
             self.url = _engine_url(source)
             self._connect = _Borrowed(lambda: _engine_connection(source)).connection

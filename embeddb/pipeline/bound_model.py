@@ -62,6 +62,11 @@ class BoundModel:
             )
         return self._checked(self._load(model.name))
 
+    @property
+    def loaded(self) -> Encoder | None:
+        """The encoder, if a text was encoded or it was given."""
+        return self.__dict__.get("encoder")
+
     def query(self, query: Query) -> Vector:
         """Give the vector of one query, shape (dim,)."""
         if isinstance(query, str):

@@ -10,6 +10,7 @@ from embeddb.errors import IndexResolvedWarning, TransformError
 from embeddb.pipeline.stored_form import keep_transform
 from embeddb.schema.catalog import Generation, TransformInfo, Wanted
 from embeddb.schema.index_rules import resolve_index
+from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.storage import Storage
 from embeddb.transforms import TransformSpec, fit
 
@@ -57,10 +58,19 @@ def expected(spec: TransformSpec, dim: int) -> TransformInfo:
     )
 
 
-def _with_index(generation: Generation) -> Generation:
-    if generation.index is None:
-        return generation
-    index, note = resolve_index(generation.index, generation)
+def checked_index(index: IndexSpec | None, generation: Generation) -> IndexSpec | None:
+    """Give the index that can be built for a generation, and warn where it is another one.
+
+    Raises:
+        IndexSpecError: there is none like it.
+    """
+    if index is None:
+        return None
+    resolved, note = resolve_index(index, generation)
     if note:
         warnings.warn(note, IndexResolvedWarning, stacklevel=4)
-    return replace(generation, index=index)
+    return resolved
+
+
+def _with_index(generation: Generation) -> Generation:
+    return replace(generation, index=checked_index(generation.index, generation))

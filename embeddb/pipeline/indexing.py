@@ -9,7 +9,8 @@ from embeddb.pipeline.display import Display, Silent
 from embeddb.records import Vector
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
-from embeddb.repository.indexes import Indexes, Progress
+from embeddb.repository.index_build import Progress
+from embeddb.repository.indexes import Indexes
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import HNSW, IndexSpec, derived_of
@@ -47,6 +48,13 @@ def rebuild_index(
     indexes = Indexes(database, record)
     with indexes.held():
         return _build(database, record, indexes, wanted, rows, display)
+
+
+def build_index(
+    database: Database, record: CollectionRecord, index: IndexSpec | None, display: Display
+) -> CollectionRecord:
+    """Build the index of a generation that has none yet; None: leave it to exact search."""
+    return record if index is None else rebuild_index(database, record, index, display)
 
 
 def forget_index(database: Database, record: CollectionRecord) -> CollectionRecord:

@@ -58,7 +58,14 @@ class StoredForm:
         if self.transform is not None:
             with np.errstate(all="ignore"):  # the rows that this harms are refused
                 rows = self.transform.apply(rows)
-        return rows, _storage_problems(rows, self._generation, label) | problems
+        rows, beyond = self.storable(rows, label)
+        return rows, beyond | problems
+
+    def storable(
+        self, vectors: Vector, label: Callable[[int], str]
+    ) -> tuple[Vector, dict[int, DocumentError]]:
+        """Check rows that are transformed already: those beyond what the column takes."""
+        return vectors, _storage_problems(vectors, self._generation, label)
 
     def query(self, value: object, label: str = QUERY) -> Vector:
         """Read a query, shape (dim of the model,), and give what is compared, shape (self.dim,).

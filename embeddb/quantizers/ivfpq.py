@@ -115,16 +115,21 @@ class IVFPQCodebook:
     def assign(
         self, vectors: Vector
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.float32]]:
-        """Encode rows, shape (n, dim): their lists (n,), codes (n, subvectors) and norms (n,).
+        """Encode rows, shape (n, dim): their lists (n,), codes (n, subvectors), corrections (n,).
 
-        A norm is the squared length of the *decoded* row, more than zero. What it is for: ::
+        A correction is a number that undoes much of what the code loses; with `similarity` for
+        the sum in this module's first lines, it is used so: ::
 
-            l2              |query|² - 2 * similarity + norm
-            cosine          1 - similarity / sqrt(norm)
-            inner_product   not needed
+            l2              |query|² - 2 * similarity + correction    (the squared distance)
+            cosine          1 - similarity * correction
+            inner_product   -similarity * correction
 
-        The decoded length and not the row's own, because an error of the code is then in both
-        terms and cancels for rows near the query, even where all vectors lie far from zero.
+        For l2 it is the squared length of the *decoded* row: with the row's own, the code's error
+        is in one term only, and where vectors lie far from zero it hides the neighbours (all
+        dimensions moved by one: 0.31 of the true ten among 50 candidates, against 0.99). For the
+        others it is the row's length, 1 under cosine, over the decoded row's: decoded rows are
+        too short by as much as the code lost (0.956 of the true ten among 20 candidates without
+        it, 0.976 with it).
 
         Memory beside the answer does not grow with n.
 
@@ -136,16 +141,15 @@ class IVFPQCodebook:
         rows = len(vectors)
         lists = np.empty(rows, np.int32)
         codes = np.empty((rows, self.subvectors), np.uint8)
-        norms = np.empty(rows, np.float32)
+        corrections = np.empty(rows, np.float32)
         for block in blocks(rows, max(self.lists, self.dim, CODES)):
             taken = self._scaled(checked(vectors[block], self.dim))
             lists[block] = nearest(taken, self.centroids)
             codes[block] = encode(
                 self._rotated(taken - self.centroids[lists[block]]), self.codewords, self.widths
             )
-            decoded = self.decode(lists[block], codes[block])
-            norms[block] = np.einsum("nd,nd->n", decoded, decoded)
-        return lists, codes, np.maximum(norms, np.finfo(np.float32).tiny)
+            corrections[block] = self._correction(taken, self.decode(lists[block], codes[block]))
+        return lists, codes, corrections
 
     def decode(self, lists: NDArray[np.int32], codes: NDArray[np.uint8]) -> Vector:
         """Give back what codes stand for, shape (n, dim); under cosine, rows of about length 1."""
@@ -224,9 +228,17 @@ class IVFPQCodebook:
     def _rotated(self, rows: Vector) -> Vector:
         return rows if self.rotation is None else np.asarray(rows @ self.rotation, np.float32)
 
+    def _correction(self, rows: Vector, decoded: Vector) -> Vector:
+        squares = _squared_lengths(decoded)
+        if self.distance == "l2":
+            return squares
+        # A decoded row of length 0 has no similarity to anything that a factor could mend.
+        ratios = _squared_lengths(rows) / np.where(squares > 0, squares, np.float32(np.inf))
+        return np.asarray(np.sqrt(ratios), np.float32)
+
     def _nearness(self, products: Vector) -> Vector:
         """Rank lists by the distance of their centres; a centre is shorter than its rows."""
-        squares = np.einsum("ld,ld->l", self.centroids, self.centroids)
+        squares = _squared_lengths(self.centroids)
         match self.distance:
             case "cosine":
                 lengths = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
@@ -239,8 +251,12 @@ class IVFPQCodebook:
 
 def nearest(rows: Vector, centres: Vector) -> NDArray[np.intp]:
     """Find the nearest centre of each row, by l2; the first of several."""
-    halves = np.einsum("cd,cd->c", centres, centres) / 2
+    halves = _squared_lengths(centres) / 2
     return np.asarray(np.argmax(rows @ centres.T - halves, axis=1))
+
+
+def _squared_lengths(rows: Vector) -> Vector:
+    return np.asarray(np.einsum("nd,nd->n", rows, rows), np.float32)
 
 
 def encode(residuals: Vector, codewords: Vector, widths: list[int]) -> NDArray[np.uint8]:

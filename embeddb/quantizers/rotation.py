@@ -25,7 +25,7 @@ def balancing_rotation(residuals: Vector, widths: Sequence[int]) -> Vector:
     It is the paper's parametric solution: the principal directions, dealt to the sub-vectors so
     that the products of their variances come out equal. On 60,000 sentence embeddings of 384
     dimensions in 48 bytes it cuts the squared error from 0.223 to 0.136, and raises the share of
-    the true ten among the 20 nearest codes from 0.889 to 0.949; iterating from there (the
+    the true ten among the 20 nearest codes from 0.896 to 0.956; iterating from there (the
     paper's non-parametric solution) gave no more.
     """
     covariance = np.cov(residuals.astype(np.float64), rowvar=False).reshape(2 * [sum(widths)])

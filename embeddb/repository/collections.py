@@ -188,9 +188,19 @@ class Collections:
             Functions(self._database).create(connection, made)
         return made
 
-    def drop_generation(self, record: CollectionRecord) -> None:
-        """Remove a generation that is not the active one, with its table."""
+    def drop_generation(
+        self, record: CollectionRecord, *, lock_timeout_ms: int | None = None
+    ) -> None:
+        """Remove a generation that is not the active one, with its table.
+
+        Args:
+            record: the generation.
+            lock_timeout_ms: how long to wait for whoever is reading it; None: as long as it takes.
+        """
         with self._database.transaction() as connection:
+            if lock_timeout_ms is not None:
+                limit = {"milliseconds": str(lock_timeout_ms)}
+                connection.execute(query("generations.lock_timeout"), limit)
             self._drop_generation(connection, record)
 
     def _drop_generation(self, connection: Connection, record: CollectionRecord) -> None:

@@ -16,9 +16,10 @@ from embeddb.db.boundary import translated
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import query
 from embeddb.db.vectors import chunk_fields, from_binary
-from embeddb.errors import DatabaseUnavailableError
+from embeddb.errors import DatabaseUnavailableError, GenerationChangedError
 from embeddb.records import Document, Vector
 from embeddb.repository.expressions import Vectors
+from embeddb.repository.generations import join_writers
 from embeddb.repository.rendering import Expression, Written, as_text
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.storage import Storage
@@ -76,8 +77,20 @@ class Batch:
     metadata_changes: list[ReadyDocument] = field(default_factory=list)
 
 
+@dataclass(kw_only=True, slots=True)
+class Chunks:
+    """Chunks as columns: row i of `vectors` (n, dim) is the vector of the i-th of each."""
+
+    ids: list[str]
+    numbers: list[int]
+    contents: list[bytes | None]
+    spans: list[tuple[int, int]]
+    hashes: list[bytes]
+    vectors: Vector
+
+
 class Documents:
-    """The tables of one collection's active generation."""
+    """The tables of one collection's generation, the active one where nothing else is said."""
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         self._database = database
@@ -97,12 +110,21 @@ class Documents:
         tables; a psycopg UniqueViolation tells that one was after all.
         """
         with connection.transaction():
+            self._join_writers(connection)
             if fresh:
                 self._copy(connection, batch, self._tables.documents, self._tables.chunks)
             elif batch.documents:
                 self._merge(connection, batch)
             if batch.metadata_changes:
                 self._update_metadata(connection, batch.metadata_changes)
+
+    def insert_chunks(self, connection: Connection, chunks: Chunks) -> None:
+        """Copy chunks into the generation's table, in the caller's transaction."""
+        fixed = self._fixed_fields(chunks.vectors, chunks.numbers, chunks.spans, chunks.hashes)
+        ids = (copy.text(id) for id in chunks.ids)
+        contents = map(copy.binary, chunks.contents)
+        rows = zip(fixed, ids, contents, strict=True)
+        copy.copy_rows(connection, self._tables.chunks, self._chunk_columns, rows)
 
     def is_empty(self) -> bool:
         """Say whether there is no document."""
@@ -184,6 +206,19 @@ class Documents:
             for row in cursor.execute(statement, {}):
                 yield row[0]
 
+    def _join_writers(self, connection: Connection) -> None:
+        """Hold off a switch to another generation until this transaction ends.
+
+        Raises:
+            GenerationChangedError: there was one already; nothing is written.
+        """
+        active = join_writers(connection, self._database.schema, self._record.name)
+        if active != self._generation.number:
+            raise GenerationChangedError(
+                f"Collection {self._record.name!r} was converted by somebody else meanwhile: open "
+                "it again with store.collection(…), and repeat what was not written."
+            )
+
     def _merge(self, connection: Connection, batch: Batch) -> None:
         columns = sql.SQL(", ").join(map(sql.Identifier, self._chunk_columns))
         parts = {**self._parts, "columns": columns}
@@ -206,12 +241,11 @@ class Documents:
 
     def _chunk_rows(self, batch: Batch) -> Iterator[tuple[copy.Field, ...]]:
         chunks = [chunk for document in batch.documents for chunk in document.chunks]
-        fixed = chunk_fields(
+        fixed = self._fixed_fields(
             batch.vectors,
-            self._generation.storage.label,
-            numbers=[no for document in batch.documents for no in range(len(document.chunks))],
-            spans=[chunk.span for chunk in chunks],
-            hashes=[chunk.content_hash for chunk in chunks],
+            [no for document in batch.documents for no in range(len(document.chunks))],
+            [chunk.span for chunk in chunks],
+            [chunk.content_hash for chunk in chunks],
         )
         ids = (
             copy.binary(document.id_data)
@@ -220,6 +254,21 @@ class Documents:
         )
         contents = (copy.binary(chunk.data) for chunk in chunks)
         return zip(fixed, ids, contents, strict=True)
+
+    def _fixed_fields(
+        self,
+        vectors: Vector,
+        numbers: list[int],
+        spans: list[tuple[int, int]],
+        hashes: list[bytes],
+    ) -> list[memoryview]:
+        return chunk_fields(
+            vectors,
+            self._generation.storage.label,
+            numbers=numbers,
+            spans=spans,
+            hashes=hashes,
+        )
 
     def _update_metadata(self, connection: Connection, changes: list[ReadyDocument]) -> None:
         connection.execute(
@@ -233,6 +282,7 @@ class Documents:
 
     def _delete(self, condition: sql.Composable, values: dict[str, Any]) -> int:
         with self._database.transaction() as connection:
+            self._join_writers(connection)
             statement = query("documents.delete", **self._parts, condition=condition)
             ids = [row[0] for row in connection.execute(statement, values)]
             connection.execute(query("documents.delete_chunks", **self._parts), {"ids": ids})

@@ -79,7 +79,7 @@ class Vectors:
         if self._generation.storage is not Storage.INT8:
             return columns.embedding
         dim = self._generation.stored_dim
-        decoded = self._cast(sa.cast(columns.embedding, ARRAY(sa.Integer)), "halfvec", dim)
+        decoded = self.cast(sa.cast(columns.embedding, ARRAY(sa.Integer)), "halfvec", dim)
         if self._generation.distance is Distance.COSINE:
             return decoded
         return self.scaled(columns)
@@ -89,27 +89,32 @@ class Vectors:
         if self._generation.storage is not Storage.INT8:
             return columns.embedding
         dim = self._generation.stored_dim
-        decoded = self._cast(sa.cast(columns.embedding, ARRAY(sa.Integer)), "halfvec", dim)
+        decoded = self.cast(sa.cast(columns.embedding, ARRAY(sa.Integer)), "halfvec", dim)
         sizes = sa.func.pg_catalog.array_fill(
             columns.scale, sa.literal_column("ARRAY[" + str(dim) + "]")
         )
-        return self._cast(
-            decoded.op(self._operator("*"))(self._cast(sizes, "halfvec", dim)), "halfvec", dim
+        return self.cast(
+            decoded.op(self.operator("*"))(self.cast(sizes, "halfvec", dim)), "halfvec", dim
         )
 
     def sent(self, alias: str) -> Expression:
         """Give a stored vector in its binary format, of a table that goes by `alias`."""
-        columns = columns_of(sa.table(alias, sa.column("embedding"), sa.column("scale")))
+        columns = _columns_as(alias)
         if self._generation.storage is Storage.BIT:
             return sa.func.pg_catalog.bit_send(columns.embedding)
-        return self._own(self._generation.storage.compared_as + "_send")(self.scaled(columns))
+        return self.own(self._generation.storage.compared_as + "_send")(self.scaled(columns))
+
+    def sent_as_compared(self, alias: str) -> Expression:
+        """Give a stored vector as it is compared, in its binary format; bits have another way."""
+        send = self.own(self._generation.storage.compared_as + "_send")
+        return send(self.stored(_columns_as(alias)))
 
     def query(self, vector: Expression) -> Expression:
         """Give a query, a `vector`, in the type that stored vectors are compared as."""
-        typed = self._cast(vector, "vector")
+        typed = self.cast(vector, "vector")
         match self._generation.storage.compared_as:
             case "halfvec":
-                return self._cast(typed, "halfvec")
+                return self.cast(typed, "halfvec")
             case "bit":
                 return self._bits(typed, self._generation.stored_dim)
             case _:
@@ -127,11 +132,11 @@ class Vectors:
             code = getattr(own, sa.quoted_name(self._tables.code_function, True))(compared)
             return sa.cast(code, Bits(self._held.dim))
         if derived.kind == "halfvec":
-            return self._cast(compared, "halfvec", self._held.dim)
-        part = self._own("subvector")(
+            return self.cast(compared, "halfvec", self._held.dim)
+        part = self.own("subvector")(
             compared, sa.literal_column("1"), sa.literal_column(str(self._held.dim))
         )
-        return self._cast(part, self._held.type, self._held.dim)
+        return self.cast(part, self._held.type, self._held.dim)
 
     def distance(self, left: Expression, right: Expression) -> Expression:
         """Give the distance between two vectors as they are compared."""
@@ -152,22 +157,29 @@ class Vectors:
         """
         return sa.quoted_name(self._schema.replace("%", "%%"), True)
 
-    def _between(self, left: Expression, right: Expression, distance: Distance) -> Expression:
-        return left.op(self._operator(distance.operator), return_type=sa.Double())(right)
-
-    def _operator(self, operator: str) -> str:
+    def operator(self, operator: str) -> str:
+        """Name an operator of pgvector's with its schema."""
         return "OPERATOR(" + sql.Identifier(self._vector_schema).as_string() + "." + operator + ")"
 
-    def _own(self, function: str) -> Callable[..., Expression]:
+    def own(self, function: str) -> Callable[..., Expression]:
+        """Give a function of pgvector's, named with its schema."""
         schema = sa.quoted_name(self._vector_schema.replace("%", "%%"), True)
         found: Callable[..., Expression] = getattr(getattr(sa.func, schema), function)
         return found
 
-    def _bits(self, vector: Expression, dim: int) -> Expression:
-        return sa.cast(self._own("binary_quantize")(vector), Bits(dim))
-
-    def _cast(self, value: Expression, kind: str, dim: int | None = None) -> Expression:
+    def cast(self, value: Expression, kind: str, dim: int | None = None) -> Expression:
+        """Cast to a type of pgvector's."""
         return sa.cast(value, Qualified(self._vector_schema, kind, dim))
+
+    def _between(self, left: Expression, right: Expression, distance: Distance) -> Expression:
+        return left.op(self.operator(distance.operator), return_type=sa.Double())(right)
+
+    def _bits(self, vector: Expression, dim: int) -> Expression:
+        return sa.cast(self.own("binary_quantize")(vector), Bits(dim))
+
+
+def _columns_as(alias: str) -> Columns:
+    return columns_of(sa.table(alias, sa.column("embedding"), sa.column("scale")))
 
 
 class _Bare:

@@ -29,7 +29,7 @@ class Functions:
         if derived_of(record.generation.index) is not None:
             self.create_code(connection, record, None)
         if record.generation.transform is not None:
-            self._create_transform(connection, record)
+            self.create_transform(connection, record)
         if record.generation.state == "active":
             self.create_search(connection, record)
 
@@ -118,7 +118,8 @@ class Functions:
             {},
         )
 
-    def _create_transform(self, connection: Connection, record: CollectionRecord) -> None:
+    def create_transform(self, connection: Connection, record: CollectionRecord) -> None:
+        """Create the function that applies a generation's transform to a query."""
         transform = record.generation.transform
         assert transform is not None
         connection.execute(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import psycopg
 from psycopg import errors as pg
@@ -16,16 +15,17 @@ from psycopg import sql
 from embeddb.db.boundary import translate, translated
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
-from embeddb.errors import EmbedDBError, IndexBuildError
+from embeddb.errors import EmbedDBError, IndexBuildError, IndexBuildWarning
 from embeddb.repository.expressions import Vectors
+from embeddb.repository.index_build import POLL_SECONDS, Progress, prepare_session, run_build
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.index_rules import Indexed
+from embeddb.schema.index_sizes import build_bytes, index_bytes
 from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat
+from embeddb.schema.names import Tables
 
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase, how much of it is done, and how much it has in all (0: unknown)."""
-
-POLL_SECONDS = 0.25
+CLEAN_UP_MS = 5_000
+"""How long to wait for whoever reads the table, before what a failed build left is left to
+`embeddb index repair`: Ctrl-C should not wait for somebody else's transaction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +86,19 @@ class Indexes:
         with self._building() as connection:
             self._drop_vector_indexes(connection)
 
+    def remove_invalid(self, name: str) -> bool:
+        """Drop what an interrupted build left; False: a reader of the table is in the way."""
+        with self._building() as connection:
+            return self._is_cleaned_up(connection, name)
+
+    def estimated_bytes(self, index: IndexSpec, rows: int) -> int | None:
+        """Estimate the bytes on disk of an index on so many rows; None: not known of its kind.
+
+        Beside it the table must have room for what is written meanwhile: SQL does not tell how
+        much the disk has left.
+        """
+        return index_bytes(self._vectors(index).held, index, rows)
+
     def _ensure(
         self,
         connection: Connection,
@@ -98,6 +111,8 @@ class Indexes:
             self._build(connection, self._tables.metadata_index, self._metadata_sql(), progress)
         if index is not None and self._tables.vector_index(index.method) in missing:
             self._give_memory(connection, index, rows)
+            if progress is not None and (size := self.estimated_bytes(index, rows)):
+                progress(f"about {size / 1e6:,.1f} MB to build", 0, 0)
             name = self._tables.vector_index(index.method)
             self._build(connection, name, self._vector_sql(index), progress)
         with translated():
@@ -122,9 +137,8 @@ class Indexes:
             return
         with self._database.dedicated() as connection:
             with translated():
-                name = self._tables.schema + "." + self._tables.chunks_name
-                row = connection.execute(query("indexes.lock_key"), {"name": name}).fetchone()
-                key = {"key": row[0] if row else 0}
+                prepare_session(connection)
+                key = build_key(connection, self._tables)
                 while not _true(connection, query("schema.try_lock"), key):
                     time.sleep(POLL_SECONDS)
             yield connection  # closing the connection gives the lock back
@@ -139,50 +153,45 @@ class Indexes:
         with translated():
             self._drop(connection, name)
         try:
-            self._run(connection, statement, progress)
-        except pg.DiskFull as error:
-            # parallel workers share memory in /dev/shm, which containers keep small
-            if "shared memory" not in str(error):
-                raise self._failed(connection, name, error) from error
-            self._drop(connection, name)
-            connection.execute(query("indexes.no_parallel_build"), {})
-            self._run(connection, statement, progress)
+            try:
+                notes = run_build(self._database, connection, statement, progress)
+            except pg.DiskFull as error:
+                # parallel workers share memory in /dev/shm, which containers keep small
+                if "shared memory" not in str(error):
+                    raise
+                self._drop(connection, name)
+                connection.execute(query("indexes.no_parallel_build"), {})
+                notes = run_build(self._database, connection, statement, progress)
         except BaseException as error:
             raise self._failed(connection, name, error) from error
-
-    def _run(
-        self, connection: Connection, statement: sql.Composed, progress: Progress | None
-    ) -> None:
-        if progress is None:
-            connection.execute(statement, {}, prepare=False)
-            return
-        pid = connection.info.backend_pid
-        with (
-            ThreadPoolExecutor(1) as threads,
-            self._database.connection() as watcher,
-        ):
-            build = threads.submit(connection.execute, statement, {}, prepare=False)
-            try:
-                while not wait([build], POLL_SECONDS).done:
-                    row = watcher.execute(query("indexes.progress"), {"pid": pid}).fetchone()
-                    if row:
-                        progress(row[0], int(row[1] or 0), int(row[2] or 0))
-            except BaseException:
-                connection.cancel_safe()
-                wait([build])
-                raise
-            build.result()
-            progress("built", 1, 1)
+        for note in notes:
+            warnings.warn(f"{name}: {note}", IndexBuildWarning, stacklevel=2)
 
     def _failed(self, connection: Connection, name: str, error: BaseException) -> BaseException:
         """Remove the invalid index that a failed build leaves, and say what happened."""
-        if not connection.closed:
-            self._drop(connection, name)
+        left = "" if self._is_cleaned_up(connection, name) else _LEFT
         if not isinstance(error, psycopg.Error):
+            if left:
+                error.add_note(left)
             return error
         cause = translate(error)
         remedy = _BUILD_REMEDIES.get(error.sqlstate or "", "Then run `embeddb index build` again.")
-        return IndexBuildError(f"The index {name} could not be built: {_first(cause)} {remedy}")
+        return IndexBuildError(
+            f"The index {name} could not be built: {_first(cause)} {remedy}{left}"
+        )
+
+    def _is_cleaned_up(self, connection: Connection, name: str) -> bool:
+        """Drop what a failed build left, unless the connection is gone or a reader holds it."""
+        limit = query("indexes.wait_for_lock")
+        try:
+            connection.execute(limit, {"limit": str(CLEAN_UP_MS)})
+            self._drop(connection, name)
+        except psycopg.Error:
+            return False
+        finally:
+            if not connection.closed:
+                connection.execute(limit, {"limit": "0"})
+        return True
 
     def _drop(self, connection: Connection, name: str) -> None:
         statement = query("indexes.drop", index=Name(self._tables.schema, name))
@@ -194,9 +203,9 @@ class Indexes:
             limits = connection.execute(query("indexes.build_limits"), {}).fetchone()
             assert limits is not None
             current, cache = int(limits[0]), int(limits[1])
-            wanted = _build_bytes(self._vectors(index).held, index, rows) // 1024
+            wanted = build_bytes(self._vectors(index).held, index, rows) // 1024
             memory = max(current, min(wanted, cache // 4))
-            connection.execute(query("indexes.build_settings"), {"memory": str(memory) + "kB"})
+            connection.execute(query("indexes.build_memory"), {"memory": str(memory) + "kB"})
 
     def _vector_sql(self, index: HNSW | IVFFlat) -> sql.Composed:
         vectors = self._vectors(index)
@@ -254,18 +263,18 @@ class Indexes:
 _BUILD_REMEDIES = {
     "53100": "Free disk space and run `embeddb index build` again.",
     "53200": "Lower maintenance_work_mem or m and run `embeddb index build` again.",
+    "54000": "Choose fewer lists, or raise the server's maintenance_work_mem.",
     "57014": "It was cancelled; run `embeddb index build` again.",
 }
 
-
-def _build_bytes(held: Indexed, index: IndexSpec, rows: int) -> int:
-    """Estimate a build's memory: vectors, and for HNSW two lists of links a node."""
-    vector = held.dim * _BITS[held.type] // 8 + 16
-    links = 2 * index.m * 24 + 128 if isinstance(index, HNSW) else 64
-    return int(rows * (vector + links) * 1.1)
+_LEFT = " Searches do not read what is left of it, and `embeddb index repair` removes it."
 
 
-_BITS = {"vector": 32, "halfvec": 16, "bit": 1}
+def build_key(connection: Connection, tables: Tables) -> dict[str, int]:
+    """Give the advisory lock under which one generation's indexes are built."""
+    name = tables.schema + "." + tables.chunks_name
+    row = connection.execute(query("indexes.lock_key"), {"name": name}).fetchone()
+    return {"key": row[0] if row else 0}
 
 
 def _first(error: EmbedDBError) -> str:

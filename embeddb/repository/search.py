@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import psycopg
@@ -15,6 +15,7 @@ from embeddb.db.vectors import BinaryVector
 from embeddb.errors import ConfigurationError, FilterError
 from embeddb.records import Hit, Vector
 from embeddb.repository.rendering import Expression, as_text
+from embeddb.repository.spread import spread
 from embeddb.repository.statement import Compiler, Wish
 from embeddb.schema.catalog import CollectionRecord
 
@@ -24,6 +25,14 @@ Filter: TypeAlias = dict[str, Any] | Expression | None
 Asked: TypeAlias = tuple[Wish, dict[str, Any]]
 """The shape of a statement, and the values that it is executed with."""
 
+Row: TypeAlias = tuple[Any, ...]
+
+PIPELINED = 16
+"""Queries that are sent before the first answer is read: more gain nothing, and hold more hits."""
+
+CONNECTIONS = 3
+"""Connections that many queries are spread over: two keep two processors of the server busy, and
+the third does while this process reads an answer."""
 
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL as JSON spells it, and not a backslash followed by `u0000`."""
@@ -48,32 +57,50 @@ class Searcher:
         self, connection: Connection, query: Vector, wish: Wish, values: dict[str, Any]
     ) -> list[Hit]:
         """Run one search on a connection that the caller holds."""
+        return list(map(hit, self.rows(connection, query, wish, values)))
+
+    def search_many(
+        self, queries: Sequence[Vector], wish: Wish, values: dict[str, Any]
+    ) -> list[list[Hit]]:
+        """Run a search for each query, several at a time, and give the hits in their order."""
         statement, given = self._text(wish)
-        # a generic plan would know nothing of the filter, which decides between the plans
-        prepare = None if wish.filter is False else False
-        rows = connection.execute(
-            statement, {"query": BinaryVector(query), **given, **values}, prepare=prepare
-        )
-        return [_hit(row) for row in rows]
+        parameters = {**given, **values}
+        starts = range(0, len(queries), PIPELINED)
+
+        def some(connection: Connection, number: int) -> list[list[Hit]]:
+            start = starts[number]
+            cursors = [
+                self._execute(connection, statement, query, parameters, wish)
+                for query in queries[start : start + PIPELINED]
+            ]
+            return [list(map(hit, cursor.fetchall())) for cursor in cursors]
+
+        def piped(connection: Connection, number: int) -> list[list[Hit]]:
+            if not psycopg.Pipeline.is_supported():  # a libpq before 14
+                return some(connection, number)
+            with connection.pipeline():
+                return some(connection, number)
+
+        found = spread(self._database, len(starts), piped, connections=CONNECTIONS)
+        return [hits for several in found for hits in several]
+
+    def rows(
+        self, connection: Connection, query: Vector, wish: Wish, values: dict[str, Any]
+    ) -> list[Row]:
+        """Run one search and give its rows as they come; `hit` reads one."""
+        statement, given = self._text(wish)
+        return self._execute(connection, statement, query, {**given, **values}, wish).fetchall()
 
     def explain(
-        self, query: Vector, wish: Wish, values: dict[str, Any], *, analyze: bool
-    ) -> list[str]:
-        """Give Postgres's plan, line by line."""
-        return self._explain(b"ANALYZE, BUFFERS" if analyze else b"COSTS", query, wish, values)
-
-    def indexes_used(self, query: Vector, wish: Wish, values: dict[str, Any]) -> set[str]:
-        """Name the indexes that Postgres's plan reads."""
-        return set(_index_names(self._explain(b"FORMAT JSON", query, wish, values)[0]))
-
-    def _explain(
-        self, options: bytes, query: Vector, wish: Wish, values: dict[str, Any]
+        self, query: Vector, wish: Wish, values: dict[str, Any], options: Sequence[str] = ()
     ) -> list[Any]:
+        """Give Postgres's plan, line by line, or, with FORMAT JSON, as one value."""
         statement, given = self._text(wish)
         parameters = {"query": BinaryVector(query), **given, **values}
+        head = "EXPLAIN (" + ", ".join(options or ["COSTS"]) + ") "
         with self._database.connection() as connection:
             rows = connection.execute(
-                b"EXPLAIN (" + options + b") " + statement, parameters, prepare=False
+                head.encode() + statement, parameters, prepare=False
             ).fetchall()
         return [row[0] for row in rows]
 
@@ -85,6 +112,20 @@ class Searcher:
             cursor = psycopg.ClientCursor(connection)
             return cursor.mogrify(statement, {"query": literal, **given, **values})
 
+    def _execute(
+        self,
+        connection: Connection,
+        statement: bytes,
+        query: Vector,
+        parameters: dict[str, Any],
+        wish: Wish,
+    ) -> psycopg.Cursor[Row]:
+        # a generic plan would know nothing of the filter, which decides between the plans
+        prepare = None if wish.filter is False else False
+        return connection.execute(
+            statement, {"query": BinaryVector(query), **parameters}, prepare=prepare
+        )
+
     def _text(self, wish: Wish) -> tuple[bytes, dict[str, Any]]:
         if not isinstance(wish.filter, bool):  # an expression of the caller's is not kept
             text, given = as_text(self.compiler.select(wish))
@@ -93,17 +134,6 @@ class Searcher:
             text, given = as_text(self.compiler.select(wish))
             self._texts[wish] = (text.encode(), given)
         return self._texts[wish]
-
-
-def _index_names(plan: object) -> Iterator[str]:
-    """Find every `Index Name` in a plan as JSON."""
-    if isinstance(plan, list):
-        for part in plan:
-            yield from _index_names(part)
-    elif isinstance(plan, dict):
-        if "Index Name" in plan:
-            yield plan["Index Name"]
-        yield from _index_names(list(plan.values()))
 
 
 def make_wish(
@@ -157,7 +187,8 @@ def _jsonb(filter: dict[str, Any]) -> Jsonb:
     return Jsonb(filter, dumps=lambda _: text)
 
 
-def _hit(row: tuple[Any, ...]) -> Hit:
+def hit(row: Row) -> Hit:
+    """Read a row of the statement."""
     return Hit(
         id=row[0],
         chunk_no=row[1],

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects.postgresql import REGCLASS
+from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.util import ClauseAdapter
 
 from embeddb.repository.rendering import Expression, constant, count_all, number
@@ -41,7 +42,7 @@ class Selectivity:
 
 
 def selectivity(
-    documents: sa.NamedFromClause, table: sa.Table, condition: Expression, names: Tables
+    documents: NamedFromClause, table: sa.Table, condition: Expression, names: Tables
 ) -> Selectivity:
     """Make the parts of a statement that find out how selective `condition` is.
 

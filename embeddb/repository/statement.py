@@ -19,14 +19,16 @@ from typing import Any
 import sqlalchemy as sa
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from embeddb.repository.expressions import Vectors, columns_of
+from embeddb.repository.ivfpq_search import CodeScan, is_searchable
 from embeddb.repository.rendering import Expression, constant, count_all, number, parameter
 from embeddb.repository.scan_settings import scan_settings, setting_names
 from embeddb.repository.selectivity import Selectivity, selectivity
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
-from embeddb.schema.indexes import oversample_of
+from embeddb.schema.indexes import IVFPQ, oversample_of
 
 # of a distance's own type: pg_catalog has no double precision + integer, so whoever may create
 # operators in a schema of the search_path could give it one
@@ -67,6 +69,9 @@ class Compiler:
         self._generation = record.generation
         self._tables = record.tables
         self.vectors = Vectors(record, schema=schema, vector_schema=vector_schema)
+        self._codes = None
+        if is_searchable(record.generation.index):
+            self._codes = CodeScan(record, self.vectors, schema)
         self._documents_table = sa.Table(
             record.tables.documents_name,
             metadata,
@@ -130,14 +135,18 @@ class Compiler:
     # the ways to find the nearest rows: each gives id, chunk_no, content, span, distance, plan
 
     def _nearest(self, wish: Wish) -> sa.CTE:
-        if wish.exact or self._generation.index is None:
+        index = self._generation.index
+        if wish.exact or index is None or (isinstance(index, IVFPQ) and self._codes is None):
             return _cte(self._exact(wish), "nearest")
-        if wish.filter is False:
-            found = self._by_index(wish, _rows(wish), None, [])
-            if not self.vectors.is_rescored:
-                return _cte(found, "nearest")
-            return _cte(_first(_cte(found, "candidates"), wish), "nearest")
-        return self._filtered(wish)
+        if wish.filter is not False:
+            return self._filtered(wish)
+        if self._codes is not None:
+            scanned = _cte(self._by_codes(wish, self._codes, [], []), "scanned")
+            return self._completed(wish, scanned, [], [])
+        found = self._by_index(wish, _rows(wish), None, [])
+        if not self.vectors.is_rescored:
+            return _cte(found, "nearest")
+        return _cte(_first(_cte(found, "candidates"), wish), "nearest")
 
     def _exact(self, wish: Wish, plan: str = "exact") -> sa.Select[Any]:
         """Compare every row that passes."""
@@ -145,7 +154,9 @@ class Compiler:
         if wish.filter is not False:
             rows = rows.join(self.documents, self.documents.c.id == self.chunks.c.id)
         distance = self._distance(self._query())
-        statement = self._columns(distance, plan).select_from(rows).where(*self._others(wish))
+        statement = (
+            self._columns(distance, plan).select_from(rows).where(*self._others(wish, self.chunks))
+        )
         if wish.filter is not False:
             statement = statement.where(self.condition(wish.filter))
         # an expression that is not the index's own: Postgres has to look at every row
@@ -169,7 +180,7 @@ class Compiler:
         return (
             self._columns(distance, "index")
             .select_from(self.chunks)
-            .where(*self._others(wish), *conditions)
+            .where(*self._others(wish, self.chunks), *conditions)
             .order_by(order)
             .limit(_number(wanted))
         )
@@ -185,25 +196,57 @@ class Compiler:
         condition = self.condition(wish.filter)
         known = selectivity(self.documents, self._documents_table, condition, self._tables)
         few = _cte(self._of_few(wish, known), "of_few")
-        scanned = _cte(
-            self._by_index(
-                wish,
-                _times(_rows(wish), FILTERED_OVERSAMPLE),
-                known,
-                [sa.not_(known.few), self._passes(condition)],
-            ),
-            "scanned",
-        )
+        many = sa.not_(known.few)
+        if self._codes is not None:
+            passes = self._passes(condition, self._codes.codes)
+            found = self._by_codes(wish, self._codes, [many], [passes])
+        else:
+            rows = _times(_rows(wish), FILTERED_OVERSAMPLE)
+            passes = self._passes(condition, self.chunks)
+            found = self._by_index(wish, rows, known, [many, passes])
+        return self._completed(wish, _cte(found, "scanned"), [many], [sa.select(few)])
+
+    def _completed(
+        self,
+        wish: Wish,
+        scanned: sa.CTE,
+        gates: Sequence[Expression],
+        others: Sequence[sa.Select[Any]],
+    ) -> sa.CTE:
+        """Take what a scan found, or compare every row where that is not enough."""
         enough = (
             sa.select(count_all() >= _number(_rows(wish))).select_from(scanned).scalar_subquery()
         )
-        rest = self._exact(wish, "index, then exact").where(sa.not_(known.few), sa.not_(enough))
+        rest = self._exact(wish, "index, then exact").where(*gates, sa.not_(enough))
         ways = sa.union_all(
-            sa.select(few),
+            *others,
             sa.select(scanned).where(enough),
             sa.select(_cte(rest, "rest")),
         ).subquery("ways")
         return _cte(_first(ways, wish), "nearest")
+
+    def _by_codes(
+        self,
+        wish: Wish,
+        scan: CodeScan,
+        gates: Sequence[Expression],
+        conditions: Sequence[Expression],
+    ) -> sa.Select[Any]:
+        """Take the candidates of an IVF-PQ index and compare them by what is stored."""
+        found = scan.candidates(
+            _number(_times(_rows(wish), oversample_of(self._generation.index))),
+            gates=gates,
+            conditions=[*self._others(wish, scan.codes), *conditions],
+            inline=wish.limit is None,
+        )
+        same = sa.and_(self.chunks.c.id == found.c.id, self.chunks.c.chunk_no == found.c.chunk_no)
+        distance = self._distance(self._query())
+        return (
+            self._columns(distance, "index")
+            .select_from(found.join(self.chunks, same))
+            .order_by(distance + _ZERO)
+            .limit(_number(_rows(wish)))
+        )
 
     def _of_few(self, wish: Wish, known: Selectivity) -> sa.Select[Any]:
         rows = known.passing.join(self.chunks, self.chunks.c.id == known.passing.c.id)
@@ -211,17 +254,17 @@ class Compiler:
         return (
             self._columns(distance, "exact over the few that pass")
             .select_from(rows)
-            .where(known.few, *self._others(wish))
+            .where(known.few, *self._others(wish, self.chunks))
             .order_by(distance + _ZERO)
             .limit(_number(_rows(wish)))
         )
 
-    def _passes(self, condition: Expression) -> Expression:
+    def _passes(self, condition: Expression, rows: NamedFromClause) -> Expression:
         """Ask of one row at a time: OFFSET keeps Postgres from making a join of the question."""
         return (
             sa.select(self.documents.c.id)
-            .where(self.documents.c.id == self.chunks.c.id, condition)
-            .correlate(self.chunks)
+            .where(self.documents.c.id == rows.c.id, condition)
+            .correlate(rows)
             .offset(number(0))
             .exists()
         )
@@ -237,8 +280,8 @@ class Compiler:
             constant(plan).label("plan"),
         )
 
-    def _others(self, wish: Wish) -> list[Expression]:
-        return [self.chunks.c.id != parameter("without", sa.Text())] if wish.without else []
+    def _others(self, wish: Wish, rows: NamedFromClause) -> list[Expression]:
+        return [rows.c.id != parameter("without", sa.Text())] if wish.without else []
 
     def _query(self) -> Expression:
         return self.vectors.query(parameter("query", VECTOR()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from psycopg.types.json import Jsonb
 from embeddb.db import copy
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
+from embeddb.errors import GenerationChangedError
 from embeddb.records import Vector
 from embeddb.schema.catalog import TransformInfo
 
@@ -90,7 +92,8 @@ class Transforms:
             head = connection.execute(
                 query("transforms.get", **self._parts), {"id": number}
             ).fetchone()
-            assert head is not None  # generations refer to it
+            if head is None:
+                raise GenerationChangedError  # its generation was replaced, and it went with it
             rows = connection.execute(
                 query("transforms.rows", **self._parts), {"id": number}
             ).fetchall()
@@ -110,7 +113,7 @@ def _fields(number: int, rows: Iterable[Row]) -> Iterable[tuple[copy.Field, ...]
             copy.binary(step.to_bytes(4, "big")),
             copy.binary(row_no.to_bytes(4, "big")),
             copy.binary(_array(weights)),
-            copy.binary(np.float32(bias).astype(">f4").tobytes()),
+            copy.binary(struct.pack(">f", bias)),
         )
 
 

@@ -13,7 +13,7 @@ from embeddb.errors import IndexSpecError
 
 Kind = Literal["halfvec", "bit", "subvector", "pca"]
 
-_WORD = re.compile(r"(?:(halfvec)|(bit)([23])?|(subvector|pca):([1-9]\d{0,4}))\Z")
+_WORD = re.compile(r"(?:(halfvec)|(bit)([23])?|(subvector|pca):([1-9][0-9]{0,4}))\Z")
 
 KNOWN = 'halfvec, bit, bit2, bit3, subvector:N, pca:N (N dimensions, as in "subvector:256")'
 

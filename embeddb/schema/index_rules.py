@@ -65,8 +65,8 @@ def resolve_index(index: IndexSpec, generation: Generation) -> tuple[IndexSpec, 
     if derived is not None:
         _check_derived(derived, generation)
         if derived.kind == "halfvec" and generation.storage is not Storage.VECTOR:
-            return replace(index, on=None, oversample=None), None  # it is a halfvec already
-    else:
+            index, derived = replace(index, on=None, oversample=None), None  # it is one already
+    if derived is None:
         index, note = _within_limits(index, generation)
         if note:
             return index, note
@@ -110,6 +110,12 @@ def _check_derived(derived: Derived, generation: Generation) -> None:
 
 
 def _check_bits(generation: Generation) -> None:
+    if generation.transform is not None and generation.transform.leading:
+        raise IndexSpecError(
+            "The vectors lie along their principal components, which matter less and less, and "
+            "bits count them all alike: add a rotation that mixes them, "
+            f"transform={[*generation.transform.words, 'rotation:itq']!r}, or use on='pca:N'."
+        )
     if generation.distance is Distance.INNER_PRODUCT and not generation.unit_length:
         raise IndexSpecError(
             "Bits tell directions, not lengths, and an inner product depends on lengths: use "
@@ -139,6 +145,8 @@ def _within_limits(
         return index, None
     if generation.storage is Storage.VECTOR and held.dim <= MAX_INDEX_DIM["halfvec"]:
         on = "halfvec"
+    elif generation.transform is not None and generation.transform.leading:
+        on = "pca:2000"  # bits would count all components alike
     elif generation.distance is Distance.COSINE or (
         generation.distance is Distance.INNER_PRODUCT and generation.unit_length
     ):

@@ -17,9 +17,11 @@ DEFAULT_EF_SEARCH = 40
 MAX_OVERSAMPLE = 1_000.0
 
 
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise IndexSpecError(f"{name} must be from {low:g} to {high:g}, not {value!r}.")
+def _within(name: str, value: float, low: float, high: float, *, whole: bool = True) -> None:
+    kind = int if whole else int | float
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        number = " a whole number" if whole else ""
+        raise IndexSpecError(f"{name} must be{number} from {low:g} to {high:g}, not {value!r}.")
 
 
 def _check_derived(on: str | None, oversample: float | None) -> None:
@@ -27,7 +29,7 @@ def _check_derived(on: str | None, oversample: float | None) -> None:
         Derived.parse(on)
     if oversample is None:
         return
-    _within("oversample", oversample, 1, MAX_OVERSAMPLE)
+    _within("oversample", oversample, 1, MAX_OVERSAMPLE, whole=False)
     if on is None:
         raise IndexSpecError(
             "oversample is the number of candidates to rescore for each row wanted, and what an "
@@ -120,7 +122,8 @@ class IVFFlat:
     def resolved(self, rows: int) -> IVFFlat:
         """Fix what was left open, for so many rows; one probe, pgvector's default, is too few."""
         lists = self.lists_for(rows)
-        return replace(self, lists=lists, probes=self.probes or math.ceil(math.sqrt(lists)))
+        probes = self.probes or math.ceil(math.sqrt(lists))
+        return replace(self, lists=lists, probes=min(probes, lists))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ class IVFPQ:
         _check_lists(self.lists, self.probes)
         if self.subvectors is not None:
             _within("subvectors", self.subvectors, 1, 1_000)
-        _within("oversample", self.oversample, 1, MAX_OVERSAMPLE)
+        _within("oversample", self.oversample, 1, MAX_OVERSAMPLE, whole=False)
 
     def resolved(self, rows: int) -> IVFPQ:
         """Fix what was left open, for so many rows."""

@@ -29,7 +29,7 @@ RESERVED = frozenset(
         "transforms",
     }
 )
-_GENERATION = re.compile(r"_g\d+$")
+_GENERATION = re.compile(r"_g\d+(_(new)?(list|word|code)s?)?$")
 
 
 def check_name(name: str) -> str:
@@ -98,6 +98,26 @@ class Tables:
     def code_function(self) -> str:
         """The function that makes a vector's thermometer code."""
         return self.chunks_name + "_code"
+
+    @property
+    def lists_name(self) -> str:
+        """The table of an IVF-PQ index's lists and their centres."""
+        return self.chunks_name + "_lists"
+
+    @property
+    def words_name(self) -> str:
+        """The table of an IVF-PQ index's codewords."""
+        return self.chunks_name + "_words"
+
+    @property
+    def codes_name(self) -> str:
+        """The table of an IVF-PQ index's codes."""
+        return self.chunks_name + "_codes"
+
+    @property
+    def lookup_function(self) -> str:
+        """The function that makes an IVF-PQ index's lookup table for a query."""
+        return self.chunks_name + "_table"
 
     @property
     def transform_function(self) -> str:

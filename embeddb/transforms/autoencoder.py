@@ -32,7 +32,7 @@ BATCH_ROWS = 1_024
 LEAST_BATCHES = 16
 LEARNING_RATE = 1e-3
 
-# 40,000 rows of 384 dimensions take about a minute on two cores.
+# Bounds the time of a fit, which grows with the rows.
 MOST_ROWS = 40_000
 HELD_OUT = 10
 MOST_HELD_OUT_ROWS = 2_000

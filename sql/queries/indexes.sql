@@ -24,11 +24,23 @@ CREATE INDEX CONCURRENTLY {index} ON {documents} USING gin (metadata jsonb_path_
 -- Remove an index while others read and write.
 DROP INDEX CONCURRENTLY IF EXISTS {index}
 
--- name: build_settings
--- Give a build time, and memory for its graph, for this session only.
-SELECT pg_catalog.set_config('statement_timeout', '0', false),
-       pg_catalog.set_config('lock_timeout', '0', false),
-       pg_catalog.set_config('maintenance_work_mem', %(memory)s, false)
+-- name: no_limits
+-- Let this session take the time that a build takes; transaction_timeout is there from 17 on.
+SELECT pg_catalog.set_config(s.name, '0', false)
+  FROM pg_catalog.pg_settings s
+ WHERE s.name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout')
+
+-- name: check_client
+-- End what this session executes where its client is gone.
+SELECT pg_catalog.set_config('client_connection_check_interval', %(interval)s, false)
+
+-- name: wait_for_lock
+-- How long this session waits for a lock from now on; 0: as long as it takes.
+SELECT pg_catalog.set_config('lock_timeout', %(limit)s, false)
+
+-- name: build_memory
+-- Give a build memory, for this session only.
+SELECT pg_catalog.set_config('maintenance_work_mem', %(memory)s, false)
 
 -- name: no_parallel_build
 -- Build without parallel workers: they share memory that a container may not have.
@@ -40,11 +52,17 @@ SELECT (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'mainten
        (SELECT setting::bigint * 8 FROM pg_catalog.pg_settings WHERE name = 'effective_cache_size')
 
 -- name: progress
--- How far a build has come: rows done and in all where the phase counts rows, else blocks.
+-- How far a build has come: transactions waited for where it waits, rows where the phase counts
+-- rows, else blocks; and which process it waits for, how many seconds old its transaction is.
 SELECT p.phase,
-       CASE WHEN p.tuples_total > 0 THEN p.tuples_done ELSE p.blocks_done END,
-       CASE WHEN p.tuples_total > 0 THEN p.tuples_total ELSE p.blocks_total END
+       CASE WHEN p.phase LIKE 'waiting for %%' THEN p.lockers_done
+            WHEN p.tuples_total > 0 THEN p.tuples_done ELSE p.blocks_done END,
+       CASE WHEN p.phase LIKE 'waiting for %%' THEN p.lockers_total
+            WHEN p.tuples_total > 0 THEN p.tuples_total ELSE p.blocks_total END,
+       CASE WHEN p.phase LIKE 'waiting for %%' THEN p.current_locker_pid END,
+       extract(epoch FROM pg_catalog.clock_timestamp() - a.xact_start)::float8
   FROM pg_catalog.pg_stat_progress_create_index p
+  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = p.current_locker_pid
  WHERE p.pid = %(pid)s
 
 -- name: lock_key

@@ -1,0 +1,98 @@
+"""One CREATE INDEX CONCURRENTLY: its session, its progress, what Postgres says meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import TypeAlias
+
+from psycopg import errors as pg
+from psycopg import sql
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import query
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with the phase, how much of it is done, and how much it has in all (0: unknown)."""
+
+POLL_SECONDS = 0.25
+
+CHECK_CLIENT = "2s"
+"""How soon the server notices that the client of a build is gone."""
+
+_NOTES = {
+    "hnsw graph no longer fits": (
+        "the rest of the build is slow; raise the server's maintenance_work_mem, or its "
+        "effective_cache_size, of which a build takes up to a quarter, or make the index smaller: "
+        "on='bit', a smaller m"
+    ),
+    "created with little data": (
+        "there are fewer rows than lists, and recall is low: build it again when there are more "
+        "rows, or with fewer lists"
+    ),
+}
+"""What is worth telling of the notices of a build, and what to do about each."""
+
+
+def prepare_session(connection: Connection) -> None:
+    """Lift the time limits, and let the build end where its client does."""
+    connection.execute(query("indexes.no_limits"), {})
+    with suppress(pg.InvalidParameterValue):  # a platform that cannot tell
+        connection.execute(query("indexes.check_client"), {"interval": CHECK_CLIENT})
+
+
+def run_build(
+    database: Database, connection: Connection, statement: sql.Composed, progress: Progress | None
+) -> list[str]:
+    """Execute the statement, tell how far it is, and give what there is to warn of.
+
+    Raises:
+        psycopg.Error, KeyboardInterrupt: an invalid index is left.
+    """
+    notes: list[str] = []
+
+    def note(diagnostic: pg.Diagnostic) -> None:
+        notes.extend(_note(diagnostic.message_primary or ""))
+
+    connection.add_notice_handler(note)
+    try:
+        _execute(database, connection, statement, progress)
+    finally:
+        connection.remove_notice_handler(note)
+    return list(dict.fromkeys(notes))
+
+
+def _note(message: str) -> list[str]:
+    return [f"{message}: {remedy}." for begin, remedy in _NOTES.items() if begin in message]
+
+
+def _execute(
+    database: Database, connection: Connection, statement: sql.Composed, progress: Progress | None
+) -> None:
+    if progress is None:
+        connection.execute(statement, {}, prepare=False)
+        return
+    pid = connection.info.backend_pid
+    with ThreadPoolExecutor(1) as threads, database.connection() as watcher:
+        build = threads.submit(connection.execute, statement, {}, prepare=False)
+        try:
+            while not wait([build], POLL_SECONDS).done:
+                _tell(watcher, pid, progress)
+        except BaseException:
+            connection.cancel_safe()
+            wait([build])
+            raise
+        build.result()
+        progress("built", 1, 1)
+
+
+def _tell(watcher: Connection, pid: int, progress: Progress) -> None:
+    row = watcher.execute(query("indexes.progress"), {"pid": pid}).fetchone()
+    if row is None:
+        return
+    phase, done, total, holder, seconds = row
+    if holder:
+        age = "" if seconds is None else f", {seconds:,.0f} s in its transaction"
+        phase = f"{phase}: process {holder}{age}"
+    progress(phase, int(done or 0), int(total or 0))

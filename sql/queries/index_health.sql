@@ -1,0 +1,52 @@
+-- name: invalid
+-- The invalid indexes of tables, and the processes at work on the table of each: a build that is
+-- going on is invalid too. Autovacuum is none of them, it gives way.
+SELECT i.relname,
+       ARRAY(SELECT l.pid
+               FROM pg_catalog.pg_locks l
+               LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+              WHERE l.relation = t.oid
+                AND l.database = (SELECT d.oid
+                                    FROM pg_catalog.pg_database d
+                                   WHERE d.datname = pg_catalog.current_database())
+                AND l.mode = 'ShareUpdateExclusiveLock'
+                AND l.pid <> pg_catalog.pg_backend_pid()
+                AND a.backend_type IS DISTINCT FROM 'autovacuum worker')
+  FROM pg_catalog.pg_index x
+  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+  JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+ WHERE n.nspname = %(schema)s AND t.relname = ANY (%(tables)s)
+   AND NOT (x.indisvalid AND x.indisready AND x.indislive)
+ ORDER BY i.relname
+
+-- name: functions
+-- Which functions of these names take a type of pgvector's first.
+SELECT DISTINCT p.proname
+  FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
+  JOIN pg_catalog.pg_namespace v ON v.oid = t.typnamespace
+ WHERE n.nspname = %(schema)s AND p.proname = ANY (%(names)s) AND v.nspname = %(vector_schema)s
+
+-- name: table
+-- What the statistics say of a table: rows as the planner knows them, live and dead rows, and how
+-- often it was read as a whole.
+SELECT c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid),
+       pg_catalog.pg_stat_get_dead_tuples(c.oid), pg_catalog.pg_stat_get_numscans(c.oid)
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+
+-- name: table_users
+-- The processes that hold a lock on a table, or wait for one.
+SELECT DISTINCT l.pid
+  FROM pg_catalog.pg_locks l
+  JOIN pg_catalog.pg_class c ON c.oid = l.relation
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+   AND l.database = (SELECT d.oid
+                       FROM pg_catalog.pg_database d
+                      WHERE d.datname = pg_catalog.current_database())
+   AND l.pid <> pg_catalog.pg_backend_pid()
+ ORDER BY l.pid
