@@ -9,39 +9,59 @@ if TYPE_CHECKING:
     from embeddb.chunkers import ChunkerSpec
     from embeddb.collection import Collection
     from embeddb.errors import EmbedDBError
+    from embeddb.evaluation.advice import Advice
+    from embeddb.evaluation.advisor_candidates import Candidate
+    from embeddb.evaluation.index_tuning import TuneReport
     from embeddb.evaluation.recall import RecallReport
-    from embeddb.records import Document, Hit, IngestReport
-    from embeddb.schema.indexes import HNSW, IVFFlat
+    from embeddb.records import Document, Hit, IngestReport, SearchPlan
+    from embeddb.schema.indexes import HNSW, IVFPQ, IVFFlat
+    from embeddb.schema.layouts import HashPartitions, ListPartitions, PartialIndexes
     from embeddb.store import Store, connect, migrate
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "HNSW": "embeddb.schema.indexes",
+    "IVFPQ": "embeddb.schema.indexes",
+    "Advice": "embeddb.evaluation.advice",
+    "Candidate": "embeddb.evaluation.advisor_candidates",
     "ChunkerSpec": "embeddb.chunkers",
     "Collection": "embeddb.collection",
     "Document": "embeddb.records",
     "EmbedDBError": "embeddb.errors",
+    "HashPartitions": "embeddb.schema.layouts",
     "Hit": "embeddb.records",
     "IVFFlat": "embeddb.schema.indexes",
     "IngestReport": "embeddb.records",
+    "ListPartitions": "embeddb.schema.layouts",
+    "PartialIndexes": "embeddb.schema.layouts",
     "RecallReport": "embeddb.evaluation.recall",
+    "SearchPlan": "embeddb.records",
     "Store": "embeddb.store",
+    "TuneReport": "embeddb.evaluation.index_tuning",
     "connect": "embeddb.store",
     "migrate": "embeddb.store",
 }
 
 __all__ = [
     "HNSW",
+    "IVFPQ",
+    "Advice",
+    "Candidate",
     "ChunkerSpec",
     "Collection",
     "Document",
     "EmbedDBError",
+    "HashPartitions",
     "Hit",
     "IVFFlat",
     "IngestReport",
+    "ListPartitions",
+    "PartialIndexes",
     "RecallReport",
+    "SearchPlan",
     "Store",
+    "TuneReport",
     "__version__",
     "connect",
     "migrate",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,17 @@ from embeddb.db.database import Database
 from embeddb.errors import (
     ConfigurationError,
     DatabaseError,
+    EmbedDBError,
     GenerationChangedError,
     IngestAbortedError,
     InvalidVectorError,
 )
+from embeddb.evaluation.advice import Advice
+from embeddb.evaluation.advisor import advise
+from embeddb.evaluation.advisor_candidates import CandidateLike
 from embeddb.evaluation.index_recall import index_recall
+from embeddb.evaluation.index_tuning import TuneReport, tune_index
+from embeddb.evaluation.questions import Truth
 from embeddb.evaluation.recall import RecallReport
 from embeddb.pipeline.bound_model import BoundModel, Query
 from embeddb.pipeline.convert import Form, convert, default_index, realize
@@ -32,11 +38,13 @@ from embeddb.pipeline.repair import Fault, find_faults, repair
 from embeddb.pipeline.stored_form import StoredForm
 from embeddb.pipeline.tally import Tally
 from embeddb.protocols import Encoder, Source
-from embeddb.records import Document, Failure, Hit, IngestReport
+from embeddb.records import Document, Failure, Hit, IngestReport, SearchPlan
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.indexes import Indexes, IndexInfo
-from embeddb.repository.search import Filter, Searcher, make_wish, split_filter
+from embeddb.repository.plans import Plans
+from embeddb.repository.recall_history import MeasuredRecall, RecallHistory
+from embeddb.repository.search import Asked, Filter, Searcher, make_wish, split_filter
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
 from embeddb.schema.index_rules import resolve_index
@@ -66,6 +74,7 @@ class Collection:
     ) -> None:
         self._database = database
         self._load_encoder = load_encoder
+        self._indexed = False
         self._take(record, encoder)
 
     def __repr__(self) -> str:
@@ -213,7 +222,7 @@ class Collection:
             FilterError: an unknown operator or a malformed filter; nothing is ignored.
             DimensionMismatchError, InvalidVectorError: the query cannot be compared.
         """
-        asked = make_wish(limit, filter, max_distance, exact=exact)
+        asked = self._asked(limit, filter, max_distance, exact=exact)
         return self._read(lambda: self._searcher.search(self._model.query(query), *asked))
 
     def search_many(
@@ -224,16 +233,51 @@ class Collection:
         filter: Filter = None,
         max_distance: float | None = None,
     ) -> list[list[Hit]]:
-        """Search for several queries, texts or vectors of shape (n, dim), on one connection.
+        """Search for several queries, texts or vectors of shape (n, dim): faster than one by one.
+
+        Texts are encoded together, and the searches are sent ahead of the answers, over up to
+        three connections if so many can be had.
 
         Raises:
             What `search` raises.
         """
-        asked = make_wish(limit, filter, max_distance)
-        vectors = self._model.queries(queries)
-        searcher = self._searcher
-        with self._database.connection() as connection:
-            return [searcher.search_on(connection, vector, *asked) for vector in vectors]
+        asked = self._asked(limit, filter, max_distance)
+        return self._read(lambda: self._searcher.search_many(self._model.queries(queries), *asked))
+
+    def search_with_plan(
+        self,
+        query: Query,
+        limit: int = 10,
+        *,
+        filter: Filter = None,
+        max_distance: float | None = None,
+        exact: bool = False,
+    ) -> tuple[list[Hit], SearchPlan]:
+        """Search, and tell how the hits were found; it runs twice, once under EXPLAIN ANALYZE.
+
+        Raises:
+            What `search` raises.
+        """
+        asked = self._asked(limit, filter, max_distance, exact=exact)
+        return self._read(lambda: self._plans.search(self._model.query(query), asked))
+
+    def plan(
+        self,
+        query: Query,
+        limit: int = 10,
+        *,
+        filter: Filter = None,
+        max_distance: float | None = None,
+        exact: bool = False,
+    ) -> SearchPlan:
+        """Tell how Postgres answers a search: by which way, and how many rows that reads.
+
+        Raises:
+            What `search` raises.
+        """
+        return self.search_with_plan(
+            query, limit, filter=filter, max_distance=max_distance, exact=exact
+        )[1]
 
     def similar(
         self, id: str, limit: int = 10, *, filter: Filter = None, max_distance: float | None = None
@@ -250,7 +294,7 @@ class Collection:
             raise InvalidVectorError(
                 f"The chunks of document {id!r} point into opposite directions: their mean is zero."
             )
-        asked = make_wish(limit, filter, max_distance, without=id)
+        asked = self._asked(limit, filter, max_distance, without=id)
         return self._searcher.search(vector, *asked)
 
     def get(self, ids: str | Sequence[str], *, embeddings: bool = False) -> list[Document]:
@@ -290,7 +334,7 @@ class Collection:
         exact: bool = False,
     ) -> str:
         """Write the statement that `search` would send, to be pasted into psql."""
-        asked = make_wish(limit, filter, max_distance, exact=exact)
+        asked = self._asked(limit, filter, max_distance, exact=exact)
         return self._searcher.sql(self._model.query(query), *asked)
 
     def explain(
@@ -303,10 +347,14 @@ class Collection:
         exact: bool = False,
         analyze: bool = False,
     ) -> str:
-        """Give Postgres's plan of a search; with `analyze`, run it and tell times and buffers."""
-        asked = make_wish(limit, filter, max_distance, exact=exact)
+        """Give Postgres's plan of a search, below what it comes to as comments.
+
+        With `analyze` it is run: the comments are those of `plan`, and the plan has times and
+        buffers.
+        """
+        asked = self._asked(limit, filter, max_distance, exact=exact)
         vector = self._model.query(query)
-        return "\n".join(self._searcher.explain(vector, *asked, analyze=analyze))
+        return "\n".join(self._plans.explain(vector, asked, analyze=analyze))
 
     def select(
         self,
@@ -321,7 +369,7 @@ class Collection:
         Its columns are id, chunk_no, content, metadata, distance, score, uri, start and stop.
         What it sets for itself (hnsw.ef_search, …) ends with the transaction that executes it.
         """
-        asked = make_wish(limit, filter, max_distance)
+        asked = self._asked(limit, filter, max_distance)
         wish, values = asked
         plain = {name: getattr(value, "obj", value) for name, value in values.items()}
         vector = self._model.query(query).tolist()
@@ -344,12 +392,13 @@ class Collection:
             IndexSpecError: pgvector cannot build it for this collection.
             IndexBuildError: the build failed; nothing invalid is left.
         """
-        if self._record.generation.wanted is not None:
-            self.convert(index=index, progress=progress)
+        if (wanted := self._record.generation.wanted) is not None:
+            self.convert(index=index or wanted.index or HNSW(), progress=progress)
             return self.indexes()
         checked = self._checked_index(index)
         with _display(progress) as display:
             self._update(rebuild_index(self._database, self._record, checked, display))
+        self.__dict__.pop("_searcher", None)  # it may know a codebook that was learned anew
         return self.indexes()
 
     def estimate_index(self, index: IndexSpec | None = None) -> int | None:
@@ -359,11 +408,13 @@ class Collection:
             index: None: the collection's own, or HNSW().
 
         Returns:
-            None where the size of such an index is not known beforehand.
+            None where that is not known beforehand: of IVFPQ, and while a transform is pending.
 
         Raises:
             IndexSpecError: pgvector cannot build it for this collection.
         """
+        if self._record.generation.wanted is not None:
+            return None
         asked = index or self._record.generation.index or HNSW()
         resolved, _ = resolve_index(asked, self._record.generation)
         rows = self._documents.count_chunks()
@@ -409,15 +460,23 @@ class Collection:
         limit: int = 10,
         *,
         queries: Sequence[str] | ArrayLike | None = None,
+        truth: Truth | None = None,
         progress: Callable[[int], None] = lambda done: None,
     ) -> RecallReport:
         """Compare the index with exact search, and keep the result in recall_history.
+
+        Exact search compares what is stored, so this measures the index and not what the kind of
+        storage loses; `truth` measures both. See docs/recall.md.
 
         Args:
             sample: how many stored vectors to use as queries, each without its own document.
             limit: recall@limit.
             queries: your own queries instead: texts or vectors of shape (n, dim).
+            truth: for each of them the ids of the documents to be found, the nearest first.
             progress: called with the number of queries done.
+
+        Raises:
+            ConfigurationError: truth without queries, or not one for each.
         """
         return index_recall(
             self._database,
@@ -426,8 +485,55 @@ class Collection:
             sample=sample,
             limit=limit,
             queries=None if queries is None else self._model.queries(queries),
+            truth=truth,
             progress=progress,
         )
+
+    def recall_history(self, limit: int = 20) -> list[MeasuredRecall]:
+        """Give what `recall` and `tune` measured, the latest first."""
+        return RecallHistory(self._database).of(self.name, limit)
+
+    def tune(
+        self,
+        recall: float = 0.95,
+        limit: int = 10,
+        *,
+        sample: int = 200,
+        queries: Sequence[str] | ArrayLike | None = None,
+        dry_run: bool = False,
+        progress: bool = False,
+    ) -> TuneReport:
+        """Find the fastest settings of the index that reach a recall, and search with them.
+
+        What is set is ef_search, probes and oversample; the index stays as it is built. Where
+        the target cannot be reached, nothing is changed, and the report says what would help.
+
+        Args:
+            recall: the target: recall@limit against exact search, above 0 and at most 1.
+            limit: how many rows the searches are for.
+            sample: how many stored vectors to use as queries, each without its own document.
+            queries: your own queries instead: texts or vectors of shape (n, dim).
+            dry_run: try, and change nothing.
+            progress: show a progress bar on stderr.
+
+        Raises:
+            ConfigurationError: the collection is empty, or the target is no share.
+            IndexSpecError: it has no vector index, or that is not built.
+            GenerationChangedError: somebody built another index meanwhile.
+        """
+        with _display(progress) as display, self._written():
+            report, record = tune_index(
+                self._database,
+                self._record,
+                target=recall,
+                limit=limit,
+                sample=sample,
+                queries=None if queries is None else self._model.queries(queries),
+                dry_run=dry_run,
+                progress=display.index,
+            )
+            self._update(record)
+        return report
 
     # the form of what is stored
 
@@ -469,14 +575,82 @@ class Collection:
             transform=words,
             index=None if index == "exact" else index or default_index(self._record),
         )
+        with _display(progress) as display:
+            try:
+                self._update(convert(self._database, self._record, form, display))
+            except BaseException:
+                with suppress(EmbedDBError):
+                    self._reload()  # somebody else may have converted it, or Ctrl-C came late
+                raise
+
+    def compress(
+        self,
+        recall: float = 0.98,
+        limit: int = 10,
+        *,
+        sample: int = 200,
+        rows: int | None = 20_000,
+        candidates: Sequence[CandidateLike] | None = None,
+        queries: Sequence[str] | ArrayLike | None = None,
+        progress: bool = False,
+    ) -> Advice:
+        """Try forms of the vectors, and find the smallest that still finds enough.
+
+        Each form is built beside the collection from the same chunks, searched, measured and
+        dropped; the collection stays as it is. Recall is against exact search over what is stored
+        now. `collection.convert(**advice.best.as_convert())` takes the advice. See
+        docs/compression.md.
+
+        Args:
+            recall: what is enough, above 0 and at most 1.
+            limit: how many rows a search is for.
+            sample: how many stored vectors to use as queries: of chunks that are not among
+                `rows` where there are enough, else each without its own document.
+            rows: chunks that each form is tried with, drawn at random; None: all.
+            candidates: the forms, as Candidates or as keywords of `convert`; None: about ten that
+                are usually worth trying. The current form is always among them.
+            queries: your own queries instead: texts or vectors of shape (n, dim).
+            progress: show a progress bar on stderr.
+
+        Raises:
+            ConfigurationError: the collection is empty or keeps only bits, or an argument is out
+                of its range. A form that cannot be had is in `advice.skipped`, with the reason.
+            GenerationChangedError: somebody converted the collection meanwhile.
+        """
         with _display(progress) as display, self._written():
-            self._update(convert(self._database, self._record, form, display))
+            return advise(
+                self._database,
+                self._record,
+                recall=recall,
+                limit=limit,
+                sample=sample,
+                rows=rows,
+                candidates=candidates,
+                queries=None if queries is None else self._model.queries(queries),
+                display=display,
+            )
 
     # within
+
+    def _asked(
+        self,
+        limit: int,
+        filter: Filter,
+        max_distance: float | None,
+        *,
+        exact: bool = False,
+        without: str | None = None,
+    ) -> Asked:
+        layout = self._record.generation.layout
+        return make_wish(limit, filter, max_distance, exact=exact, without=without, layout=layout)
 
     @cached_property
     def _searcher(self) -> Searcher:
         return Searcher(self._database, self._record)
+
+    @property
+    def _plans(self) -> Plans:
+        return Plans(self._database, self._record, self._searcher)
 
     def _run(self, *, fresh: bool, strict: bool) -> Run:
         return Run.of(
@@ -492,7 +666,8 @@ class Collection:
         if not self._indexed:
             self._update(realize(self._database, self._record, display))
             self._update(ensure_indexes(self._database, self._record, display))
-            self._indexed = self._record.generation.wanted is None
+            missing = Indexes(self._database, self._record).missing(self._record.generation.index)
+            self._indexed = self._record.generation.wanted is None and not missing
 
     def _take(self, record: CollectionRecord, encoder: Encoder | None = None) -> None:
         """Take a generation: what is made of vectors, and where they are."""
@@ -500,13 +675,13 @@ class Collection:
         self._form = StoredForm(self._database, record.generation)
         self._model = BoundModel(record, self._form, self._load_encoder, encoder)
         self._documents = Documents(self._database, record)
-        self._indexed: bool = False
+        self._indexed = False
 
     def _reload(self) -> bool:
-        """Read the record anew; say whether another generation is active now."""
-        before = self._record.generation.number
+        """Read the record anew; say whether another generation is active now, or another index."""
+        before = self._record
         self._update(Collections(self._database).get(self.name))
-        return self._record.generation.number != before
+        return self._record != before
 
     def _read(self, read: Callable[[], Read]) -> Read:
         """Read, and once more where the generation was replaced and dropped meanwhile."""

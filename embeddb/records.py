@@ -70,6 +70,33 @@ class Hit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SearchPlan:
+    """How Postgres answered a search.
+
+    Attributes:
+        ways: "index", "exact", "exact over the few that pass" or "index, then exact": how the
+            rows were found.
+        index: the vector index that was read; None where Postgres read none.
+        scanned: rows of the chunks that were read, those that a filter threw away included (and
+            of the codes of an IVF-PQ index). What pgvector walks inside a graph is not among them.
+        passing: how many documents pass the filter: counted where they are few, otherwise
+            estimated from a sample; None where there is no filter.
+        returned: rows found, of `limit` wanted.
+        filled: whether so many were found; False: fewer pass the filter and the threshold.
+        milliseconds: what it took in Postgres, under EXPLAIN ANALYZE, planning apart.
+    """
+
+    ways: tuple[str, ...]
+    index: str | None
+    scanned: int
+    passing: int | None
+    limit: int
+    returned: int
+    filled: bool
+    milliseconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ModelInfo:
     """An embedding model as the catalog knows it.
 

@@ -17,9 +17,11 @@ from embeddb.errors import CollectionExistsError, ConfigurationError, SchemaOutd
 from embeddb.pipeline.forms import first_form
 from embeddb.protocols import Encoder
 from embeddb.repository.collections import Collections
+from embeddb.schema import layouts
 from embeddb.schema.catalog import Generation, Wanted
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
+from embeddb.schema.layouts import Layout
 from embeddb.schema.migrate import MigrationResult, head, migrate_schema
 from embeddb.schema.storage import MAX_DIM, Storage
 from embeddb.transforms import TransformSpec
@@ -144,6 +146,8 @@ class Store:
         index: IndexChoice = HNSW(),  # noqa: B008  # frozen
         chunker: str | dict[str, Any] | ChunkerSpec = "auto",
         normalize: bool = False,
+        layout: Layout | None = None,
+        partition_by: str | None = None,
         exist_ok: bool = False,
     ) -> Collection:
         """Create a collection: its tables, its search function, its place in the catalog.
@@ -165,8 +169,11 @@ class Store:
                 it can is chosen, with an IndexResolvedWarning.
             chunker: auto, none, text, markdown or code, or a ChunkerSpec.
             normalize: scale vectors to length 1, those of queries too.
-            exist_ok: open the collection if it is there with the same model, dim, distance
-                and storage.
+            layout: how the chunks lie, by one field of the metadata that searches filter by:
+                HashPartitions(…), ListPartitions(…) or PartialIndexes(…); see docs/partitions.md.
+            partition_by: short for layout=HashPartitions(field, 16).
+            exist_ok: open the collection if it is there with the same model, dim, distance,
+                storage and layout.
 
         Raises:
             InvalidNameError, CollectionExistsError, IndexSpecError, TransformError,
@@ -183,6 +190,7 @@ class Store:
             chunker=_chunker(chunker).to_json(),
             index=_index(index),
             state="active",
+            layout=layouts.chosen(layout, partition_by),
         )
         generation = first_form(self._database, plain, TransformSpec.parse(transform))
         try:
@@ -256,6 +264,7 @@ class Store:
             ("distance", there.distance.label, wanted.distance.label),
             ("storage", old_form.storage.label, new_form.storage.label),
             ("transform", _words(old_form), _words(new_form)),
+            ("layout", there.layout, wanted.layout),
         ):
             if old != new:
                 raise CollectionExistsError(

@@ -9,10 +9,21 @@ config = context.config
 schema: str = config.attributes.get("schema", "embeddb")
 
 
-def _functions() -> list[str]:
-    """Give the statements that bring `sql/functions/` into the schema, as text."""
+SINCE = {"filter_part": "0002"}
+"""Functions that came with a later revision than the first, which goes when they do."""
+
+
+def _functions(revision: str | None = None) -> list[str]:
+    """Give the statements that bring `sql/functions/` into the schema, as text.
+
+    Those of a later revision than `revision` are left out; None: it is the newest.
+    """
     parts = {"schema": sql.Identifier(schema)}
-    return [script("functions", name, **parts).as_string(None) for name in scripts("functions")]
+    return [
+        script("functions", name, **parts).as_string(None)
+        for name in scripts("functions")
+        if revision is None or SINCE.get(name, "") <= revision
+    ]
 
 
 def _create_schema() -> str:
@@ -46,8 +57,9 @@ def _online() -> None:
     context.configure(connection=connection, version_table_schema=schema)
     with context.begin_transaction():
         context.run_migrations()
-        if context.get_context().get_current_revision() is not None:
-            for statement in _functions():
+        current = context.get_context().get_current_revision()
+        if current is not None:
+            for statement in _functions(current):
                 driver.execute(statement)
 
 

@@ -10,6 +10,8 @@ from typer.core import TyperGroup
 from embeddb import __version__
 from embeddb.cli import (
     collection,
+    compress,
+    convert,
     db,
     demo,
     doctor,
@@ -20,6 +22,7 @@ from embeddb.cli import (
     recall,
     search,
     status,
+    tune,
 )
 from embeddb.cli.failure import reported
 from embeddb.cli.notes import noting
@@ -74,3 +77,6 @@ app.command("get")(documents.get)
 app.command("delete")(documents.delete)
 app.add_typer(index.app, name="index")
 app.command("recall")(recall.recall)
+app.command("tune")(tune.tune)
+app.command("compress")(compress.compress)
+app.command("convert")(convert.convert)

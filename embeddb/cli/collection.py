@@ -8,6 +8,13 @@ import typer
 
 from embeddb.cli.describe import describe, summary
 from embeddb.cli.indexing import ON_INDEX, Method, index_spec, usage
+from embeddb.cli.layout import (
+    PartialValues,
+    PartitionBy,
+    Partitions,
+    PartitionValues,
+    layout_spec,
+)
 from embeddb.cli.notes import notes
 from embeddb.cli.opening import opened_store
 from embeddb.cli.options import (
@@ -75,6 +82,10 @@ def create(
     lists: Lists = None,
     probes: Probes = None,
     subvectors: Subvectors = None,
+    partition_by: PartitionBy = None,
+    partitions: Partitions = None,
+    partition_value: PartitionValues = None,
+    partial_value: PartialValues = None,
     chunker: Annotated[
         str, typer.Option("--chunker", help="auto, none, text, markdown or code.")
     ] = "auto",
@@ -109,6 +120,9 @@ def create(
         subvectors=subvectors,
     )
     _check(storage, distance, transform)
+    layout = layout_spec(
+        partition_by, partitions=partitions, values=partition_value, partial=partial_value
+    )
     with opened_store(dsn, schema) as store:
         with usage(ON_INDEX, IndexSpecError), usage("--transform", TransformError):
             created = store.create_collection(
@@ -121,6 +135,7 @@ def create(
                 index=spec,
                 chunker={"kind": chunker, "max_tokens": max_tokens, "overlap": overlap},
                 normalize=normalize,
+                layout=layout,
                 exist_ok=exist_ok,
             )
         data = describe(store, created) | {"notes": notes()}

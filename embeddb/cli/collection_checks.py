@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from embeddb.cli.describe import index_state
-from embeddb.cli.findings import Finding, examine
+from embeddb.cli.describe import wanted_form
+from embeddb.cli.findings import Finding, Level, examine
+from embeddb.cli.table_checks import check_tables
 from embeddb.collection import Collection
-from embeddb.repository.indexes import IndexInfo
+from embeddb.pipeline.repair import Fault
+from embeddb.repository.recall_history import RecallHistory
 from embeddb.store import Store
 
 
@@ -15,32 +17,64 @@ def check_collection(store: Store, collection: Collection, *, models: bool) -> I
     """Look at a collection; its model is loaded, which takes seconds, only if asked for."""
     documents, chunks, *_ = store.sizes(collection.name)
     yield Finding("ok", collection.name, f"{documents:,} documents, {chunks:,} chunks")
+    yield from _pending(collection, chunks)
+    yield from _faults(collection)
     if chunks:
         yield from _indexes(collection)
+        yield from check_tables(store, collection, chunks)
     if models and collection.record.generation.model is not None:
         yield from examine(collection.name, lambda: _model(collection))
 
 
+def check_recall(store: Store) -> Iterator[Finding]:
+    """Tell of the collections whose measured recall fell."""
+    for fallen in RecallHistory(store.database).fallen():
+        message = f"Recall fell: {fallen.now:.3f} was measured last, {fallen.before:.3f} before."
+        yield Finding("warn", fallen.collection, message, f"embeddb tune '{fallen.collection}'")
+
+
+def _pending(collection: Collection, chunks: int) -> Iterator[Finding]:
+    wanted = wanted_form(collection)
+    if wanted is None:
+        return
+    form = f"{wanted['storage']} through {', '.join(wanted['transform'])}"
+    needed = wanted["chunks_needed"]
+    if chunks < needed:
+        message = f"will be {form} once there are {needed:,} chunks; until then searches are exact"
+        yield Finding("ok", collection.name, message)
+    else:
+        message = f"It was to become {form}, has the {needed:,} chunks for it, and is not yet."
+        yield Finding("warn", collection.name, message, f"embeddb index build '{collection.name}'")
+
+
+def _faults(collection: Collection) -> Iterator[Finding]:
+    for fault in collection.repair_indexes(dry_run=True):
+        level, message = _told(collection, fault)
+        if fault.kept:
+            yield Finding("warn", collection.name, message, f"Nothing by embeddb: {fault.kept}.")
+        else:
+            remedy = f"embeddb index repair '{collection.name}'"
+            yield Finding(level, collection.name, message, remedy)
+
+
+def _told(collection: Collection, fault: Fault) -> tuple[Level, str]:
+    match fault.kind:
+        case "invalid index":
+            return "fail", f"Index {fault.name} is invalid: an interrupted build left it."
+        case "missing function":
+            return "fail", f"Function {fault.name} is missing: searches from SQL need it."
+        case "generation":
+            return "warn", f"Table {fault.name} is left of an interrupted conversion."
+    if fault.name == collection.record.tables.metadata_index:
+        return "warn", "The index on the metadata is missing: filters read every document."
+    return "warn", "The vector index is missing: searches read every row."
+
+
 def _indexes(collection: Collection) -> Iterator[Finding]:
     indexes = collection.indexes()
-    remedy = f"embeddb index build '{collection.name}'"
-    for info in indexes:
-        if not info.valid:
-            message = f"Index {info.name} is invalid: an interrupted build left it."
-            yield Finding("fail", collection.name, message, remedy)
-    if index_state(collection, indexes) == "missing":
-        message = "The vector index is missing: searches read every row."
-        yield Finding("warn", collection.name, message, remedy)
-    if not _has(collection.record.tables.metadata_index, indexes):
-        message = "The index on the metadata is missing: filters read every document."
-        yield Finding("warn", collection.name, message, remedy)
     if indexes and all(info.valid for info in indexes):
         names = ", ".join(info.name for info in indexes)
         yield Finding("ok", collection.name, f"valid indexes: {names}")
-
-
-def _has(name: str, indexes: list[IndexInfo]) -> bool:
-    return any(info.name == name for info in indexes)
 
 
 def _model(collection: Collection) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from embeddb.cli.layout import layout_label
 from embeddb.cli.output import size
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 def describe(store: Store, collection: Collection) -> dict[str, Any]:
     """Collect everything that is known of a collection, ready for JSON."""
+    from embeddb.schema import layouts
     from embeddb.schema.indexes import oversample_of, to_json
 
     generation = collection.record.generation
@@ -28,8 +30,9 @@ def describe(store: Store, collection: Collection) -> dict[str, Any]:
         "stored_dim": generation.stored_dim,
         "transform": list(generation.transform.words) if generation.transform else [],
         "bytes_per_vector": generation.storage.bytes_per_vector(generation.stored_dim),
-        "wanted": _wanted(collection),
+        "wanted": wanted_form(collection),
         "normalize": generation.normalize,
+        "layout": layouts.to_json(generation.layout),
         "chunker": generation.chunker,
         "generation": generation.number,
         "documents": documents,
@@ -43,7 +46,7 @@ def describe(store: Store, collection: Collection) -> dict[str, Any]:
     }
 
 
-def _wanted(collection: Collection) -> dict[str, Any] | None:
+def wanted_form(collection: Collection) -> dict[str, Any] | None:
     """Describe the form that a collection gets once its transform can be learned."""
     from embeddb.pipeline.convert import rows_needed
     from embeddb.schema.indexes import to_json
@@ -125,6 +128,7 @@ def summary(data: dict[str, Any]) -> list[tuple[str, object]]:
         *pending,
         ("normalize", "yes" if data["normalize"] else "no"),
         ("chunker", chunker.removeprefix("kind ")),
+        ("layout", layout_label(data["layout"])),
         ("index", index_label(data)),
         ("tables", size(data["table_bytes"])),
         ("indexes", size(data["index_bytes"])),

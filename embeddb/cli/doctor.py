@@ -55,11 +55,12 @@ def _server(dsn: str | None, schema: str | None) -> Iterator[Finding]:
 
 
 def _collections(dsn: str | None, schema: str | None, models: bool) -> Iterator[Finding]:
-    from embeddb.cli.collection_checks import check_collection
+    from embeddb.cli.collection_checks import check_collection, check_recall
 
     with opened_store(dsn, schema) as store:
         for collection in store.collections():
             yield from check_collection(store, collection, models=models)
+        yield from check_recall(store)
 
 
 def _mark(finding: Finding) -> Text:

@@ -70,10 +70,11 @@ def build(
         "subvectors": subvectors,
     }
     wanted = None if index is None else index_spec(index, **options)
-    with opened_store(dsn, schema) as store, usage(ON_INDEX, IndexSpecError):
+    with opened_store(dsn, schema) as store:
         collection = store.collection(name)
         spec = wanted or _changed(collection, options)
-        estimated = collection.estimate_index(spec)
+        with usage(ON_INDEX, IndexSpecError):
+            estimated = collection.estimate_index(spec)
         if estimated and err.is_terminal:
             err.print(f"The index will take about {size(estimated)}.")
         indexes = collection.create_index(spec, progress=err.is_terminal)

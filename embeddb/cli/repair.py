@@ -24,7 +24,7 @@ _DONE = {"drop": "dropped", "build": "built", "create": "created"}
 
 def repair(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[COLLECTION]...", show_default=False)
+        list[str] | None, typer.Argument(metavar="COLLECTION", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every collection.")] = False,
     dry_run: Annotated[

@@ -14,7 +14,7 @@ from embeddb.cli.output import emit, out, say, snippet, table
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
-    from embeddb.records import Hit
+    from embeddb.records import Hit, SearchPlan
 
 Text = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to look for.")]
 
@@ -33,6 +33,9 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", help="Run it, and print Postgres's plan with times.")
     ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Also tell by which way the chunks were found.")
+    ] = False,
     sql: Annotated[
         bool, typer.Option("--sql", help="Print the statement, to be pasted into psql.")
     ] = False,
@@ -50,7 +53,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find the chunks nearest to a text, to a vector or to a document."""
-    _check(text, vector, similar_to, exact=exact or explain or sql)
+    _check(text, vector, similar_to, exact=exact or explain or plan or sql)
     query: Any = text if vector is None else json_value(vector, "--vector")
     options: dict[str, Any] = {"filter": filter_value(filter), "max_distance": max_distance}
     with opened_store(dsn, schema) as store:
@@ -58,12 +61,16 @@ def search(
         if sql:
             _print("sql", collection.sql(query, limit, exact=exact, **options), as_json)
         elif explain:
-            plan = collection.explain(query, limit, exact=exact, analyze=True, **options)
-            _print("plan", plan, as_json)
+            lines = collection.explain(query, limit, exact=exact, analyze=True, **options)
+            _print("plan", lines, as_json)
         elif similar_to is not None:
             started = time.perf_counter()
             hits = collection.similar(similar_to, limit, **options)
             _show(hits, None, _ms(started), as_json)
+        elif plan:
+            vector_of, encode_ms = _encoded(collection, query)
+            hits, found = collection.search_with_plan(vector_of, limit, exact=exact, **options)
+            _show(hits, encode_ms, found.milliseconds, as_json, found)
         else:
             vector_of, encode_ms = _encoded(collection, query)
             started = time.perf_counter()
@@ -76,7 +83,8 @@ def _check(text: str | None, vector: str | None, similar_to: str | None, *, exac
         raise typer.BadParameter("Give one of TEXT, --vector and --similar-to.")
     if similar_to is not None and exact:
         raise typer.BadParameter(
-            "--exact, --explain and --sql go with TEXT and --vector.", param_hint="--similar-to"
+            "--exact, --plan, --explain and --sql go with TEXT and --vector.",
+            param_hint="--similar-to",
         )
 
 
@@ -89,9 +97,16 @@ def _encoded(collection: Collection, query: Any) -> tuple[Any, float | None]:  #
     return vector, _ms(started)
 
 
-def _show(hits: list[Hit], encode_ms: float | None, search_ms: float, as_json: bool) -> None:
+def _show(
+    hits: list[Hit],
+    encode_ms: float | None,
+    search_ms: float,
+    as_json: bool,
+    plan: SearchPlan | None = None,
+) -> None:
     if as_json:
-        emit({"hits": hits, "encode_ms": encode_ms, "search_ms": search_ms})
+        shown = {"hits": hits, "encode_ms": encode_ms, "search_ms": search_ms}
+        emit(shown if plan is None else {**shown, "plan": plan})
         return
     out.print(
         table(
@@ -106,6 +121,15 @@ def _show(hits: list[Hit], encode_ms: float | None, search_ms: float, as_json: b
     )
     loading = "" if encode_ms is None else f"; loading the model and encoding: {encode_ms:,.0f} ms"
     say(f"{len(hits)} chunks in {search_ms:,.1f} ms{loading}")
+    if plan is not None:
+        _show_plan(plan)
+
+
+def _show_plan(plan: SearchPlan) -> None:
+    from embeddb.repository.plans import facts as facts_of
+
+    for line in facts_of(plan):
+        say(line.removeprefix("-- "))
 
 
 def _print(key: str, text: str, as_json: bool) -> None:

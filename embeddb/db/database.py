@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import selectors
+import select
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -140,8 +140,12 @@ class Database:
             if self._owned is None:
                 self._owned = self._pool()
             pool = self._owned
-        with translated(), pool.connection() as connection:
-            yield connection
+        with translated():
+            connection = pool.getconn()
+            try:  # what pool.connection() does more is to commit, and this is autocommit
+                yield connection
+            finally:
+                pool.putconn(connection)
 
     def _pool(self) -> ConnectionPool[Connection]:
         return ConnectionPool(
@@ -165,10 +169,16 @@ def _check_open(connection: Connection) -> None:
     An idle connection has nothing to read unless it was closed, so a healthy one costs no round
     trip.
     """
-    with selectors.DefaultSelector() as selector:
-        selector.register(connection.fileno(), selectors.EVENT_READ)
-        if selector.select(timeout=0):
-            ConnectionPool.check_connection(connection)
+    if _has_input(connection.fileno()):
+        ConnectionPool.check_connection(connection)
+
+
+def _has_input(descriptor: int) -> bool:
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+    return bool(select.select([descriptor], [], [], 0)[0])  # Windows
 
 
 class _Borrowed:

@@ -21,6 +21,14 @@ class Name(sql.Identifier):
         return super().as_bytes(context).replace(b"%", b"%%")
 
 
+class Value(sql.Literal):
+    """A value written into a statement with parameters, where it can be none: in DDL."""
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Quote, and double each percent sign."""
+        return super().as_bytes(context).replace(b"%", b"%%")
+
+
 def _literal(text: str) -> LiteralString:
     """Vouch for SQL that is part of the package."""
     return text

@@ -18,6 +18,7 @@ from embeddb.records import Vector
 
 HEADER_BYTES = 4
 INT8_LARGEST = 127
+_SMALLEST_SCALE = np.finfo(np.float32).tiny  # smaller ones are too coarse to divide by
 _ELEMENTS = {"vector": ">f4", "halfvec": ">f2"}
 _CHAR_OID = 18
 
@@ -141,7 +142,8 @@ def to_int8(vectors: Vector) -> tuple[NDArray[np.int8], Vector]:
         The rounded numbers (n, dim), and the scales (n,) that give them their size again.
     """
     largest = np.abs(vectors).max(axis=1, initial=0)
-    scales = np.where(largest > 0, largest / INT8_LARGEST, 1).astype(np.float32)
+    scales = (largest / INT8_LARGEST).astype(np.float32)
+    scales[scales < _SMALLEST_SCALE] = 1
     return np.rint(vectors / scales[:, np.newaxis]).astype(np.int8), scales
 
 

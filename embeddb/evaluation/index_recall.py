@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-import numpy as np
 from psycopg import errors as pg
 
 from embeddb.db.database import Database
 from embeddb.errors import DatabaseError
-from embeddb.evaluation.recall import RecallReport, measure_recall
-from embeddb.records import Hit, Vector
-from embeddb.repository.collections import Collections
-from embeddb.repository.documents import Documents
+from embeddb.evaluation.questions import Truth, asking, questions
+from embeddb.evaluation.recall import Question, RecallReport, measure_recall
+from embeddb.evaluation.settings import search_settings
+from embeddb.records import Vector
+from embeddb.repository.plans import Plans
+from embeddb.repository.recall_history import RecallHistory
 from embeddb.repository.search import Searcher, make_wish
 from embeddb.schema.catalog import CollectionRecord
 
@@ -25,48 +27,61 @@ def index_recall(
     sample: int,
     limit: int,
     queries: Sequence[Vector] | None,
+    truth: Truth | None,
     progress: Callable[[int], None],
 ) -> RecallReport:
     """Compare the index with exact search, and keep the result in recall_history."""
-    own: dict[bytes, str] = {}  # a stored vector is asked for without its own document
-    if queries is None:
-        keys, vectors = Documents(database, record).sample(sample)
-        queries = list(vectors)
-        own = {vector.tobytes(): id for (id, _), vector in zip(keys, vectors, strict=True)}
-
-    index_used = _index_used(searcher, record, queries, limit)
+    asked = questions(database, record, sample=sample, limit=limit, queries=queries, truth=truth)
+    index = index_read_by(database, record, searcher, asked, limit)
     with database.connection() as connection:
-
-        def search(vector: Vector, *, exact: bool) -> list[Hit]:
-            wish, values = make_wish(limit, exact=exact, without=own.get(vector.tobytes()))
-            return searcher.search_on(connection, vector, wish, values)
-
         report = measure_recall(
-            queries,
-            ann=lambda vector: search(vector, exact=False),
-            exact=lambda vector: search(vector, exact=True),
+            asked,
+            ann=asking(searcher, connection, limit),
+            exact=asking(searcher, connection, limit, exact=True),
             limit=limit,
-            index_used=index_used,
+            index=index,
+            settings=search_settings(record.generation.index, limit),
             progress=progress,
         )
-    _keep(database, record, report)
+    how = {"queries": queries is not None, "truth": truth is not None}
+    keep(database, record, report.recall, report.limit, report.sample, how)
     return report
 
 
-def _index_used(
-    searcher: Searcher, record: CollectionRecord, queries: Sequence[Vector], limit: int
-) -> bool:
-    index = record.generation.index
-    if index is None or not queries:
-        return False
-    used = searcher.indexes_used(np.asarray(queries[0]), *make_wish(limit))
-    return record.tables.vector_index(index.method) in used
+def index_read_by(
+    database: Database,
+    record: CollectionRecord,
+    searcher: Searcher,
+    asked: Sequence[Question],
+    limit: int,
+) -> str | None:
+    """Name the vector index that Postgres reads for such questions; None: it reads none."""
+    if not asked or record.generation.index is None:
+        return None
+    wish = make_wish(limit, without=asked[0].without)
+    return Plans(database, record, searcher).index(asked[0].vector, wish)
 
 
-def _keep(database: Database, record: CollectionRecord, report: RecallReport) -> None:
-    values = {"recall": report.recall, "limit": report.limit, "sample": report.sample}
+def keep(
+    database: Database,
+    record: CollectionRecord,
+    recall: float,
+    limit: int,
+    sample: int,
+    how: Mapping[str, Any],
+) -> None:
+    """Write a measurement into recall_history, if the role may.
+
+    Args:
+        database: where to.
+        record: the collection, with the index that was measured.
+        recall: what was measured, for so many rows with so many queries.
+        limit: see there.
+        sample: see there.
+        how: what else tells it from others: `queries` and `truth` of the caller's, a `target`.
+    """
     try:
-        Collections(database).record_recall(record, values)
+        RecallHistory(database).add(record, recall=recall, limit=limit, sample=sample, how=how)
     except DatabaseError as error:  # a reader may measure, though not write it down
         cause = error.__cause__
         if not isinstance(cause, pg.InsufficientPrivilege | pg.ReadOnlySqlTransaction):

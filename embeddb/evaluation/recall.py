@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from embeddb.records import Hit, Vector
 
@@ -14,50 +16,94 @@ TIE_TOLERANCE = 1e-6
 equally near rows an index gives says nothing about it."""
 
 
+class Question(NamedTuple):
+    """A query with what its answer is to be.
+
+    Attributes:
+        vector: as it is compared with what is stored, shape (dim of what is stored,).
+        without: the document that the vector was taken from, left out of the answers.
+        truth: ids that should be found; None: what exact search finds.
+    """
+
+    vector: Vector
+    without: str | None = None
+    truth: frozenset[str] | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecallReport:
     """Recall over a sample of queries.
 
     Attributes:
-        recall: mean share of the exact answer that the index found, 0 to 1.
+        recall: mean share of the exact answer (or of the given truth) that was found by the
+            index, 0 to 1.
+        exact_recall: the same of exact search over what is stored: 1 by construction, unless the
+            truth was given, and then what the kind of storage leaves of it.
+        limit: how many rows each search was for.
+        sample: how many queries were asked.
         index_used: whether Postgres's plan reads a vector index; without one, recall is 1 by
             construction and says nothing.
-        ann_p50_ms, exact_p50_ms: median time of a search by index and by reading every row.
+        index: its name.
+        settings: what the searches by index were made with: ef_search, probes, oversample.
+        ann_p50_ms, ann_p95_ms, exact_p50_ms, exact_p95_ms: median and 95th percentile of the time
+            of a search by index, and by reading every row.
     """
 
     recall: float
+    exact_recall: float = 1.0
     limit: int
     sample: int
     index_used: bool
+    index: str | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
     ann_p50_ms: float
+    ann_p95_ms: float
     exact_p50_ms: float
+    exact_p95_ms: float
 
 
 def measure_recall(
-    queries: Sequence[Vector],
+    questions: Sequence[Question],
     *,
-    ann: Callable[[Vector], list[Hit]],
-    exact: Callable[[Vector], list[Hit]],
+    ann: Callable[[Question], list[Hit]],
+    exact: Callable[[Question], list[Hit]],
     limit: int,
-    index_used: bool,
+    index: str | None,
+    settings: Mapping[str, float] | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> RecallReport:
-    """Ask each query both ways and compare."""
-    recalls: list[float] = []
+    """Ask each question both ways and compare."""
+    found: list[float] = []
+    kept: list[float] = []
     times: tuple[list[float], list[float]] = ([], [])
-    for done, query in enumerate(queries, start=1):
-        found = _timed(ann, query, times[0])
-        truth = _timed(exact, query, times[1])
-        recalls.append(recall_of(found, truth))
+    for done, question in enumerate(questions, start=1):
+        nearest = timed(ann, question, times[0])
+        truth = timed(exact, question, times[1])
+        found.append(recall_for(question, nearest, truth))
+        kept.append(recall_for(question, truth, truth))
         progress(done)
     return RecallReport(
-        recall=sum(recalls) / len(recalls) if recalls else 1.0,
+        recall=mean(found),
+        exact_recall=mean(kept),
         limit=limit,
-        sample=len(recalls),
-        index_used=index_used,
-        ann_p50_ms=round(median(times[0]), 3) if recalls else 0.0,
-        exact_p50_ms=round(median(times[1]), 3) if recalls else 0.0,
+        sample=len(found),
+        index_used=index is not None,
+        index=index,
+        settings=settings or {},
+        ann_p50_ms=percentile(times[0], 50),
+        ann_p95_ms=percentile(times[0], 95),
+        exact_p50_ms=percentile(times[1], 50),
+        exact_p95_ms=percentile(times[1], 95),
     )
+
+
+def recall_for(question: Question, found: Sequence[Hit], exact: Sequence[Hit]) -> float:
+    """Give the share of a question's answer that was found."""
+    if question.truth is None:
+        return recall_of(found, exact)
+    if not question.truth:
+        return 1.0
+    return len({hit.id for hit in found} & question.truth) / len(question.truth)
 
 
 def recall_of(found: Sequence[Hit], truth: Sequence[Hit]) -> float:
@@ -69,8 +115,26 @@ def recall_of(found: Sequence[Hit], truth: Sequence[Hit]) -> float:
     return min(1.0, sum(hit.distance <= farthest for hit in found) / len(truth))
 
 
-def _timed(search: Callable[[Vector], list[Hit]], query: Vector, times: list[float]) -> list[Hit]:
+def timed(
+    search: Callable[[Question], list[Hit]], question: Question, times: list[float]
+) -> list[Hit]:
+    """Ask a question, and note the milliseconds that it took."""
     started = time.perf_counter()
-    hits = search(query)
+    hits = search(question)
     times.append((time.perf_counter() - started) * 1000)
     return hits
+
+
+def mean(recalls: Sequence[float]) -> float:
+    """Give the mean; no questions miss nothing."""
+    return sum(recalls) / len(recalls) if recalls else 1.0
+
+
+def percentile(times: Sequence[float], percent: float) -> float:
+    """Give a percentile of milliseconds; 0 where nothing was asked."""
+    return round(float(np.percentile(times, percent)), 3) if times else 0.0
+
+
+def first_ids(truth: Iterable[Any], limit: int) -> frozenset[str]:
+    """Take the ids that a search for `limit` rows should find."""
+    return frozenset(list(map(str, truth))[:limit])

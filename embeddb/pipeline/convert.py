@@ -8,40 +8,47 @@ transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-import psycopg
+from psycopg import errors as pg
 
 from embeddb.db.boundary import translated
 from embeddb.db.database import Database
 from embeddb.errors import (
     ConfigurationError,
     DatabaseError,
+    DatabaseUnavailableError,
+    EmbedDBError,
     GenerationChangedError,
-    InvalidVectorError,
 )
+from embeddb.pipeline.continuation import Continuation, joined_transform
 from embeddb.pipeline.display import Display, Silent
-from embeddb.pipeline.forms import checked_index
+from embeddb.pipeline.forms import checked_index, expected
 from embeddb.pipeline.indexing import build_index
-from embeddb.pipeline.stored_form import StoredForm, keep_transform, read_transform
-from embeddb.records import Vector
+from embeddb.pipeline.stored_form import keep_transform
 from embeddb.repository.collections import Collections
-from embeddb.repository.documents import Chunks, Documents
+from embeddb.repository.documents import Documents
 from embeddb.repository.functions import Functions
-from embeddb.repository.generations import ChunkRow, Succession
-from embeddb.repository.transforms import Transforms
+from embeddb.repository.generations import Claim, Key, Succession, running_transactions
 from embeddb.schema.catalog import CollectionRecord, Generation, Wanted
 from embeddb.schema.distances import Distance
-from embeddb.schema.indexes import HNSW, IndexSpec
+from embeddb.schema.index_rules import resolve_index
+from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.storage import Storage
-from embeddb.transforms import Transform, TransformSpec, fit
-
-FIT_SAMPLE = 50_000
-"""Vectors from which a transform is learned; more change its directions less than noise does."""
+from embeddb.transforms import TransformSpec
 
 DROP_ATTEMPTS = 5
+DROP_PAUSE_SECONDS = 0.5
 LOCK_TIMEOUT_MS = 2_000
+
+FAREWELL_SECONDS = 5.0
+"""How long to wait for the transactions that a switch found running. One of them may have begun
+the SQL function as it was before, and not yet read the table that it names."""
+
+POLL_SECONDS = 0.02
+ADD_ATTEMPTS = 3
 
 Progress = Callable[[int, int], None]
 
@@ -66,6 +73,9 @@ def convert(
 ) -> CollectionRecord:
     """Build a generation of the form, put it in the old one's place, and drop that.
 
+    What earlier conversions of the collection left behind, for one because they were killed, is
+    dropped first.
+
     Raises:
         TransformError: there are too few vectors to learn the transform from.
         IndexSpecError, ConfigurationError: the form contradicts itself.
@@ -73,13 +83,43 @@ def convert(
         GenerationChangedError: somebody else converted the collection at the same time.
         After any error the collection is as it was.
     """
-    shown = display or Silent()
-    built = build_generation(database, record, form, shown)
-    try:
-        return take_over(database, record, built)
-    except BaseException:
-        Collections(database).drop_generation(built)
-        raise
+    drop_leftovers(database, record)
+    with Claim(database) as claim:
+        built = build_generation(database, record, form, display or Silent(), claim)
+        try:
+            active = take_over(database, record, built)
+        except BaseException as error:
+            dropped = _discard(database, built)
+            if dropped or not isinstance(error, DatabaseUnavailableError):
+                raise
+            active = _active(built)  # it was switched to, and only the answer was lost
+    _drop_retired(database, replace(record, generation=_state(record, "retired")))
+    return active
+
+
+@contextmanager
+def scratch_generation(
+    database: Database,
+    record: CollectionRecord,
+    form: Form,
+    display: Display,
+    keys: Sequence[Key] | None = None,
+) -> Iterator[CollectionRecord]:
+    """Build a generation that is only to be looked at, and drop it at the end of the block.
+
+    Args:
+        database: where the collection is.
+        record: the generation that its vectors come from.
+        form: what they become.
+        display: shows how far it is.
+        keys: the chunks to take; None: all.
+    """
+    with Claim(database) as claim:
+        built = build_generation(database, record, form, display, claim, keys=keys)
+        try:
+            yield built
+        finally:
+            _discard(database, built)
 
 
 def realize(database: Database, record: CollectionRecord, display: Display) -> CollectionRecord:
@@ -87,7 +127,10 @@ def realize(database: Database, record: CollectionRecord, display: Display) -> C
     wanted = record.generation.wanted
     if wanted is None or Documents(database, record).count_chunks() < rows_needed(record):
         return record
-    return convert(database, record, wanted_form(record.generation, wanted), display)
+    try:
+        return convert(database, record, wanted_form(record.generation, wanted), display)
+    except GenerationChangedError:  # another writer did it, and what was written is there
+        return Collections(database).get(record.name)
 
 
 def rows_needed(record: CollectionRecord) -> int:
@@ -108,13 +151,33 @@ def wanted_form(generation: Generation, wanted: Wanted) -> Form:
     )
 
 
+def default_index(record: CollectionRecord) -> IndexSpec | None:
+    """Give the index that a converted collection gets where nothing else is said: its own."""
+    generation = record.generation
+    return (generation.wanted or generation).index
+
+
+def drop_leftovers(database: Database, record: CollectionRecord) -> None:
+    """Drop what earlier conversions left behind, where nobody works on it or reads it."""
+    catalog = Collections(database)
+    with Claim(database) as claim:
+        for left in catalog.generations(record.name):
+            if left.generation.state == "active" or not claim.take(left.tables):
+                continue
+            if left not in catalog.generations(record.name):
+                continue  # whoever claimed it before dropped it, and its number may be taken again
+            with suppress(DatabaseError):  # `embeddb index repair` says what is in the way
+                catalog.drop_generation(left, lock_timeout_ms=LOCK_TIMEOUT_MS)
+
+
 def build_generation(
     database: Database,
     record: CollectionRecord,
     form: Form,
     display: Display,
+    claim: Claim,
     *,
-    rows: int | None = None,
+    keys: Sequence[Key] | None = None,
 ) -> CollectionRecord:
     """Make a generation of the form, filled and indexed, that nobody searches yet.
 
@@ -123,96 +186,124 @@ def build_generation(
         record: the generation that its vectors come from.
         form: what they become.
         display: shows how far it is.
-        rows: how many chunks to take; None: all.
+        claim: tells others that it is being made.
+        keys: the chunks to take; None: all.
     """
-    if record.generation.storage is Storage.BIT and form.storage is not Storage.BIT:
+    check_form(record, form)
+    with _of_the_active(database, record):
+        target = _added(database, record, form, claim)
+        try:
+            _copy(database, record, target, display, keys)
+            return build_index(database, target, form.index, display)
+        except BaseException:
+            _discard(database, target)
+            raise
+
+
+def check_form(record: CollectionRecord, form: Form) -> IndexSpec | None:
+    """Refuse what contradicts itself before anything is learned or copied.
+
+    Returns:
+        The index that is built: another one than asked for where pgvector cannot build that.
+
+    Raises:
+        ConfigurationError: the collection cannot be of that form.
+        TransformError, IndexSpecError: its transform or its index cannot be.
+    """
+    old = record.generation
+    if old.storage is Storage.BIT and form.storage is not Storage.BIT:
         raise ConfigurationError(
             f"Collection {record.name!r} keeps only bits, and numbers cannot be made of them: "
             "encode the documents anew in another collection."
         )
     form.storage.check(form.distance)
-    generation = _generation(database, record, form)
-    target = Collections(database).add_generation(record, generation)
-    try:
-        _copy(database, record, target, display, rows)
-        return build_index(database, target, form.index, display)
-    except BaseException:
-        Collections(database).drop_generation(target)
-        raise
+    transform = old.transform
+    if form.transform:
+        spec = TransformSpec(words=form.transform)
+        spec.check(old.stored_dim, form.distance.label)
+        words = () if transform is None else transform.words
+        transform = expected(TransformSpec(words=words + spec.words), old.dim)
+    if form.index is None:
+        return None
+    made = replace(old, storage=form.storage, distance=form.distance, transform=transform)
+    return resolve_index(form.index, made)[0]
 
 
 def take_over(
     database: Database, record: CollectionRecord, target: CollectionRecord
 ) -> CollectionRecord:
-    """Bring over what was written meanwhile, switch, and drop the old generation."""
+    """Bring over what was written meanwhile, and switch to the new generation.
+
+    Raises:
+        GenerationChangedError: the old one is not the active one any more.
+    """
     succession = Succession(database, record, target)
-    active = replace(target, generation=replace(target.generation, state="active"))
+    active = _active(target)
     with database.transaction() as connection:
         if not succession.stop_writers(connection):
-            raise GenerationChangedError(
-                f"Collection {record.name!r} was converted by somebody else meanwhile: open it "
-                "again with store.collection(…)."
-            )
+            raise _changed(record)
         succession.remove_stale(connection)
         documents = Documents(database, target)
-        form = _Continuation(database, record, target)
+        continuation = Continuation(database, record, target)
         for found, vectors in succession.missing_now(connection):
-            documents.insert_chunks(connection, form.chunks(found, vectors))
+            documents.insert_chunks(connection, continuation.chunks(found, vectors))
         succession.switch(connection)
         Functions(database).create_search(connection, active)
-    _drop(database, replace(record, generation=replace(record.generation, state="retired")))
     return active
 
 
-def _drop(database: Database, retired: CollectionRecord) -> None:
-    """Drop the old generation as soon as no reader is in it; `index repair` finds it otherwise."""
+def _drop_retired(database: Database, retired: CollectionRecord) -> None:
+    """Drop the old generation once nobody reads it; the next conversion tries again."""
+    end = time.monotonic() + FAREWELL_SECONDS
+    running = running_transactions(database)
+    while running and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+        running &= running_transactions(database)
     for attempt in range(DROP_ATTEMPTS):
         try:
             Collections(database).drop_generation(retired, lock_timeout_ms=LOCK_TIMEOUT_MS)
             return
         except DatabaseError as error:
-            locked = isinstance(error.__cause__, psycopg.errors.LockNotAvailable)
-            if not locked or attempt == DROP_ATTEMPTS - 1:
+            if not isinstance(error.__cause__, pg.LockNotAvailable):
                 return
-            time.sleep(0.5)
+            if attempt < DROP_ATTEMPTS - 1:
+                time.sleep(DROP_PAUSE_SECONDS)
 
 
-def _generation(database: Database, record: CollectionRecord, form: Form) -> Generation:
-    """Learn the transform, and describe the new generation."""
+def _discard(database: Database, built: CollectionRecord) -> bool:
+    """Drop a generation that is not needed; False: it is the active one, and stays.
+
+    Called while another error is on its way, which is the one to tell.
+    """
+    with suppress(EmbedDBError):
+        return Collections(database).drop_generation(built, lock_timeout_ms=LOCK_TIMEOUT_MS)
+    return True
+
+
+def _added(
+    database: Database, record: CollectionRecord, form: Form, claim: Claim
+) -> CollectionRecord:
+    """Learn the transform, and enter the new generation into the catalog."""
     old = record.generation
-    transform = _transform(database, record, form)
-    made = replace(
-        old,
-        storage=form.storage,
-        distance=form.distance,
-        wanted=None,
-        index=None,
-        transform=old.transform if transform is None else keep_transform(database, transform),
-    )
-    # what contradicts itself is refused before any row is copied
-    return replace(made, index=checked_index(form.index, made))
-
-
-def _transform(database: Database, record: CollectionRecord, form: Form) -> Transform | None:
-    """Fit what is to be done to the stored vectors, and join it to what was done before."""
-    if not form.transform:
-        return None
-    old = record.generation
-    spec = TransformSpec(words=form.transform)
-    sample: Vector | None = None
-    if spec.needs_fit:
-        _, sample = Documents(database, record).sample(FIT_SAMPLE)
-    fitted = fit(spec, sample, input_dim=old.stored_dim, distance=form.distance.label)
-    if old.transform is None:
-        return fitted
-    before = read_transform(Transforms(database).get(old.transform.id))
-    return Transform(
-        spec=before.spec + fitted.spec,
-        steps=before.steps + fitted.steps,
-        input_dim=before.input_dim,
-        output_dim=fitted.output_dim,
-        fitted_rows=fitted.fitted_rows,
-    )
+    transform = joined_transform(database, record, form.transform, form.distance)
+    for attempt in range(ADD_ATTEMPTS):
+        made = replace(
+            old,
+            storage=form.storage,
+            distance=form.distance,
+            wanted=None,
+            index=None,
+            transform=old.transform if transform is None else keep_transform(database, transform),
+        )
+        made = replace(made, index=checked_index(form.index, made))
+        try:
+            return Collections(database).add_generation(record, made, claim.hold)
+        except DatabaseError as error:
+            # somebody who dropped another generation found the transform without a use
+            unused = isinstance(error.__cause__, pg.ForeignKeyViolation)
+            if not unused or attempt == ADD_ATTEMPTS - 1:
+                raise
+    raise AssertionError  # the last attempt returns or raises
 
 
 def _copy(
@@ -220,52 +311,44 @@ def _copy(
     source: CollectionRecord,
     target: CollectionRecord,
     display: Display,
-    rows: int | None,
+    keys: Sequence[Key] | None,
 ) -> None:
     """Copy chunks over, in transactions of their own; what changes meanwhile comes later."""
     documents = Documents(database, target)
-    form = _Continuation(database, source, target)
-    total = Documents(database, source).count_chunks()
-    total = total if rows is None else min(rows, total)
+    continuation = Continuation(database, source, target)
+    total = Documents(database, source).count_chunks() if keys is None else len(keys)
     done = 0
     with database.dedicated() as connection, translated():
-        for found, vectors in Succession(database, source, target).missing(rows):
+        for found, vectors in Succession(database, source, target).missing(keys):
             with connection.transaction():
-                documents.insert_chunks(connection, form.chunks(found, vectors))
+                documents.insert_chunks(connection, continuation.chunks(found, vectors))
             done += len(found)
             display.index("copying vectors", done, total)
 
 
-class _Continuation:
-    """What is done to vectors that the old generation stores, to make the new one's of them."""
-
-    def __init__(
-        self, database: Database, source: CollectionRecord, target: CollectionRecord
-    ) -> None:
-        self._form = StoredForm(database, target.generation)
-        old = source.generation.transform
-        self._done = 0
-        if old is not None and self._form.transform is not None:
-            self._done = len(read_transform(Transforms(database).get(old.id)).steps)
-
-    def chunks(self, rows: list[ChunkRow], vectors: Vector) -> Chunks:
-        if self._form.transform is not None:
-            for step in self._form.transform.steps[self._done :]:
-                vectors = step.apply(vectors)
-        vectors, problems = self._form.storable(vectors, lambda row: f"Chunk {rows[row][:2]}")
-        if problems:
-            raise InvalidVectorError(str(next(iter(problems.values()))))
-        return Chunks(
-            ids=[row[0] for row in rows],
-            numbers=[row[1] for row in rows],
-            contents=[None if row[2] is None else row[2].encode() for row in rows],
-            spans=[(row[3] or 0, row[4] or 0) for row in rows],
-            hashes=[row[5] for row in rows],
-            vectors=vectors,
-        )
+@contextmanager
+def _of_the_active(database: Database, record: CollectionRecord) -> Iterator[None]:
+    """Tell a table that went away while it was read for what it is."""
+    try:
+        yield
+    except DatabaseError as error:
+        if not isinstance(error.__cause__, pg.UndefinedTable):
+            raise
+        if Collections(database).get(record.name).generation.number == record.generation.number:
+            raise
+        raise _changed(record) from error
 
 
-def default_index(record: CollectionRecord) -> IndexSpec | None:
-    """Give the index that a converted collection gets where nothing else is said."""
-    generation = record.generation
-    return generation.wanted.index if generation.wanted else generation.index or HNSW()
+def _changed(record: CollectionRecord) -> GenerationChangedError:
+    return GenerationChangedError(
+        f"Collection {record.name!r} was converted by somebody else meanwhile: open it again with "
+        "store.collection(…)."
+    )
+
+
+def _active(record: CollectionRecord) -> CollectionRecord:
+    return replace(record, generation=_state(record, "active"))
+
+
+def _state(record: CollectionRecord, state: str) -> Generation:
+    return replace(record.generation, state=state)

@@ -45,15 +45,14 @@ def first_form(database: Database, asked: Generation, spec: TransformSpec | None
 
 def expected(spec: TransformSpec, dim: int) -> TransformInfo:
     """Say what a transform will be like before it is fitted, as far as indexes need to know."""
-    last = spec.words[-1]
     rotations = all(word.startswith("rotation") for word in spec.words)
     return TransformInfo(
         id=0,
         words=spec.words,
         dim=spec.output_dim(dim),
         fingerprint="",
-        leading=last.startswith(("pca", "rotation:pca")),
-        unit=last == "normalize",
+        leading=spec.leading,
+        unit=spec.unit,
         isometric=rotations,
     )
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from embeddb.db.database import Database
 from embeddb.pipeline.display import Display, Silent
+from embeddb.pipeline.ivfpq import build_codes, has_rows
 from embeddb.records import Vector
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.index_build import Progress
 from embeddb.repository.indexes import Indexes
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.distances import Distance
 from embeddb.schema.index_rules import resolve_index
-from embeddb.schema.indexes import HNSW, IndexSpec, derived_of
+from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, derived_of
+from embeddb.schema.layouts import rows_each
 
 THRESHOLD_SAMPLE = 20_000
 """Vectors from which the thresholds of a thermometer code are learned."""
@@ -29,9 +34,12 @@ def ensure_indexes(
         return record
     with indexes.held():
         missing = indexes.missing(wanted)  # another process may have built it meanwhile
-        if wanted is not None and record.tables.vector_index(wanted.method) in missing:
+        if isinstance(wanted, IVFPQ) and not has_rows(wanted, rows):
+            indexes.ensure(None, rows, _progress(display))  # exact until there are more
+        elif wanted is not None and record.tables.vector_index(wanted.method) in missing:
             return _build(database, record, indexes, wanted, rows, display)
-        indexes.ensure(wanted, rows, _progress(display))
+        else:
+            indexes.ensure(wanted, rows, _progress(display))
     return record
 
 
@@ -53,8 +61,17 @@ def rebuild_index(
 def build_index(
     database: Database, record: CollectionRecord, index: IndexSpec | None, display: Display
 ) -> CollectionRecord:
-    """Build the index of a generation that has none yet; None: leave it to exact search."""
-    return record if index is None else rebuild_index(database, record, index, display)
+    """Build the index of a generation that has none yet; None: leave it to exact search.
+
+    One that needs more rows to learn from is built by a later write.
+    """
+    if index is None:
+        return record
+    if isinstance(index, IVFPQ):
+        rows = Documents(database, record).count_chunks()
+        if not has_rows(index, rows):
+            return Collections(database).set_index(record, index)
+    return rebuild_index(database, record, index, display)
 
 
 def forget_index(database: Database, record: CollectionRecord) -> CollectionRecord:
@@ -74,8 +91,14 @@ def _build(
     display: Display,
 ) -> CollectionRecord:
     """Drop what is there, learn what the index needs, write it down, and build."""
+    if isinstance(index, IVFPQ):
+        # what was there is searched until the new one takes its place
+        made = build_codes(database, record, index, rows, display)
+        indexes.drop(but=index.method)
+        indexes.ensure(made.generation.index, rows, _progress(display))
+        return made
     indexes.drop()
-    resolved = index.resolved(rows)
+    resolved = index.resolved(rows_each(record.generation.layout, rows))
     made = replace(record, generation=replace(record.generation, index=resolved))
     thresholds = _thresholds(database, made, rows)
     if resolved != record.generation.index or thresholds is not None:
@@ -93,6 +116,8 @@ def _thresholds(database: Database, record: CollectionRecord, rows: int) -> Vect
     from embeddb.quantizers import Thermometer
 
     _, sample = Documents(database, record).sample(THRESHOLD_SAMPLE)
+    if record.generation.distance is Distance.COSINE:
+        sample /= np.linalg.norm(sample, axis=1, keepdims=True)  # as the code function does
     thresholds: Vector = Thermometer.fit(sample, levels=derived.levels).thresholds
     return thresholds
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import orjson
 from tokenizers import Tokenizer
 
 from embeddb.errors import (
@@ -127,7 +128,10 @@ class Preparer:
         if not has_model:
             vector = as_row(item.embedding, self._generation.dim, _label(item.id))
         length = len(item.content) if item.content else 0
-        return [_Checked(_ready(work, item, data, vector), vector, length)]
+        document = _ready(work, item, data, vector)
+        if (layout := self._generation.layout) is not None:
+            document.part = layout.part(item.id, orjson.loads(document.metadata))
+        return [_Checked(document, vector, length)]
 
     def _changed(self, work: Work, checked: list[_Checked]) -> list[_Checked]:
         """Leave what is new or changed; note the rest in the work."""

@@ -10,11 +10,13 @@ from embeddb.db.database import Database
 from embeddb.errors import DatabaseError
 from embeddb.pipeline.display import Display
 from embeddb.pipeline.indexing import ensure_indexes
+from embeddb.pipeline.ivfpq import has_rows
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.index_health import IndexHealth, InvalidIndex
 from embeddb.repository.indexes import Indexes
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.indexes import IVFPQ
 
 LOCK_TIMEOUT_MS = 2_000
 
@@ -52,9 +54,7 @@ def find_faults(database: Database, record: CollectionRecord) -> list[Fault]:
     health = IndexHealth(database, record)
     faults = [_invalid(index) for index in health.invalid()]
     faults += [_fault("missing function", name) for name in health.missing_functions()]
-    if Documents(database, record).count_chunks():
-        missing = Indexes(database, record).missing(record.generation.index)
-        faults += [_fault("missing index", name) for name in missing]
+    faults += [_fault("missing index", name) for name in _missing(database, record)]
     faults += [_generation(health, left) for left in health.unfinished()]
     return faults
 
@@ -92,6 +92,17 @@ def repair(
     if missing:
         record = ensure_indexes(database, record, display)
     return record, mended + [_done(fault) for fault in missing]
+
+
+def _missing(database: Database, record: CollectionRecord) -> list[str]:
+    """Name the indexes that could be there; what there are too few rows for is not missing."""
+    rows = Documents(database, record).count_chunks()
+    index = record.generation.index
+    if not rows:
+        return []
+    if isinstance(index, IVFPQ) and not has_rows(index, rows):
+        index = None
+    return Indexes(database, record).missing(index)
 
 
 def _invalid(index: InvalidIndex) -> Fault:

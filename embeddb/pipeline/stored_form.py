@@ -141,7 +141,7 @@ def _storage_problems(
                 f"{label(row)} becomes zero through {' and '.join(generation.transform.words)}: it "
                 "has no direction then; leave it out, or use another transform."
             )
-    if generation.storage is Storage.HALFVEC:
+    if generation.storage.compared_as == "halfvec":
         with np.errstate(over="ignore"):
             half = vectors.astype(np.float16)
         for row in map(int, np.flatnonzero(~half.any(axis=1) & (sizes > 0))):

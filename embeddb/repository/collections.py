@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from psycopg import errors as pg
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
-from embeddb.errors import CollectionExistsError, CollectionNotFoundError, InvalidNameError
+from embeddb.errors import (
+    CollectionExistsError,
+    CollectionNotFoundError,
+    GenerationChangedError,
+    InvalidNameError,
+)
 from embeddb.records import ModelInfo, Vector
 from embeddb.repository.catalog_rows import (
     MODEL_FIELDS,
@@ -20,10 +25,12 @@ from embeddb.repository.catalog_rows import (
     index_value,
 )
 from embeddb.repository.functions import Functions
+from embeddb.repository.ivfpq import CodeTables, names_of
+from embeddb.repository.layout_tables import column_parts, create_partitions
 from embeddb.schema import indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
-from embeddb.schema.indexes import IndexSpec
-from embeddb.schema.names import check_name, tables
+from embeddb.schema.indexes import IVFPQ, IndexSpec
+from embeddb.schema.names import Tables, check_name, tables
 from embeddb.schema.storage import Storage
 
 
@@ -101,6 +108,7 @@ class Collections:
         records = self.generations(name)
         functions = Functions(self._database)
         with self._database.transaction() as connection:
+            connection.execute(query("generations.lock_active", **self._catalog), {"name": name})
             functions.drop_search(connection, records[0])
             for record in records:
                 self._drop_generation(connection, record)
@@ -118,34 +126,68 @@ class Collections:
             index: None for exact search.
             thresholds: of the index's codes, shape (levels, dim), where it is on such.
         """
+        with self._database.transaction() as connection:
+            return self.set_index_on(connection, record, index, thresholds)
+
+    def set_index_on(
+        self,
+        connection: Connection,
+        record: CollectionRecord,
+        index: IndexSpec | None,
+        thresholds: Vector | None = None,
+    ) -> CollectionRecord:
+        """Do the same in the caller's transaction."""
         changed = replace(record, generation=replace(record.generation, index=index))
         functions = Functions(self._database)
-        with self._database.transaction() as connection:
-            connection.execute(
-                query("collections.set_index", **self._catalog),
-                {
-                    "name": record.name,
-                    "number": record.generation.number,
-                    "index_spec": index_value(index),
-                },
-            )
-            functions.create_code(connection, changed, thresholds)
-            if record.generation.state == "active":
-                functions.create_search(connection, changed)
+        connection.execute(
+            query("collections.set_index", **self._catalog),
+            {
+                "name": record.name,
+                "number": record.generation.number,
+                "index_spec": index_value(index),
+            },
+        )
+        codes = CodeTables(self._database, changed)
+        if isinstance(index, IVFPQ):
+            codes.create(connection)
+        else:
+            codes.drop(connection)
+            functions.drop_lookup(connection, changed)
+        functions.create_code(connection, changed, thresholds)
+        functions.create_lookup(connection, changed)
+        if record.generation.state == "active":
+            functions.create_search(connection, changed)
         return changed
 
-    def record_recall(self, record: CollectionRecord, values: dict[str, Any]) -> None:
-        """Keep a measured recall in the history."""
+    def set_search_settings(self, record: CollectionRecord, index: IndexSpec) -> CollectionRecord:
+        """Change how a generation's index is searched, and give its record anew.
+
+        The index stays as it was built, and so does what it depends on.
+
+        Args:
+            record: the generation.
+            index: what it has, with another ef_search, probes or oversample.
+
+        Raises:
+            GenerationChangedError: it has another index, or is not there any more.
+        """
+        changed = replace(record, generation=replace(record.generation, index=index))
+        key = {"name": record.name, "number": record.generation.number}
         with self._database.transaction() as connection:
+            locked = query("recall.lock_generation", **self._catalog)
+            row = connection.execute(locked, key).fetchone()
+            if row is None or not _built_alike(indexes.from_json(row[0]), index):
+                raise GenerationChangedError(
+                    f"The index of collection {record.name!r} was changed by somebody else "
+                    "meanwhile: open it again with store.collection(…), and repeat."
+                )
             connection.execute(
-                query("collections.record_recall", **self._catalog),
-                {
-                    **values,
-                    "name": record.name,
-                    "generation": record.generation.number,
-                    "settings": Jsonb(indexes.to_json(record.generation.index) or {}),
-                },
+                query("collections.set_index", **self._catalog),
+                {**key, "index_spec": index_value(index)},
             )
+            if record.generation.state == "active":
+                Functions(self._database).create_search(connection, changed)
+        return changed
 
     def sizes(self, record: CollectionRecord) -> tuple[int, int, int, int]:
         """Count documents and chunks, and the bytes of tables and of indexes."""
@@ -156,6 +198,10 @@ class Collections:
                 {
                     "documents": sql.Identifier(self._schema, names.documents_name).as_string(),
                     "chunks": sql.Identifier(self._schema, names.chunks_name).as_string(),
+                    "codes": [
+                        sql.Identifier(self._schema, name).as_string()
+                        for name in names_of(names).values()
+                    ],
                 },
             ).fetchone()
         assert row is not None
@@ -167,12 +213,18 @@ class Collections:
         for record in self._read_on(connection, None):
             functions.create_search(connection, record)
 
-    def add_generation(self, record: CollectionRecord, generation: Generation) -> CollectionRecord:
+    def add_generation(
+        self,
+        record: CollectionRecord,
+        generation: Generation,
+        claim: Callable[[Tables], object] | None = None,
+    ) -> CollectionRecord:
         """Create the table of a collection's next generation; nobody searches it yet.
 
         Args:
             record: the collection.
             generation: what it is to be; its number is chosen here.
+            claim: called before anybody else can see the generation.
         """
         with self._database.transaction() as connection:
             number = _one(
@@ -183,15 +235,17 @@ class Collections:
                 tables=tables(self._schema, record.name, number),
                 generation=replace(generation, number=number, state="building"),
             )
+            if claim is not None:
+                claim(made.tables)
             self._add_generation(connection, made)
-            self._create_chunks(connection, made)
+            self._create_chunks(connection, made, rights_of=record)
             Functions(self._database).create(connection, made)
         return made
 
     def drop_generation(
         self, record: CollectionRecord, *, lock_timeout_ms: int | None = None
-    ) -> None:
-        """Remove a generation that is not the active one, with its table.
+    ) -> bool:
+        """Remove a generation with its table, unless it is the active one; say whether it is gone.
 
         Args:
             record: the generation.
@@ -201,18 +255,32 @@ class Collections:
             if lock_timeout_ms is not None:
                 limit = {"milliseconds": str(lock_timeout_ms)}
                 connection.execute(query("generations.lock_timeout"), limit)
+            active = connection.execute(
+                query("generations.lock_active", **self._catalog), {"name": record.name}
+            ).fetchone()
+            if active is not None and active[0] == record.generation.number:
+                return False
             self._drop_generation(connection, record)
+        return True
 
     def _drop_generation(self, connection: Connection, record: CollectionRecord) -> None:
         connection.execute(query("collections.drop_table", table=record.tables.chunks), {})
+        CodeTables(self._database, record).drop(connection)
         Functions(self._database).drop(connection, record)
         connection.execute(
             query("collections.remove_generation", **self._catalog),
             {"name": record.name, "number": record.generation.number},
         )
+        self._hold_transforms(connection)
         connection.execute(query("transforms.remove_unused", **self._catalog), {})
 
+    def _hold_transforms(self, connection: Connection) -> None:
+        """Keep a transform that is about to be used from being removed as unused."""
+        key = {"key": self._schema + ".transforms"}
+        connection.execute(query("transforms.lock"), key)
+
     def _add_generation(self, connection: Connection, record: CollectionRecord) -> None:
+        self._hold_transforms(connection)
         connection.execute(
             query("collections.add_generation", **self._catalog),
             {
@@ -239,12 +307,43 @@ class Collections:
                 "choose another name."
             ) from error
 
-    def _create_chunks(self, connection: Connection, record: CollectionRecord) -> None:
+    def _create_chunks(
+        self,
+        connection: Connection,
+        record: CollectionRecord,
+        rights_of: CollectionRecord | None = None,
+    ) -> None:
         column = self._vector_column(record.generation)
         statement = query(
-            "collections.create_chunks", chunks=record.tables.chunks, embedding=column
+            "collections.create_chunks",
+            chunks=record.tables.chunks,
+            embedding=column,
+            **column_parts(record.generation.layout),
         )
         connection.execute(statement, {})
+        create_partitions(connection, record)
+        if rights_of is not None:
+            self._grant(connection, rights_of, record)
+        if isinstance(record.generation.index, IVFPQ):
+            CodeTables(self._database, record).create(connection)
+
+    def _grant(
+        self, connection: Connection, source: CollectionRecord, target: CollectionRecord
+    ) -> None:
+        """Give everybody the rights that they have on another generation's table."""
+        rights = connection.execute(
+            query("ivfpq.grants"), {"schema": self._schema, "chunks": source.tables.chunks_name}
+        ).fetchall()
+        for privilege, role in rights:
+            connection.execute(
+                query(
+                    "generations.grant",
+                    target=target.tables.chunks,
+                    privilege=sql.SQL(privilege),
+                    grantee=sql.SQL("PUBLIC") if role is None else Name(role),
+                ),
+                {},
+            )
 
     def _vector_column(self, generation: Generation) -> sql.Composable:
         dim = sql.Literal(generation.stored_dim)
@@ -272,3 +371,20 @@ def _one(connection: Connection, name: str, values: dict[str, Any], **parts: sql
     row = connection.execute(query(name, **parts), values).fetchone()
     assert row is not None  # each of these statements returns an id
     return int(row[0])
+
+
+_SEARCH_SETTINGS = ("ef_search", "probes", "oversample")
+"""What of an index spec only a search looks at."""
+
+
+def _built_alike(one: IndexSpec | None, other: IndexSpec) -> bool:
+    """Say whether two specs are those of the same index, searched in different ways."""
+
+    def built(index: IndexSpec | None) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in (indexes.to_json(index) or {}).items()
+            if name not in _SEARCH_SETTINGS
+        }
+
+    return built(one) == built(other)

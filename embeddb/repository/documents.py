@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -20,8 +20,10 @@ from embeddb.errors import DatabaseUnavailableError, GenerationChangedError
 from embeddb.records import Document, Vector
 from embeddb.repository.expressions import Vectors
 from embeddb.repository.generations import join_writers
+from embeddb.repository.ivfpq import Codes
 from embeddb.repository.rendering import Expression, Written, as_text
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.layouts import Layout
 from embeddb.schema.storage import Storage
 
 DOCUMENT_COLUMNS = ("id", "content", "metadata", "uri", "media_type", "content_hash")
@@ -29,13 +31,14 @@ DOCUMENT_COLUMNS = ("id", "content", "metadata", "uri", "media_type", "content_h
 IDS_PER_QUERY = 10_000
 
 
-def chunk_columns(storage: Storage) -> tuple[str, ...]:
+def chunk_columns(storage: Storage, layout: Layout | None) -> tuple[str, ...]:
     """Name the columns of a chunk as they are copied.
 
     The fields of fixed size stand first, so that they are laid out for all rows at once.
     """
     scale = ("scale",) if storage is Storage.INT8 else ()
-    return ("chunk_no", "span", "content_hash", "embedding", *scale, "id", "content")
+    part = () if layout is None else ("part",)
+    return ("chunk_no", "span", "content_hash", "embedding", *scale, "id", "content", *part)
 
 
 class ReadyChunk(NamedTuple):
@@ -48,7 +51,10 @@ class ReadyChunk(NamedTuple):
 
 @dataclass(slots=True)
 class ReadyDocument:
-    """A document as it is written; text is in UTF-8, `metadata` is JSON."""
+    """A document as it is written; text is in UTF-8, `metadata` is JSON.
+
+    `part` is what the field that the collection is laid out by says, where there is one.
+    """
 
     id: str
     id_data: bytes
@@ -58,6 +64,7 @@ class ReadyDocument:
     media_type: str | None
     content_hash: bytes
     chunks: Sequence[ReadyChunk] = ()
+    part: str = ""
 
 
 class Known(NamedTuple):
@@ -76,6 +83,11 @@ class Batch:
     vectors: Vector
     metadata_changes: list[ReadyDocument] = field(default_factory=list)
 
+    @property
+    def numbers(self) -> list[int]:
+        """Give the number of each chunk in its document."""
+        return [number for document in self.documents for number in range(len(document.chunks))]
+
 
 @dataclass(kw_only=True, slots=True)
 class Chunks:
@@ -87,6 +99,7 @@ class Chunks:
     spans: list[tuple[int, int]]
     hashes: list[bytes]
     vectors: Vector
+    parts: list[str] = field(default_factory=list)
 
 
 class Documents:
@@ -97,7 +110,8 @@ class Documents:
         self._record = record
         self._generation = record.generation
         self._tables = record.tables
-        self._chunk_columns = chunk_columns(record.generation.storage)
+        self._chunk_columns = chunk_columns(record.generation.storage, record.generation.layout)
+        self._codes = Codes(database, record)
         self._parts = {
             "documents": record.tables.documents,
             "chunks": record.tables.chunks,
@@ -115,6 +129,13 @@ class Documents:
                 self._copy(connection, batch, self._tables.documents, self._tables.chunks)
             elif batch.documents:
                 self._merge(connection, batch)
+                self._codes.remove(connection, [document.id for document in batch.documents])
+            self._codes.add(
+                connection,
+                [document.id_data for document in batch.documents for _ in document.chunks],
+                batch.numbers,
+                batch.vectors,
+            )
             if batch.metadata_changes:
                 self._update_metadata(connection, batch.metadata_changes)
 
@@ -123,8 +144,11 @@ class Documents:
         fixed = self._fixed_fields(chunks.vectors, chunks.numbers, chunks.spans, chunks.hashes)
         ids = (copy.text(id) for id in chunks.ids)
         contents = map(copy.binary, chunks.contents)
-        rows = zip(fixed, ids, contents, strict=True)
+        rows = zip(fixed, ids, contents, *self._part_fields(chunks.parts), strict=True)
         copy.copy_rows(connection, self._tables.chunks, self._chunk_columns, rows)
+        self._codes.add(
+            connection, [id.encode() for id in chunks.ids], chunks.numbers, chunks.vectors
+        )
 
     def is_empty(self) -> bool:
         """Say whether there is no document."""
@@ -243,7 +267,7 @@ class Documents:
         chunks = [chunk for document in batch.documents for chunk in document.chunks]
         fixed = self._fixed_fields(
             batch.vectors,
-            [no for document in batch.documents for no in range(len(document.chunks))],
+            batch.numbers,
             [chunk.span for chunk in chunks],
             [chunk.content_hash for chunk in chunks],
         )
@@ -253,7 +277,12 @@ class Documents:
             for _ in range(len(document.chunks))
         )
         contents = (copy.binary(chunk.data) for chunk in chunks)
-        return zip(fixed, ids, contents, strict=True)
+        parts = (document.part for document in batch.documents for _ in document.chunks)
+        return zip(fixed, ids, contents, *self._part_fields(parts), strict=True)
+
+    def _part_fields(self, parts: Iterable[str]) -> list[Iterable[bytes]]:
+        """Give the column of parts, if there is such a column."""
+        return [] if self._generation.layout is None else [map(copy.text, parts)]
 
     def _fixed_fields(
         self,
@@ -279,6 +308,12 @@ class Documents:
                 "uris": [change.uri for change in changes],
             },
         )
+        if self._generation.layout is not None:
+            moved = {
+                "ids": [change.id for change in changes],
+                "parts": [change.part for change in changes],
+            }
+            connection.execute(query("documents.update_parts", **self._parts), moved)
 
     def _delete(self, condition: sql.Composable, values: dict[str, Any]) -> int:
         with self._database.transaction() as connection:
@@ -286,6 +321,7 @@ class Documents:
             statement = query("documents.delete", **self._parts, condition=condition)
             ids = [row[0] for row in connection.execute(statement, values)]
             connection.execute(query("documents.delete_chunks", **self._parts), {"ids": ids})
+            self._codes.remove(connection, ids)
         return len(ids)
 
     def _conditional(self, name: str, condition: Expression | None, values: dict[str, Any]) -> int:

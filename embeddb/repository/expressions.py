@@ -128,8 +128,7 @@ class Vectors:
         if derived.kind == "bit":
             if not derived.has_thresholds:
                 return self._bits(compared, self._held.dim)
-            own = getattr(sa.func, self.function_schema())
-            code = getattr(own, sa.quoted_name(self._tables.code_function, True))(compared)
+            code = self.function(self._tables.code_function)(compared)
             return sa.cast(code, Bits(self._held.dim))
         if derived.kind == "halfvec":
             return self.cast(compared, "halfvec", self._held.dim)
@@ -153,9 +152,17 @@ class Vectors:
     def function_schema(self) -> sa.quoted_name:
         """Name embeddb's schema before a function.
 
-        SQLAlchemy doubles percent signs everywhere but in the schema of a function.
+        SQLAlchemy doubles percent signs everywhere but in functions and their schemas.
         """
         return sa.quoted_name(self._schema.replace("%", "%%"), True)
+
+    def function(self, name: str) -> Callable[..., Expression]:
+        """Give a function of the collection's, named with its schema."""
+        own = getattr(sa.func, self.function_schema())
+        found: Callable[..., Expression] = getattr(
+            own, sa.quoted_name(name.replace("%", "%%"), True)
+        )
+        return found
 
     def operator(self, operator: str) -> str:
         """Name an operator of pgvector's with its schema."""

@@ -11,7 +11,9 @@ from embeddb.records import Vector
 from embeddb.repository.rendering import as_function_body
 from embeddb.repository.statement import Compiler, Wish
 from embeddb.schema.catalog import CollectionRecord, Generation
-from embeddb.schema.indexes import derived_of
+from embeddb.schema.distances import Distance
+from embeddb.schema.indexes import IVFPQ, derived_of
+from embeddb.schema.layouts import HashPartitions, Layout
 
 _NORMAL_QUANTILES = {2: (-0.43, 0.43), 3: (-0.67, 0.0, 0.67)}
 """Where a normal distribution is cut into equal parts: thresholds until a sample gives better."""
@@ -30,20 +32,22 @@ class Functions:
             self.create_code(connection, record, None)
         if record.generation.transform is not None:
             self.create_transform(connection, record)
+        self.create_lookup(connection, record)
         if record.generation.state == "active":
             self.create_search(connection, record)
 
     def create_search(self, connection: Connection, record: CollectionRecord) -> None:
         """Create the search function from the statements that the Python door sends too."""
+        self.create_lookup(connection, record)
         compiler = Compiler(record, schema=self._schema, vector_schema=self._vector_schema)
-        bodies = {
-            label: sql.Literal(
-                as_function_body(
-                    compiler.select(Wish(limit=None, filter=filtered, max_distance=True))
-                )
+        layout = record.generation.layout
+        statements = [
+            as_function_body(
+                compiler.select(Wish(limit=None, filter=filtered, max_distance=True, part=parted))
             )
-            for label, filtered in (("plain", False), ("filtered", True))
-        }
+            for parted in ((False, True) if layout else (False,))
+            for filtered in (False, True)
+        ]
         transform = sql.SQL("_query")
         if record.generation.transform is not None:
             function = sql.Identifier(self._schema, record.tables.transform_function)
@@ -58,9 +62,32 @@ class Functions:
                 transform=transform,
                 names=sql.Literal(list(compiler.names())),
                 dim=sql.Literal(record.generation.dim),
-                **bodies,
+                statements=sql.Literal(statements),
+                **self._part(layout),
             )
         )
+
+    def _part(self, layout: Layout | None) -> dict[str, sql.Composable]:
+        """Write what the search function does about the part that a filter asks for."""
+        if layout is None:
+            return {"part": sql.NULL, "known": sql.SQL("")}
+        field = sql.Literal(layout.field)
+        function = sql.Identifier(self._schema, "filter_part")
+        is_known: sql.Composable = sql.SQL("_part IS NOT NULL")
+        if not isinstance(layout, HashPartitions):
+            is_known = sql.SQL("_part OPERATOR(pg_catalog.=) ANY ({}::text[])").format(
+                sql.Literal(list(layout.parts))
+            )
+        return {
+            "part": sql.SQL("{}(_filter, {})").format(function, field),
+            "known": script(
+                "templates",
+                "search_part",
+                is_known=is_known,
+                field=field,
+                unknown=sql.NULL if layout.reads_known_only else sql.SQL("_part"),
+            ),
+        }
 
     def create_code(
         self, connection: Connection, record: CollectionRecord, thresholds: Vector | None
@@ -86,6 +113,7 @@ class Functions:
                 "code_function",
                 function=sql.Identifier(self._schema, record.tables.code_function),
                 type=self._of_pgvector(kind),
+                normalized=self._normalized(record.generation),
                 code=sql.SQL(" OPERATOR(pg_catalog.||) ").join(
                     self._level(kind, row) for row in thresholds
                 ),
@@ -97,15 +125,9 @@ class Functions:
         for function, kind in (
             (record.tables.code_function, record.generation.storage.compared_as),
             (record.tables.transform_function, "vector"),
+            (record.tables.lookup_function, "vector"),
         ):
-            connection.execute(
-                query(
-                    "collections.drop_function",
-                    function=Name(self._schema, function),
-                    type=self._of_pgvector(kind),
-                ),
-                {},
-            )
+            self._drop(connection, function, kind)
 
     def drop_search(self, connection: Connection, record: CollectionRecord) -> None:
         """Drop the search function."""
@@ -136,6 +158,44 @@ class Functions:
                 id=sql.Literal(transform.id),
             )
         )
+
+    def create_lookup(self, connection: Connection, record: CollectionRecord) -> None:
+        """Create the function that makes lookup tables, if the index is IVF-PQ."""
+        if not isinstance(record.generation.index, IVFPQ):
+            return
+        schema = sql.Identifier(self._vector_schema)
+        connection.execute(
+            script(
+                "templates",
+                "ivfpq_table",
+                function=sql.Identifier(self._schema, record.tables.lookup_function),
+                words=sql.Identifier(self._schema, record.tables.words_name),
+                vector=self._of_pgvector("vector"),
+                sum=self._of_pgvector("sum"),
+                inner=sql.SQL("OPERATOR({}.<#>)").format(schema),
+                times=sql.SQL("OPERATOR({}.*)").format(schema),
+            )
+        )
+
+    def drop_lookup(self, connection: Connection, record: CollectionRecord) -> None:
+        """Drop the function that makes lookup tables, if it is there."""
+        self._drop(connection, record.tables.lookup_function, "vector")
+
+    def _drop(self, connection: Connection, function: str, kind: str) -> None:
+        connection.execute(
+            query(
+                "collections.drop_function",
+                function=Name(self._schema, function),
+                type=self._of_pgvector(kind),
+            ),
+            {},
+        )
+
+    def _normalized(self, generation: Generation) -> sql.Composable:
+        """Scale to length 1 under cosine: thresholds are about directions, as the distance is."""
+        if generation.distance is not Distance.COSINE:
+            return sql.SQL("_vector")
+        return sql.SQL("{}(_vector)").format(self._of_pgvector("l2_normalize"))
 
     def _level(self, kind: str, thresholds: Vector) -> sql.Composed:
         literal = "[" + ",".join(map(repr, thresholds.tolist())) + "]"

@@ -11,9 +11,12 @@ from embeddb.db.database import Database
 from embeddb.db.queries import query
 from embeddb.repository.collections import Collections
 from embeddb.repository.functions import Functions
+from embeddb.repository.generations import Claim
 from embeddb.repository.indexes import build_key
+from embeddb.repository.ivfpq import CodeTables
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.indexes import derived_of
+from embeddb.schema.indexes import IVFPQ, derived_of
+from embeddb.schema.layouts import partitions_of
 from embeddb.schema.names import Tables
 
 UNFINISHED = ("building", "retired")
@@ -65,7 +68,9 @@ class IndexHealth:
 
     def invalid(self) -> list[InvalidIndex]:
         """Give the invalid indexes of both tables."""
+        suffixes = partitions_of(self._record.generation.layout)
         names = [self._tables.documents_name, self._tables.chunks_name]
+        names += [self._tables.partition(suffix) for suffix in suffixes]
         rows = self._rows("invalid", tables=names)
         return [
             InvalidIndex(name=name, ours=is_ours(name, self._tables), busy=tuple(pids))
@@ -81,6 +86,8 @@ class IndexHealth:
             wanted.append(self._tables.transform_function)
         if derived is not None and derived.has_thresholds:
             wanted.append(self._tables.code_function)
+        if isinstance(generation.index, IVFPQ):
+            wanted.append(self._tables.lookup_function)
         rows = self._rows("functions", names=wanted, vector_schema=self._database.vector_schema())
         found = {row[0] for row in rows}
         return [name for name in wanted if name not in found]
@@ -97,6 +104,9 @@ class IndexHealth:
                 functions.create_code(connection, self._record, None)
             if self._tables.transform_function in names:
                 functions.create_transform(connection, self._record)
+            if self._tables.lookup_function in names:
+                CodeTables(self._database, self._record).create(connection)  # it reads them
+                functions.create_lookup(connection, self._record)
             if self._tables.search_function in names:
                 functions.create_search(connection, self._record)
 
@@ -114,8 +124,8 @@ class IndexHealth:
         ]
 
     def users(self, generation: CollectionRecord) -> list[int] | None:
-        """Name the processes that use a generation's table; None: somebody builds its index."""
-        if not self._may_build(generation):
+        """Name the processes that use a generation's table; None: somebody is making it."""
+        if not self._may_build(generation) or not self._may_claim(generation):
             return None
         return [row[0] for row in self._rows("table_users", table=generation.tables.chunks_name)]
 
@@ -124,6 +134,10 @@ class IndexHealth:
             key = build_key(connection, generation.tables)
             row = connection.execute(query("schema.try_lock"), key).fetchone()
         return bool(row and row[0])  # closing the connection gave the lock back
+
+    def _may_claim(self, generation: CollectionRecord) -> bool:
+        with Claim(self._database) as claim:
+            return claim.take(generation.tables)
 
     def _rows(self, block: str, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
         given = {"schema": self._tables.schema, **values}
@@ -137,12 +151,15 @@ def is_ours(name: str, tables: Tables) -> bool:
         tables.metadata_index,
         tables.documents_name + "_pkey",
         tables.chunks_name + "_pkey",
+        tables.parts_index,
         *(tables.vector_index(method) for method in _METHODS),
     }
-    if name in own:
+    if name in own or any(tables.is_vector_index(name, method) for method in _METHODS):
         return True
     stem = _REINDEXED.sub("", name)
     if stem == name:
         return False
     cut = len(name.encode()) >= _MAX_IDENTIFIER_BYTES  # Postgres shortened the name before it
-    return stem in own or (cut and any(full.startswith(stem) for full in own))
+    if stem in own or any(tables.is_vector_index(stem, method) for method in _METHODS):
+        return True
+    return cut and any(full.startswith(stem) for full in own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -14,13 +14,22 @@ from psycopg import sql
 
 from embeddb.db.boundary import translate, translated
 from embeddb.db.database import Connection, Database
-from embeddb.db.queries import Name, query
+from embeddb.db.queries import Name, Value, query
 from embeddb.errors import EmbedDBError, IndexBuildError, IndexBuildWarning
 from embeddb.repository.expressions import Vectors
 from embeddb.repository.index_build import POLL_SECONDS, Progress, prepare_session, run_build
+from embeddb.repository.index_parts import (
+    attach,
+    counted,
+    detached,
+    is_partitioned,
+    patiently,
+)
+from embeddb.repository.ivfpq import CodeTables, names_of
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.index_sizes import build_bytes, index_bytes
-from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat
+from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
+from embeddb.schema.layouts import PartialIndexes, partitions_of
 from embeddb.schema.names import Tables
 
 CLEAN_UP_MS = 5_000
@@ -69,7 +78,7 @@ class Indexes:
         valid = {info.name for info in self.all() if info.valid}
         wanted = [self._tables.metadata_index]
         if index is not None:
-            wanted.append(self._tables.vector_index(index.method))
+            wanted += self._vector_names(index)
         return [name for name in wanted if name not in valid]
 
     def ensure(self, index: IndexSpec | None, rows: int, progress: Progress | None = None) -> None:
@@ -81,10 +90,14 @@ class Indexes:
         with self._building() as connection:
             self._ensure(connection, index, rows, progress)
 
-    def drop(self) -> None:
-        """Drop the vector indexes; searches read every row until there is one again."""
+    def drop(self, *, but: str | None = None) -> None:
+        """Drop the vector indexes; searches read every row until there is one again.
+
+        Args:
+            but: the method of the one to keep.
+        """
         with self._building() as connection:
-            self._drop_vector_indexes(connection)
+            self._drop_vector_indexes(connection, but)
 
     def remove_invalid(self, name: str) -> bool:
         """Drop what an interrupted build left; False: a reader of the table is in the way."""
@@ -109,21 +122,79 @@ class Indexes:
         missing = self.missing(index)
         if self._tables.metadata_index in missing:
             self._build(connection, self._tables.metadata_index, self._metadata_sql(), progress)
-        if index is not None and self._tables.vector_index(index.method) in missing:
-            self._give_memory(connection, index, rows)
-            if progress is not None and (size := self.estimated_bytes(index, rows)):
+        wanted = None if isinstance(index, IVFPQ) else index  # pipeline.ivfpq builds that
+        lacking = [] if wanted is None else self._vector_names(wanted, missing)
+        if wanted is not None and lacking:
+            self._give_memory(connection, wanted, rows)
+            if progress is not None and (size := self.estimated_bytes(wanted, rows)):
                 progress(f"about {size / 1e6:,.1f} MB to build", 0, 0)
-            name = self._tables.vector_index(index.method)
-            self._build(connection, name, self._vector_sql(index), progress)
+            for name in lacking:
+                self._build_vector(connection, wanted, name, progress)
         with translated():
             for table in (self._tables.documents, self._tables.chunks):
                 connection.execute(query("indexes.analyze", table=table), {})
 
-    def _drop_vector_indexes(self, connection: Connection) -> None:
+    def _drop_vector_indexes(self, connection: Connection, but: str | None) -> None:
         with translated():
             for info in self._list(connection):
+                if info.method == but:
+                    continue
                 if info.method in ("hnsw", "ivfflat"):
                     self._drop(connection, info.name)
+                elif info.method == IVFPQ.method:
+                    CodeTables(self._database, self._record).empty(connection)
+            self._drop_detached(connection)
+
+    def _drop_detached(self, connection: Connection) -> None:
+        """Drop the indexes that partitions have to themselves: interrupted builds left them."""
+        if partitions_of(self._record.generation.layout):
+            for name in detached(connection, self._tables):
+                self._drop(connection, name)
+
+    def _vector_names(self, index: IndexSpec, among: Sequence[str] | None = None) -> list[str]:
+        """Name the vector indexes that a spec makes: one, or with it one for each declared part."""
+        names = [self._tables.vector_index(index.method)]
+        if isinstance(layout := self._record.generation.layout, PartialIndexes):
+            suffixes = map(str, range(len(layout.parts)))
+            names += [self._tables.part_index(index.method, suffix) for suffix in suffixes]
+        return names if among is None else [name for name in names if name in among]
+
+    def _build_vector(
+        self, connection: Connection, index: HNSW | IVFFlat, name: str, progress: Progress | None
+    ) -> None:
+        layout = self._record.generation.layout
+        if partitions_of(layout):
+            self._build_partitioned(connection, index, progress)
+        elif isinstance(layout, PartialIndexes) and name != self._tables.vector_index(index.method):
+            number = self._vector_names(index).index(name) - 1
+            part = Value(layout.parts[number])
+            statement = self._vector_sql(index, name, block="create_partial", part=part)
+            self._build(connection, name, statement, progress, may_be_empty=True)
+        else:
+            self._build(connection, name, self._vector_sql(index, name), progress)
+
+    def _build_partitioned(
+        self, connection: Connection, index: HNSW | IVFFlat, progress: Progress | None
+    ) -> None:
+        """Build an index of each partition, and the whole table's of them."""
+        whole = self._tables.vector_index(index.method)
+        suffixes = partitions_of(self._record.generation.layout)
+        with translated():
+            self._drop(connection, whole)
+            self._drop_detached(connection)
+        try:
+            patiently(connection, self._vector_sql(index, whole, block="create_partitioned"))
+            for number, suffix in enumerate(suffixes, start=1):
+                name = self._tables.part_index(index.method, suffix)
+                statement = self._vector_sql(index, name, table=self._tables.partition(suffix))
+                told = counted(progress, number, len(suffixes))
+                self._build(connection, name, statement, told, may_be_empty=True)
+                attach(connection, self._tables, whole, name)
+        except BaseException as error:
+            failed = self._failed(connection, whole, error)
+            if failed is error:
+                raise
+            raise failed from error
 
     @contextmanager
     def _building(self) -> Iterator[Connection]:
@@ -149,6 +220,8 @@ class Indexes:
         name: str,
         statement: sql.Composed,
         progress: Progress | None,
+        *,
+        may_be_empty: bool = False,
     ) -> None:
         with translated():
             self._drop(connection, name)
@@ -165,6 +238,8 @@ class Indexes:
         except BaseException as error:
             raise self._failed(connection, name, error) from error
         for note in notes:
+            if may_be_empty and "little data" in note:
+                continue
             warnings.warn(f"{name}: {note}", IndexBuildWarning, stacklevel=2)
 
     def _failed(self, connection: Connection, name: str, error: BaseException) -> BaseException:
@@ -185,7 +260,8 @@ class Indexes:
         limit = query("indexes.wait_for_lock")
         try:
             connection.execute(limit, {"limit": str(CLEAN_UP_MS)})
-            self._drop(connection, name)
+            self._drop(connection, name, patient=False)
+            self._drop_detached(connection)
         except psycopg.Error:
             return False
         finally:
@@ -193,9 +269,14 @@ class Indexes:
                 connection.execute(limit, {"limit": "0"})
         return True
 
-    def _drop(self, connection: Connection, name: str) -> None:
-        statement = query("indexes.drop", index=Name(self._tables.schema, name))
-        connection.execute(statement, {}, prepare=False)
+    def _drop(self, connection: Connection, name: str, *, patient: bool = True) -> None:
+        index = Name(self._tables.schema, name)
+        if not is_partitioned(connection, self._tables, name):
+            connection.execute(query("indexes.drop", index=index), {}, prepare=False)
+        elif patient:
+            patiently(connection, query("indexes.drop_partitioned", index=index))
+        else:
+            connection.execute(query("indexes.drop_partitioned", index=index), {}, prepare=False)
 
     def _give_memory(self, connection: Connection, index: IndexSpec, rows: int) -> None:
         """Raise maintenance_work_mem to hold the whole graph, within the server's cache."""
@@ -207,20 +288,30 @@ class Indexes:
             memory = max(current, min(wanted, cache // 4))
             connection.execute(query("indexes.build_memory"), {"memory": str(memory) + "kB"})
 
-    def _vector_sql(self, index: HNSW | IVFFlat) -> sql.Composed:
+    def _vector_sql(
+        self,
+        index: HNSW | IVFFlat,
+        name: str,
+        *,
+        block: str = "create_vector",
+        table: str | None = None,
+        **parts: sql.Composable,
+    ) -> sql.Composed:
+        """Write the statement that builds an index, of the whole table or of a partition."""
         vectors = self._vectors(index)
         options = (
             sql.SQL("{} = {}").format(Name(option), sql.Literal(value))
             for option, value in index.options().items()
         )
         return query(
-            "indexes.create_vector",
-            index=Name(self._tables.vector_index(index.method)),
-            chunks=self._tables.chunks,
+            "indexes." + block,
+            index=Name(name),
+            chunks=Name(self._tables.schema, table) if table else self._tables.chunks,
             method=Name(index.method),
             expression=vectors.index_expression(),
             opclass=Name(self._database.vector_schema(), vectors.held.opclass),
             options=sql.SQL(", ").join(options),
+            **parts,
         )
 
     def _vectors(self, index: IndexSpec) -> Vectors:
@@ -257,7 +348,32 @@ class Indexes:
                     )
                     for row in rows
                 ]
+            found += self._list_codes(connection)
         return found
+
+    def _list_codes(self, connection: Connection) -> list[IndexInfo]:
+        """Give the IVF-PQ index, all of whose tables count as one."""
+        names = names_of(self._tables)
+        rows = connection.execute(
+            query("ivfpq.info"),
+            {
+                "schema": self._tables.schema,
+                "codes": names["codes"],
+                "index": self._tables.vector_index(IVFPQ.method),
+                "tables": list(names.values()),
+            },
+        ).fetchall()
+        return [
+            IndexInfo(
+                name=row[0],
+                method=IVFPQ.method,
+                valid=row[1],
+                bytes=row[4],
+                definition=row[2],
+                scans=row[3],
+            )
+            for row in rows
+        ]
 
 
 _BUILD_REMEDIES = {

@@ -1,9 +1,9 @@
 """The tables of an IVF-PQ index: created with it, read as a codebook, kept with the chunks.
 
-An index of this kind is three plain tables beside the chunks: lists, codewords and codes. They are
-there, if only empty, as long as the generation's spec is IVFPQ, so that whatever was compiled for it
-runs; a search that finds no lists in them compares every row. A build makes new tables and puts
-them in place of the old ones, so a table's oid tells which codebook it is from.
+An index of this kind is three plain tables beside the chunks: lists, codewords and codes. They
+are there, if only empty, as long as the generation's spec is IVFPQ, so that whatever was compiled
+for it runs; a search that finds no lists in them compares every row. A build makes new tables and
+puts them in place of the old ones, so a table's oid tells which codebook it is from.
 
 Writers ask for that oid in each of their transactions, after they touched the chunks. A build
 locks the chunks before it puts its tables in place. So whatever index a writer's own record speaks
@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from psycopg import sql
 
 from embeddb.db import copy
@@ -65,7 +64,7 @@ class Codes:
         self._database = database
         self._generation = record.generation
         self._tables = record.tables
-        self._parts = parts_of(record.tables)
+        self._parts = {**parts_of(record.tables), "chunks": record.tables.chunks}
         self._known: Codebook | None = None
 
     def codebook(self, connection: Connection) -> Codebook | None:
@@ -93,8 +92,13 @@ class Codes:
         table = known.words.table(vector).reshape(known.words.subvectors, -1)
         return {"codebook": known.version, "words": BinaryTable(table)}
 
-    def add(self, connection: Connection, ids: Sequence[bytes], numbers: Sequence[int],
-            vectors: Vector) -> None:  # fmt: skip
+    def add(
+        self,
+        connection: Connection,
+        ids: Sequence[bytes],
+        numbers: Sequence[int],
+        vectors: Vector,
+    ) -> None:
         """Add the codes of chunks that were written in this transaction.
 
         Args:
@@ -107,8 +111,7 @@ class Codes:
             return
         rows = code_fields(found.words, as_compared(vectors, self._generation), numbers)
         named = zip(rows, map(copy.binary, ids), strict=True)
-        table = sql.Identifier(self._tables.schema, self._tables.codes_name)
-        copy.copy_rows(connection, table, CODE_COLUMNS, named)
+        copy.copy_rows(connection, self._parts["codes"], CODE_COLUMNS, named)
 
     def remove(self, connection: Connection, ids: Sequence[str]) -> None:
         """Forget the codes of documents that were deleted or replaced in this transaction."""
@@ -118,7 +121,8 @@ class Codes:
     def remove_dangling(self, connection: Connection) -> None:
         """Forget the codes of chunks that are gone."""
         if self._version(connection) is not None:
-            connection.execute(query("ivfpq.remove_dangling", **self._parts), {})
+            parts = {**self._parts, "chunks": self._tables.chunks}
+            connection.execute(query("ivfpq.remove_dangling", **parts), {})
 
     def counts(self) -> list[int]:
         """Count the codes in each list; no list at all: the index is not built."""
@@ -184,13 +188,11 @@ class CodeTables:
 
     def add_codebook(self, connection: Connection, words: IVFPQCodebook) -> None:
         """Write a codebook into the new tables."""
-        names = names_of(self._tables, new=True)
-        lists, columns = (sql.Identifier(self._tables.schema, names[key]) for key in names)[:2]
+        parts = parts_of(self._tables, new=True)
         centroids = ((_integer(n), _vector(row)) for n, row in enumerate(words.centroids))
-        copy.copy_rows(connection, lists, ("list", "centroid"), centroids)
-        copy.copy_rows(
-            connection, columns, ("subvector", "place", "numbers"), _column_fields(words)
-        )
+        copy.copy_rows(connection, parts["lists"], ("list", "centroid"), centroids)
+        columns = ("subvector", "place", "numbers")
+        copy.copy_rows(connection, parts["words"], columns, _column_fields(words))
 
     def index_new(self, connection: Connection) -> None:
         """Index the codes in the new tables, and let the planner know them."""
@@ -213,7 +215,7 @@ class CodeTables:
         ]
         for before, after, block in renamed:
             connection.execute(
-                query("ivfpq." + block, table=Name(self._tables.schema, before), name=Name(after)),
+                query("ivfpq." + block, table=Name(self._tables.schema, before), wanted=Name(after)),
                 {},
             )
         parts = parts_of(self._tables)

@@ -103,7 +103,7 @@ class CodeScan:
         vector = self._vectors.cast(parameter("query", VECTOR()), "vector")
         if self._distance is Distance.COSINE:
             vector = self._vectors.own("l2_normalize")(vector)
-        words = self._lookup(vector)
+        words = self._vectors.function(self._tables.lookup_function)(vector)
         if not inline:
             name = sql.Identifier(self._tables.schema, self._tables.lists_name).as_string()
             version = sa.cast(sa.cast(constant(name), REGCLASS), sa.BigInteger)
@@ -123,7 +123,7 @@ class CodeScan:
         centre = self._lists.c.centroid
         nearness = centre.op(self._vectors.operator(self._distance.operator))(asked.c.query)
         inner = self._vectors.operator(Distance.INNER_PRODUCT.operator)
-        opposite = centre.op(inner, return_type=sa.Double())(asked.c.query)
+        opposite: Expression = centre.op(inner, return_type=sa.Double())(asked.c.query)
         size = sa.func.pg_catalog.array_length(asked.c.words, number(1))
         found = (
             sa.select(self._lists.c.list, sa.cast(-opposite, sa.REAL).label("product"))
@@ -147,8 +147,3 @@ class CodeScan:
         byte = sa.func.pg_catalog.get_byte(self.codes.c.code, number(place), type_=sa.Integer)
         entry: Expression = words[number(place + 1)][byte + number(1)]
         return entry
-
-    def _lookup(self, vector: Expression) -> Expression:
-        own = getattr(sa.func, self._vectors.function_schema())
-        found: Expression = getattr(own, sa.quoted_name(self._tables.lookup_function, True))(vector)
-        return found

@@ -13,8 +13,8 @@ Expression: TypeAlias = sa.ColumnElement[Any]
 
 DIALECT: sa.Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
-PARAMETERS = ("query", "limit", "filter", "max_distance", "without")
-"""What a search passes to its statement; in the SQL function the first four are $1 to $4."""
+PARAMETERS = ("query", "limit", "filter", "max_distance", "part", "without")
+"""What a search passes to its statement; in the SQL function the first five are $1 to $5."""
 
 
 def parameter(name: str, kind: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
@@ -54,7 +54,7 @@ def as_text(statement: sa.ClauseElement) -> tuple[str, dict[str, Any]]:
 
 
 def as_function_body(statement: sa.ClauseElement) -> str:
-    """Write a statement with $1 (query), $2 (limit), $3 (filter) and $4 (max_distance)."""
+    """Write a statement with $1 (query), $2 (limit), $3 (filter), $4 (max_distance), $5 (part)."""
     text, given = as_text(statement)
     places = {name: "$" + str(place) for place, name in enumerate(PARAMETERS, start=1)}
     return text % (places | {name: str(int(value)) for name, value in given.items()})

@@ -10,12 +10,23 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from embeddb.repository.rendering import Expression, constant, number
-from embeddb.schema.indexes import DEFAULT_EF_SEARCH, HNSW, MAX_EF_SEARCH, IndexSpec, IVFFlat
+from embeddb.schema.indexes import (
+    DEFAULT_EF_SEARCH,
+    HNSW,
+    MAX_EF_SEARCH,
+    IndexSpec,
+    IVFFlat,
+    derived_of,
+)
 
 Setting = tuple[str, Expression]
 
 MAX_FILTERED_EF_SEARCH = 400
 """Beyond this, going on from where a scan stopped is cheaper than a wider start."""
+
+CODES_WIDER = 2
+"""Many codes are equally far, and a graph over them leads astray more easily: looking at twice as
+many as are rescored costs less than rescoring as many more would for the same recall."""
 
 LEAST_SCANNED, MOST_SCANNED = 2_000, 20_000
 SCANNED_PER_EXPECTED = 8
@@ -49,6 +60,9 @@ def scan_settings(
     match index:
         case HNSW(ef_search=ef_search):
             scan = ("hnsw.iterative_scan", constant("relaxed_order"))
+            derived = derived_of(index)
+            if ef_search is None and derived is not None and derived.kind == "bit":
+                wanted = wanted * CODES_WIDER
             if share is not None:
                 return [scan, *_filtered(ef_search or DEFAULT_EF_SEARCH, wanted, share)]
             return [scan, *_unfiltered(ef_search or DEFAULT_EF_SEARCH, wanted)]

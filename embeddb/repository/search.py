@@ -14,10 +14,12 @@ from embeddb.db.database import Connection, Database
 from embeddb.db.vectors import BinaryVector
 from embeddb.errors import ConfigurationError, FilterError
 from embeddb.records import Hit, Vector
+from embeddb.repository.ivfpq import Codes
 from embeddb.repository.rendering import Expression, as_text
 from embeddb.repository.spread import spread
 from embeddb.repository.statement import Compiler, Wish
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.layouts import Layout
 
 Filter: TypeAlias = dict[str, Any] | Expression | None
 """`{"year": {"$gte": 2020}}`, or an expression over `collection.columns`."""
@@ -44,6 +46,7 @@ class Searcher:
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         self._database = database
         self._texts: dict[Wish, tuple[bytes, dict[str, Any]]] = {}
+        self._codes = Codes(database, record)
         self.compiler = Compiler(
             record, schema=database.schema, vector_schema=database.vector_schema()
         )
@@ -96,9 +99,9 @@ class Searcher:
     ) -> list[Any]:
         """Give Postgres's plan, line by line, or, with FORMAT JSON, as one value."""
         statement, given = self._text(wish)
-        parameters = {"query": BinaryVector(query), **given, **values}
         head = "EXPLAIN (" + ", ".join(options or ["COSTS"]) + ") "
         with self._database.connection() as connection:
+            parameters = self._parameters(connection, query, {**given, **values})
             rows = connection.execute(
                 head.encode() + statement, parameters, prepare=False
             ).fetchall()
@@ -120,11 +123,18 @@ class Searcher:
         parameters: dict[str, Any],
         wish: Wish,
     ) -> psycopg.Cursor[Row]:
-        # a generic plan would know nothing of the filter, which decides between the plans
-        prepare = None if wish.filter is False else False
-        return connection.execute(
-            statement, {"query": BinaryVector(query), **parameters}, prepare=prepare
-        )
+        # a generic plan would know nothing of the filter or the part, which decide between plans
+        prepare = None if wish.filter is False and not wish.part else False
+        sent = self._parameters(connection, query, parameters)
+        return connection.execute(statement, sent, prepare=prepare)
+
+    def _parameters(
+        self, connection: Connection, query: Vector, given: dict[str, Any]
+    ) -> dict[str, Any]:
+        own: dict[str, Any] = {"query": BinaryVector(query)}
+        if "words" in given:
+            own |= self._codes.parameters(connection, query)
+        return {**given, **own}
 
     def _text(self, wish: Wish) -> tuple[bytes, dict[str, Any]]:
         if not isinstance(wish.filter, bool):  # an expression of the caller's is not kept
@@ -143,15 +153,23 @@ def make_wish(
     *,
     exact: bool = False,
     without: str | None = None,
+    layout: Layout | None = None,
 ) -> Asked:
     """Split what a caller asks for into the statement's shape and the values passed to it.
+
+    Where the chunks are laid out by a field, what the filter asks of it becomes their part.
 
     Raises:
         ConfigurationError: the limit is no number of rows.
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ConfigurationError(f"limit must be a whole number of at least 1, not {limit!r}.")
+    part: str | None = None
+    if layout is not None and isinstance(filter, dict):
+        part, filter = layout.split(filter)
     wanted, values = split_filter(filter)
+    if part is not None:
+        values["part"] = part
     if max_distance is not None:
         values["max_distance"] = float(max_distance)
     if without is not None:
@@ -162,6 +180,7 @@ def make_wish(
         max_distance=max_distance is not None,
         exact=exact,
         without=without is not None,
+        part=part is not None,
     )
     return wish, values
 

@@ -52,7 +52,7 @@ def selectivity(
         condition: what a document has to pass.
         names: the collection's tables.
     """
-    sample = _sample(table, condition, names)
+    sample = _sample(documents, table, condition, names)
     promising = (
         sa.select(sample.c.passed * sample.c.total <= sample.c.seen * number(PROBE_IF_BELOW))
         .select_from(sample)
@@ -79,7 +79,9 @@ def selectivity(
     )
 
 
-def _sample(table: sa.Table, condition: Expression, names: Tables) -> sa.CTE:
+def _sample(
+    documents: NamedFromClause, table: sa.Table, condition: Expression, names: Tables
+) -> sa.CTE:
     """Count the documents of a few pages, those that pass, and (as ANALYZE knows) all."""
     name = sql.Identifier(names.schema, names.documents_name).as_string()
     tables = sa.table("pg_class", sa.column("oid"), sa.column("reltuples"), schema="pg_catalog")
@@ -90,10 +92,14 @@ def _sample(table: sa.Table, condition: Expression, names: Tables) -> sa.CTE:
     )
     percent = sa.func.least(number(100), number(100.0 * SAMPLE_ROWS) / total)
     some = sa.tablesample(table, sa.func.system(percent), name="s")
+    same: dict[Expression, set[Expression]] = {
+        column: {table.c[column.key]} for column in documents.c
+    }
+    asked = ClauseAdapter(some, equivalents=same).traverse(condition)
     return (
         sa.select(
             count_all().label("seen"),
-            count_all().filter(ClauseAdapter(some).traverse(condition)).label("passed"),
+            count_all().filter(asked).label("passed"),
             total.label("total"),
         )
         .select_from(some)

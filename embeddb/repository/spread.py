@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import count
-from threading import Event, Lock
-from typing import TypeVar
+from threading import Lock
+from typing import Generic, TypeVar
 
 from embeddb.db.database import Connection, Database
 from embeddb.errors import DatabaseError
@@ -32,42 +31,47 @@ def spread(
     Raises:
         What `work` raises; the pieces not yet begun are left then.
     """
-    results: dict[int, Result] = {}
-    numbers, taking, stop = count(), Lock(), Event()
+    pile = _Pile(database, pieces, work)
+    helpers = min(connections, database.lendable, pieces) - 1
+    with ThreadPoolExecutor(max(1, helpers)) as threads, database.connection() as connection:
+        others = [threads.submit(pile.help_out) for _ in range(helpers)]
+        pile.work_off(connection)
+        # given back: helpers that are still waiting for one see that nothing is left
+    for other in others:
+        other.result()
+    return [pile.results[number] for number in range(pieces)]
 
-    def next_piece() -> int | None:
-        with taking:  # so that no piece is taken and then left
-            number = pieces if stop.is_set() else next(numbers)
-        return number if number < pieces else None
 
-    def run(connection: Connection) -> None:
-        while (number := next_piece()) is not None:
-            results[number] = work(connection, number)
+class _Pile(Generic[Result]):
+    """Pieces that several threads take from, each for its own connection."""
 
-    def help_out() -> None:
+    def __init__(
+        self, database: Database, pieces: int, work: Callable[[Connection, int], Result]
+    ) -> None:
+        self.results: dict[int, Result] = {}
+        self._database = database
+        self._work = work
+        self._left: Iterator[int] = iter(range(pieces))
+        self._taking = Lock()
+
+    def work_off(self, connection: Connection) -> None:
+        """Do pieces until none is left."""
+        try:
+            while (number := self._take()) is not None:
+                self.results[number] = self._work(connection, number)
+        except BaseException:
+            self._left = iter(())
+            raise
+
+    def help_out(self) -> None:
+        """Do pieces as well, if there is another connection."""
         with ExitStack() as held:
             try:
-                connection = held.enter_context(database.connection())
+                connection = held.enter_context(self._database.connection())
             except DatabaseError:  # whoever has a connection goes on
                 return
-            try:
-                run(connection)
-            except BaseException:
-                stop.set()
-                raise
+            self.work_off(connection)
 
-    helpers = min(connections, database.lendable, pieces) - 1
-    if helpers < 1:
-        with database.connection() as connection:
-            run(connection)
-    else:
-        with ThreadPoolExecutor(helpers) as threads:
-            others = [threads.submit(help_out) for _ in range(helpers)]
-            try:
-                with database.connection() as connection:
-                    run(connection)
-            finally:
-                stop.set()
-        for other in others:
-            other.result()
-    return [results[number] for number in range(pieces)]
+    def _take(self) -> int | None:
+        with self._taking:
+            return next(self._left, None)

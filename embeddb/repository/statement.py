@@ -25,15 +25,17 @@ from embeddb.repository.expressions import Vectors, columns_of
 from embeddb.repository.ivfpq_search import CodeScan, is_searchable
 from embeddb.repository.rendering import Expression, constant, count_all, number, parameter
 from embeddb.repository.scan_settings import scan_settings, setting_names
-from embeddb.repository.selectivity import Selectivity, selectivity
+from embeddb.repository.selectivity import EXACT_ROWS, Selectivity, selectivity
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ, oversample_of
+from embeddb.schema.layouts import HashPartitions
 
 # of a distance's own type: pg_catalog has no double precision + integer, so whoever may create
 # operators in a schema of the search_path could give it one
 _ZERO: sa.ColumnElement[float] = sa.literal_column("0::double precision", sa.Double)
 _ONE: sa.ColumnElement[float] = sa.literal_column("1::double precision", sa.Double)
+_PART = parameter("part", sa.Text())
 
 FILTERED_OVERSAMPLE = 2
 """An iterative scan stops when it has enough rows that pass, before it has the nearest of them:
@@ -51,6 +53,7 @@ class Wish:
         exact: read every row instead of an index.
         without: whether an id to leave out comes as a parameter.
         plan: whether each row says by which way it was found.
+        part: whether only rows of one part of the layout are wanted; it comes as a parameter.
     """
 
     limit: int | None = 10
@@ -59,6 +62,7 @@ class Wish:
     exact: bool = False
     without: bool = False
     plan: bool = False
+    part: bool = False
 
 
 class Compiler:
@@ -92,8 +96,11 @@ class Compiler:
             sa.Column("content", sa.Text),
             sa.Column("span", INT4RANGE),
             *self.vectors.columns(),
+            *([sa.Column("part", sa.Text)] if record.generation.layout else []),
         )
         self.chunks = chunks.alias("c")
+        self._probed = chunks.alias("p")
+        self._shares_partitions = isinstance(record.generation.layout, HashPartitions)
 
     def select(self, wish: Wish) -> sa.Select[Any]:
         """Make the statement: id, chunk_no, content, metadata, distance, score, uri, span."""
@@ -143,6 +150,8 @@ class Compiler:
         if self._codes is not None:
             scanned = _cte(self._by_codes(wish, self._codes, [], []), "scanned")
             return self._completed(wish, scanned, [], [])
+        if wish.part:
+            return self._within_part(wish)
         found = self._by_index(wish, _rows(wish), None, [])
         if not self.vectors.is_rescored:
             return _cte(found, "nearest")
@@ -195,16 +204,50 @@ class Compiler:
         """
         condition = self.condition(wish.filter)
         known = selectivity(self.documents, self._documents_table, condition, self._tables)
-        few = _cte(self._of_few(wish, known), "of_few")
-        many = sa.not_(known.few)
+        others = [sa.select(_cte(self._of_few(wish, known), "of_few"))]
+        many: list[Expression] = [sa.not_(known.few)]
+        if wish.part and self._shares_partitions:
+            few = self._few_in_part()
+            others.append(self._of_part(wish, *many, few))
+            many.append(sa.not_(few))
         if self._codes is not None:
             passes = self._passes(condition, self._codes.codes)
-            found = self._by_codes(wish, self._codes, [many], [passes])
+            found = self._by_codes(wish, self._codes, many, [passes])
         else:
             rows = _times(_rows(wish), FILTERED_OVERSAMPLE)
             passes = self._passes(condition, self.chunks)
-            found = self._by_index(wish, rows, known, [many, passes])
-        return self._completed(wish, _cte(found, "scanned"), [many], [sa.select(few)])
+            found = self._by_index(wish, rows, known, [*many, passes])
+        return self._completed(wish, _cte(found, "scanned"), many, others)
+
+    def _within_part(self, wish: Wish) -> sa.CTE:
+        """Find the nearest rows of one part, in the partition or the partial index that it is in.
+
+        Should that hold fewer than are wanted, compare all of them; so too where the part shares
+        a partition with others, and has few rows itself.
+        """
+        if not self._shares_partitions:
+            scanned = _cte(self._by_index(wish, _rows(wish), None, []), "scanned")
+            return self._completed(wish, scanned, [], [])
+        few = self._few_in_part()
+        rows = _times(_rows(wish), FILTERED_OVERSAMPLE)
+        many = sa.not_(few)
+        scanned = _cte(self._by_index(wish, rows, None, [many]), "scanned")
+        return self._completed(wish, scanned, [many], [self._of_part(wish, few)])
+
+    def _few_in_part(self) -> Expression:
+        """Say whether so few rows are of the part that comparing them all is the fastest."""
+        some = (
+            sa.select(number(1).label("one"))
+            .where(self._probed.c.part == _PART)
+            .limit(number(EXACT_ROWS + 1))
+            .subquery("some")
+        )
+        counted = sa.select((count_all() <= number(EXACT_ROWS)).label("few")).select_from(some)
+        return sa.select(_cte(counted, "in_part").c.few).scalar_subquery()
+
+    def _of_part(self, wish: Wish, *gates: Expression) -> sa.Select[Any]:
+        of_part = self._exact(wish, "exact over the few that pass").where(*gates)
+        return sa.select(_cte(of_part, "of_part"))
 
     def _completed(
         self,
@@ -281,7 +324,11 @@ class Compiler:
         )
 
     def _others(self, wish: Wish, rows: NamedFromClause) -> list[Expression]:
-        return [rows.c.id != parameter("without", sa.Text())] if wish.without else []
+        without = rows.c.id != parameter("without", sa.Text())
+        return [
+            *([without] if wish.without else []),
+            *([rows.c.part == _PART] if wish.part else []),
+        ]
 
     def _query(self) -> Expression:
         return self.vectors.query(parameter("query", VECTOR()))

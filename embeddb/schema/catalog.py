@@ -8,6 +8,7 @@ from typing import Any
 from embeddb.records import ModelInfo
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IndexSpec
+from embeddb.schema.layouts import Layout
 from embeddb.schema.names import Tables
 from embeddb.schema.storage import Storage
 
@@ -56,6 +57,7 @@ class Generation:
         transform: applied to documents and queries alike before they are stored or compared.
         wanted: what the collection is converted to after its first documents; None: it is as it
             is to be.
+        layout: how the chunks lie, by a field of the metadata; None: in one table.
     """
 
     number: int
@@ -69,6 +71,7 @@ class Generation:
     state: str
     transform: TransformInfo | None = None
     wanted: Wanted | None = None
+    layout: Layout | None = None
 
     @property
     def stored_dim(self) -> int:

@@ -124,6 +124,11 @@ def _check_bits(generation: Generation) -> None:
 
 
 def _check_ivfpq(index: IVFPQ, generation: Generation) -> None:
+    if generation.layout is not None:
+        raise IndexSpecError(
+            "IVFPQ keeps its lists and codes in tables of its own, for all chunks together, and "
+            "these know nothing of a layout: use HNSW or IVFFlat, or leave the layout out."
+        )
     if generation.distance not in (Distance.COSINE, Distance.L2, Distance.INNER_PRODUCT):
         raise IndexSpecError(
             f"IVFPQ sums inner products of parts, which tells nothing about "

@@ -11,7 +11,10 @@ from embeddb.db.queries import Name
 from embeddb.errors import InvalidNameError
 
 MAX_NAME_BYTES = 48
-"""Postgres cuts identifiers at 63 bytes; 15 are kept for suffixes such as `_g9999_ivfflat`."""
+"""Postgres cuts identifiers at 63 bytes; 15 are kept for suffixes such as `_g9999_ivfflat`.
+
+Partitions (`_g9999_p255`) and the index of each (`_g9999_h255`, by the method's first letter) fit
+within them too: with the method's whole name they would not."""
 
 RESERVED = frozenset(
     {
@@ -29,7 +32,7 @@ RESERVED = frozenset(
         "transforms",
     }
 )
-_GENERATION = re.compile(r"_g\d+(_(new)?(list|word|code)s?)?$")
+_GENERATION = re.compile(r"_g\d+(_(new)?(list|word|code)s?|_p(\d+|d|art))?$")
 
 
 def check_name(name: str) -> str:
@@ -93,6 +96,32 @@ class Tables:
     def vector_index(self, method: str) -> str:
         """Name the generation's vector index."""
         return self.chunks_name + "_" + method
+
+    def partition(self, suffix: str) -> str:
+        """Name a partition of the generation's table: by its number, or `d`, the default one."""
+        return self.chunks_name + "_p" + suffix
+
+    def part_index(self, method: str, suffix: str) -> str:
+        """Name the vector index of one partition, or of one value's chunks."""
+        return self.chunks_name + "_" + method[0] + suffix
+
+    @property
+    def parts_index(self) -> str:
+        """The index by which the chunks of one part are found."""
+        return self.chunks_name + "_part"
+
+    def holds_chunks(self, table: str) -> bool:
+        """Say whether a table is the generation's, or a partition of it."""
+        stem, _, suffix = table.rpartition("_p")
+        return table == self.chunks_name or (
+            stem == self.chunks_name and (suffix == "d" or suffix.isdecimal())
+        )
+
+    def is_vector_index(self, name: str, method: str) -> bool:
+        """Say whether an index is the generation's, or one of those that it consists of."""
+        own = self.vector_index(method)
+        stem, _, suffix = name.rpartition("_" + method[0])
+        return name == own or (stem == self.chunks_name and (suffix == "d" or suffix.isdecimal()))
 
     @property
     def code_function(self) -> str:

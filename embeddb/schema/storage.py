@@ -21,7 +21,7 @@ class Storage(Enum):
 
     VECTOR = ("vector", "vector", 32, 3.4028235e38)
     HALFVEC = ("halfvec", "halfvec", 16, 65_504.0)
-    INT8 = ("int8", "halfvec", 8, 65_504.0)
+    INT8 = ("int8", "halfvec", 8, 65_500.0)  # 127 times its rounded scale must be a halfvec
     BIT = ("bit", "bit", 1, 3.4028235e38)
 
     def __init__(self, label: str, compared_as: str, bits_per_dim: int, largest: float) -> None:

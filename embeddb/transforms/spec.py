@@ -12,6 +12,8 @@ DISTANCES = ("cosine", "l2", "inner_product", "l1", "hamming", "jaccard")
 
 ALIASES = {"rotation": Kind.ROTATION.label}
 
+ROTATIONS = (Kind.ROTATION, Kind.ROTATION_PCA, Kind.ROTATION_ITQ)
+
 _REFUSALS = {
     "l1": "does not keep l1 distances; use the distance l2 or cosine, or shorten with matryoshka:N",
     "jaccard": "does not keep which bits two codes share, as jaccard counts them; use the distance "
@@ -108,6 +110,20 @@ class TransformSpec:
     def needs_fit(self) -> bool:
         """Whether a word learns from vectors."""
         return any(word.kind.fitted for word in self.parts)
+
+    @property
+    def leading(self) -> bool:
+        """Whether the leading dimensions carry the most, as an index on the first few needs."""
+        mixing = [word.kind for word in self.parts if word.kind.mixes]
+        return bool(mixing) and mixing[-1] in (Kind.PCA, Kind.ROTATION_PCA)
+
+    @property
+    def unit(self) -> bool:
+        """Whether what comes out has length 1, whatever goes in."""
+        unit = False
+        for word in self.parts:
+            unit = word.kind is Kind.NORMALIZE or (unit and word.kind in ROTATIONS)
+        return unit
 
     def output_dim(self, input_dim: int) -> int:
         """Dimensions that come out where `input_dim` go in."""

@@ -10,7 +10,6 @@ import numpy as np
 
 from embeddb.errors import DimensionMismatchError, TransformError
 from embeddb.records import Vector
-from embeddb.transforms.kinds import Kind
 from embeddb.transforms.spec import TransformSpec
 from embeddb.transforms.steps import Affine, Normalize, Step, Truncate, gives_unit_length
 
@@ -87,8 +86,4 @@ class Transform:
     @cached_property
     def leading(self) -> bool:
         """Whether the leading dimensions carry the most, as an index on the first few needs."""
-        leading = False
-        for word in TransformSpec(words=self.spec).parts:
-            if word.kind.mixes:
-                leading = word.kind in (Kind.PCA, Kind.ROTATION_PCA)
-        return leading
+        return TransformSpec(words=self.spec).leading

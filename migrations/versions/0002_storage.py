@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from psycopg import sql
 from sqlalchemy.dialects import postgresql as pg
 
 revision = "0002"
@@ -56,11 +57,17 @@ def upgrade() -> None:
 def downgrade() -> None:
     schema = op.get_context().version_table_schema
     generations = sa.table(
-        "generations", sa.column("storage"), sa.column("transform_id"), schema=schema
+        "generations",
+        sa.column("storage"),
+        sa.column("transform_id"),
+        sa.column("layout", pg.JSONB),
+        schema=schema,
     )
     if not op.get_context().as_sql:
         newer = sa.or_(
-            generations.c.storage.in_(["int8", "bit"]), generations.c.transform_id.isnot(None)
+            generations.c.storage.in_(["int8", "bit"]),
+            generations.c.transform_id.isnot(None),
+            generations.c.layout != sa.text("'{}'::jsonb"),
         )
         count = op.get_bind().scalar(
             sa.select(sa.func.count()).select_from(generations).where(newer)
@@ -69,9 +76,13 @@ def downgrade() -> None:
             from embeddb.errors import MigrationError
 
             raise MigrationError(
-                f"{count} generation(s) are stored as int8 or bit or through a transform, which "
-                "revision 0001 does not know: convert or drop those collections first."
+                f"{count} generation(s) are stored as int8 or bit, through a transform or by a "
+                "layout, which revision 0001 does not know: convert or drop those collections "
+                "first."
             )
+    function = sql.Identifier(*filter(None, [schema]), "filter_part")
+    drop = sql.SQL("DROP FUNCTION IF EXISTS {}(jsonb, text)").format(function).as_string(None)
+    op.execute(drop.replace(":", r"\:"))  # a colon would begin a parameter
     for column in ("layout", "wanted", "transform_id"):
         op.drop_column("generations", column, schema=schema)
     op.drop_table("transform_rows", schema=schema)

@@ -14,9 +14,11 @@ INSERT INTO {collections} (name, active_generation) VALUES (%(name)s, 1) RETURNI
 -- name: add_generation
 -- Describe a generation.
 INSERT INTO {generations} (collection_id, number, model_id, dim, distance, storage, normalize,
-                           chunker, index_spec, state, table_name, transform_id, wanted)
+                           chunker, index_spec, state, table_name, transform_id, wanted,
+                           layout)
 SELECT c.id, %(number)s, %(model_id)s, %(dim)s, %(distance)s, %(storage)s, %(normalize)s,
-       %(chunker)s, %(index_spec)s, %(state)s, %(table_name)s, %(transform_id)s, %(wanted)s
+       %(chunker)s, %(index_spec)s, %(state)s, %(table_name)s, %(transform_id)s, %(wanted)s,
+       %(layout)s
   FROM {collections} c
  WHERE c.name = %(name)s
 
@@ -24,7 +26,7 @@ SELECT c.id, %(number)s, %(model_id)s, %(dim)s, %(distance)s, %(storage)s, %(nor
 -- Collections with their active generation, or every one, its model and its transform; all
 -- collections, or the one of that name.
 SELECT c.name, g.number, g.dim, g.distance, g.storage, g.normalize, g.chunker, g.index_spec,
-       g.state, g.table_name, g.wanted,
+       g.state, g.table_name, g.wanted, g.layout,
        m.name, m.revision, m.fingerprint, m.modality, m.dim, m.max_tokens, m.query_prompt,
        m.document_prompt, m.normalized, m.dtype,
        t.id, t.words, t.dim, t.fingerprint, t.is_leading, t.is_unit, t.is_isometric
@@ -70,8 +72,48 @@ CREATE TABLE {chunks} (
     span int4range NOT NULL,
     content_hash bytea NOT NULL,
     {embedding},
-    PRIMARY KEY (id, chunk_no)
-)
+    {part}
+    PRIMARY KEY ({key})
+) {partitioning}
+
+-- name: part_column
+-- What the field that a collection is laid out by says in the document. Its order is that of the
+-- bytes: nothing about it depends on a locale.
+part text COLLATE pg_catalog."C" NOT NULL,
+
+-- name: key
+-- No chunk twice.
+id, chunk_no
+
+-- name: key_with_part
+-- A partitioned table has nothing unique without the column that it is partitioned by. That a
+-- document is there once only is what its own table sees to.
+id, chunk_no, part
+
+-- name: by_hash
+-- Partitions that each hold many parts.
+PARTITION BY HASH (part)
+
+-- name: by_list
+-- A partition for each declared part.
+PARTITION BY LIST (part)
+
+-- name: create_hash_partition
+-- One of the partitions that share the parts among them.
+CREATE TABLE {partition} PARTITION OF {chunks}
+   FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder})
+
+-- name: create_list_partition
+-- The partition of one part.
+CREATE TABLE {partition} PARTITION OF {chunks} FOR VALUES IN ({part})
+
+-- name: create_default_partition
+-- The partition of every part that was not declared.
+CREATE TABLE {partition} PARTITION OF {chunks} DEFAULT
+
+-- name: index_parts
+-- What finds the chunks of a part that has few. The table is empty yet, so nobody waits for it.
+CREATE INDEX {index} ON {chunks} (part)
 
 -- name: vector_column
 -- The column of a storage kind that is a type of pgvector's, or of bits.
@@ -115,16 +157,19 @@ SELECT EXISTS (SELECT
                 WHERE n.nspname = %(schema)s AND c.relname = %(name)s)
 
 -- name: sizes
--- Rows, bytes of both tables and of the vector indexes; rows are the planner's estimate.
+-- Rows, bytes of both tables and of their indexes; a partitioned table has none of its own.
+WITH tables AS (
+    SELECT %(chunks)s::regclass AS relid
+     UNION
+    SELECT p.relid FROM pg_catalog.pg_partition_tree(%(chunks)s::regclass) p
+)
 SELECT
     (SELECT pg_catalog.count(*) FROM {documents}),
     (SELECT pg_catalog.count(*) FROM {chunks}),
-    pg_catalog.pg_table_size(%(documents)s::regclass) + pg_catalog.pg_table_size(%(chunks)s::regclass),
-    pg_catalog.pg_indexes_size(%(documents)s::regclass) + pg_catalog.pg_indexes_size(%(chunks)s::regclass)
-
--- name: record_recall
--- Keep a measured recall.
-INSERT INTO {recall_history} (collection_id, generation, recall, "limit", sample, settings)
-SELECT c.id, %(generation)s, %(recall)s, %(limit)s, %(sample)s, %(settings)s
-  FROM {collections} c
- WHERE c.name = %(name)s
+    pg_catalog.pg_table_size(%(documents)s::regclass)
+        + (SELECT pg_catalog.sum(pg_catalog.pg_table_size(t.relid)) FROM tables t)::bigint,
+    pg_catalog.pg_indexes_size(%(documents)s::regclass)
+        + (SELECT pg_catalog.sum(pg_catalog.pg_indexes_size(t.relid)) FROM tables t)::bigint
+        + (SELECT coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(
+                               pg_catalog.to_regclass(t.name))), 0)::bigint
+             FROM pg_catalog.unnest(%(codes)s::text[]) t (name))

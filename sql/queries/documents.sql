@@ -66,6 +66,15 @@ UPDATE {documents} d
          ORDER BY 1) s
  WHERE d.id = s.id
 
+-- name: update_parts
+-- Move the chunks of documents whose metadata changed to where they now belong.
+UPDATE {chunks} c
+   SET part = s.part
+  FROM (SELECT * FROM ROWS FROM (
+            pg_catalog.unnest(%(ids)s::text[]),
+            pg_catalog.unnest(%(parts)s::text[])) AS t (id, part)) s
+ WHERE c.id = s.id AND c.part <> s.part
+
 -- name: get
 -- Documents by id.
 SELECT d.id, d.content, d.metadata, d.uri, d.media_type

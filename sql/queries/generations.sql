@@ -20,16 +20,57 @@ DELETE FROM {target} t
                     WHERE c.id = t.id
                       AND c.chunk_no = t.chunk_no
                       AND c.content_hash = t.content_hash
-                      AND c.span = t.span)
+                      AND c.span = t.span
+                      {same_part})
 
 -- name: missing
 -- What the old generation has and the new one has not.
 SELECT c.id, c.chunk_no, c.content, pg_catalog.lower(c.span), pg_catalog.upper(c.span),
-       c.content_hash, {vector}
+       c.content_hash, {part}, {vector}
   FROM {source} c
   LEFT JOIN {target} t ON t.id = c.id AND t.chunk_no = c.chunk_no
  WHERE t.id IS NULL
- LIMIT %(limit)s
+
+-- name: missing_of
+-- Of these chunks, what the old generation has and the new one has not.
+SELECT c.id, c.chunk_no, c.content, pg_catalog.lower(c.span), pg_catalog.upper(c.span),
+       c.content_hash, {part}, {vector}
+  FROM ROWS FROM (pg_catalog.unnest(%(ids)s::text[]),
+                  pg_catalog.unnest(%(numbers)s::integer[])) k (id, chunk_no)
+  JOIN {source} c ON c.id = k.id AND c.chunk_no = k.chunk_no
+  LEFT JOIN {target} t ON t.id = c.id AND t.chunk_no = c.chunk_no
+ WHERE t.id IS NULL
+
+-- name: sample_keys
+-- Chunks drawn at random.
+SELECT c.id, c.chunk_no FROM {source} c ORDER BY pg_catalog.random() LIMIT %(limit)s
+
+-- name: vectors
+-- The vectors of all chunks.
+SELECT c.id, c.chunk_no, {vector} FROM {source} c
+
+-- name: vectors_of
+-- The vectors of these chunks.
+SELECT c.id, c.chunk_no, {vector}
+  FROM ROWS FROM (pg_catalog.unnest(%(ids)s::text[]),
+                  pg_catalog.unnest(%(numbers)s::integer[])) k (id, chunk_no)
+  JOIN {source} c ON c.id = k.id AND c.chunk_no = k.chunk_no
+
+-- name: sizes
+-- Rows of a generation, bytes of its table, and bytes of its indexes, its key among them; the
+-- tables of an IVF-PQ index are one. A table may have partitions, and is itself empty then.
+WITH parts AS (
+    SELECT %(chunks)s::regclass::oid AS oid
+     UNION ALL
+    SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = %(chunks)s::regclass
+)
+SELECT (SELECT pg_catalog.count(*) FROM {chunks}),
+       pg_catalog.sum(pg_catalog.pg_table_size(p.oid))::bigint,
+       pg_catalog.sum(pg_catalog.pg_indexes_size(p.oid))::bigint
+           + (SELECT coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(
+                         pg_catalog.to_regclass(t.name))), 0)::bigint
+                FROM pg_catalog.unnest(%(codes)s::text[]) t (name))
+  FROM parts p
 
 -- name: set_active
 -- Search and write another generation from now on.
@@ -42,6 +83,38 @@ UPDATE {generations} g
   FROM {collections} c
  WHERE c.id = g.collection_id AND c.name = %(name)s AND g.number = %(number)s
 
+-- name: lock_active
+-- The active generation, which stays that until this transaction ends.
+SELECT c.active_generation FROM {collections} c WHERE c.name = %(name)s FOR NO KEY UPDATE
+
+-- name: claim
+-- Say that this session works on a generation, unless another one says so.
+SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(%(key)s, 2))
+
+-- name: stay
+-- Let this session be idle as long as its claims are needed.
+SELECT pg_catalog.set_config(s.name, '0', false)
+  FROM pg_catalog.pg_settings s
+ WHERE s.name = 'idle_session_timeout'
+
+-- name: running
+-- The transactions that other sessions are in: any may be about to read a table that is to go.
+SELECT l.virtualxid
+  FROM pg_catalog.pg_locks l
+  JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+ WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock'
+   AND a.datname = pg_catalog.current_database()
+   AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
+   AND l.pid <> pg_catalog.pg_backend_pid()
+
+-- name: grant
+-- Give a right on a generation's table.
+GRANT {privilege} ON {target} TO {grantee}
+
 -- name: lock_timeout
 -- Do not wait long for readers of a table that is to go: new ones would queue behind.
 SELECT pg_catalog.set_config('lock_timeout', %(milliseconds)s, true)
+
+-- name: read_the_index
+-- Have Postgres read a vector index in this transaction even where reading all rows is cheaper.
+SELECT pg_catalog.set_config('enable_seqscan', 'off', true)

@@ -5,7 +5,9 @@ SELECT i.relname,
        ARRAY(SELECT l.pid
                FROM pg_catalog.pg_locks l
                LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-              WHERE l.relation = t.oid
+              WHERE (l.relation = t.oid
+                     OR l.relation IN (SELECT p.relid
+                                         FROM pg_catalog.pg_partition_tree(t.oid) p))
                 AND l.database = (SELECT d.oid
                                     FROM pg_catalog.pg_database d
                                    WHERE d.datname = pg_catalog.current_database())
@@ -31,12 +33,16 @@ SELECT DISTINCT p.proname
 
 -- name: table
 -- What the statistics say of a table: rows as the planner knows them, live and dead rows, and how
--- often it was read as a whole.
-SELECT c.reltuples::bigint, pg_catalog.pg_stat_get_live_tuples(c.oid),
-       pg_catalog.pg_stat_get_dead_tuples(c.oid), pg_catalog.pg_stat_get_numscans(c.oid)
+-- often it was read as a whole. Those of a partitioned table are those of its partitions.
+SELECT c.reltuples::bigint, pg_catalog.sum(pg_catalog.pg_stat_get_live_tuples(p.oid))::bigint,
+       pg_catalog.sum(pg_catalog.pg_stat_get_dead_tuples(p.oid))::bigint,
+       pg_catalog.sum(pg_catalog.pg_stat_get_numscans(p.oid))::bigint
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_catalog.pg_class p
+    ON p.oid = c.oid OR p.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) t)
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+ GROUP BY c.oid, c.reltuples
 
 -- name: table_users
 -- The processes that hold a lock on a table, or wait for one.

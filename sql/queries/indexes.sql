@@ -1,8 +1,15 @@
 -- name: list
 -- The indexes of a table with their validity, access method, size and use. A leftover of
--- REINDEX CONCURRENTLY is listed too: it is invalid.
-SELECT i.relname, a.amname, x.indisvalid AND x.indisready, pg_catalog.pg_relation_size(i.oid),
-       pg_catalog.pg_get_indexdef(i.oid), pg_catalog.pg_stat_get_numscans(i.oid)
+-- REINDEX CONCURRENTLY is listed too: it is invalid. An index of a partitioned table is as large,
+-- and was used as often, as those of the partitions that belong to it.
+SELECT i.relname, a.amname, x.indisvalid AND x.indisready,
+       coalesce((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid))
+                   FROM pg_catalog.pg_partition_tree(i.oid) p),
+                pg_catalog.pg_relation_size(i.oid))::bigint,
+       pg_catalog.pg_get_indexdef(i.oid),
+       coalesce((SELECT pg_catalog.sum(pg_catalog.pg_stat_get_numscans(p.relid))
+                   FROM pg_catalog.pg_partition_tree(i.oid) p),
+                pg_catalog.pg_stat_get_numscans(i.oid))::bigint
   FROM pg_catalog.pg_index x
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
   JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
@@ -15,6 +22,45 @@ SELECT i.relname, a.amname, x.indisvalid AND x.indisready, pg_catalog.pg_relatio
 -- Build a vector index while others read and write. No IF NOT EXISTS: it would keep an index
 -- that an interrupted build left invalid.
 CREATE INDEX CONCURRENTLY {index} ON {chunks} USING {method} ({expression} {opclass}) WITH ({options})
+
+-- name: create_partial
+-- Build the vector index of one part's chunks in the same way.
+CREATE INDEX CONCURRENTLY {index} ON {chunks} USING {method} ({expression} {opclass}) WITH ({options})
+ WHERE part = {part}
+
+-- name: create_partitioned
+-- Begin the vector index of a partitioned table, which cannot be built CONCURRENTLY. It is invalid
+-- until an index of each partition is attached to it.
+CREATE INDEX {index} ON ONLY {chunks} USING {method} ({expression} {opclass}) WITH ({options})
+
+-- name: attach
+-- Make the index of a partition part of the whole table's.
+ALTER INDEX {index} ATTACH PARTITION {partition}
+
+-- name: is_partitioned
+-- Whether an index is one of a partitioned table; no row where there is none of that name.
+SELECT c.relkind = 'I'
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %(schema)s AND c.relname = %(name)s
+
+-- name: drop_partitioned
+-- Remove the index of a partitioned table with those of the partitions that belong to it.
+DROP INDEX IF EXISTS {index}
+
+-- name: detached
+-- The vector indexes of a table's partitions that belong to none of the whole table's.
+SELECT i.relname
+  FROM pg_catalog.pg_class t
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+ CROSS JOIN LATERAL pg_catalog.pg_partition_tree(t.oid) p
+  JOIN pg_catalog.pg_index x ON x.indrelid = p.relid
+  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+  JOIN pg_catalog.pg_am a ON a.oid = i.relam
+ WHERE n.nspname = %(schema)s AND t.relname = %(table)s
+   AND p.relid <> t.oid AND NOT i.relispartition
+   AND a.amname IN ('hnsw', 'ivfflat')
+ ORDER BY i.relname
 
 -- name: create_metadata
 -- Build the index that answers filters on the metadata.

@@ -46,7 +46,7 @@ DROP TABLE IF EXISTS {lists}, {words}, {codes}
 
 -- name: rename_table
 -- Put a table that was built under another name in its place.
-ALTER TABLE {table} RENAME TO {name}
+ALTER TABLE {table} RENAME TO {wanted}
 
 -- name: key_lists
 -- No list twice.
@@ -163,4 +163,4 @@ SELECT c.id, c.chunk_no, pg_catalog.tidsend(c.ctid), {vector}
 
 -- name: rename_index
 -- Put an index that was built under another name in its place.
-ALTER INDEX {table} RENAME TO {name}
+ALTER INDEX {table} RENAME TO {wanted}

@@ -18,6 +18,10 @@ SELECT r.step, r.row_no, pg_catalog.array_send(r.weights), r.bias
  WHERE r.transform_id = %(id)s
  ORDER BY r.step, r.row_no
 
+-- name: lock
+-- Let nobody else begin or cease to use a transform until this transaction ends.
+SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%(key)s, 3))
+
 -- name: remove_unused
 -- Forget transforms that no generation refers to.
 DELETE FROM {transforms} t

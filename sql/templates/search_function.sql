@@ -15,6 +15,10 @@ AS $the_body_of_a_search_function_between_tags_longer_than_sixty_three_bytes$
 #variable_conflict use_column
 DECLARE
     _names text[] := {names};
+    -- without a filter and with one, and both once more for the rows of one part
+    _statements text[] := {statements};
+    _part text := {part};
+    _number integer := 1;
     _before text[];
     _name text;
 BEGIN
@@ -31,11 +35,14 @@ BEGIN
     FOREACH _name IN ARRAY _names LOOP
         _before := pg_catalog.array_append(_before, pg_catalog.current_setting(_name, true));
     END LOOP;
-    IF _filter IS NULL OR _filter OPERATOR(pg_catalog.=) '{{}}' THEN
-        RETURN QUERY EXECUTE {plain} USING _query, _limit, _filter, _max_distance;
-    ELSE
-        RETURN QUERY EXECUTE {filtered} USING _query, _limit, _filter, _max_distance;
+    {known}
+    IF _filter OPERATOR(pg_catalog.<>) '{{}}' THEN
+        _number := 2;
     END IF;
+    IF _part IS NOT NULL THEN
+        _number := _number OPERATOR(pg_catalog.+) 2;
+    END IF;
+    RETURN QUERY EXECUTE _statements[_number] USING _query, _limit, _filter, _max_distance, _part;
     FOR _i IN 1 .. pg_catalog.cardinality(_names) LOOP
         IF _before[_i] IS NULL THEN
             EXECUTE pg_catalog.format('SET LOCAL %s TO DEFAULT', _names[_i]);

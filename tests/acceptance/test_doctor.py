@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+import embeddb
 from tests.acceptance.support import loaded
 from tests.conftest import RunCLI
 
@@ -40,7 +41,7 @@ def test_missing_and_invalid_indexes_are_found(run_cli: RunCLI, notes: str) -> N
     with psycopg.connect(notes) as connection:
         connection.execute("DROP INDEX embeddb.notes_g1_hnsw")
     missing = _by_subject(loaded(run_cli("doctor", "--json", dsn=notes)), "warn")["notes"]
-    assert missing["remedy"] == "embeddb index build 'notes'"
+    assert missing["remedy"] == "embeddb index repair 'notes'"
     with psycopg.connect(notes) as connection:
         connection.execute(
             "UPDATE pg_index SET indisvalid = false "
@@ -48,8 +49,21 @@ def test_missing_and_invalid_indexes_are_found(run_cli: RunCLI, notes: str) -> N
         )
     invalid = _by_subject(loaded(run_cli("doctor", "--json", dsn=notes), 1), "fail")["notes"]
     assert "notes_metadata is invalid" in invalid["message"]
-    assert run_cli("index", "build", "notes", dsn=notes).returncode == 0
-    assert run_cli("doctor", dsn=notes).returncode == 0
+    assert run_cli("index", "repair", "notes", dsn=notes).returncode == 0
+    assert not _by_subject(loaded(run_cli("doctor", "--json", dsn=notes)), "warn").get("notes")
+
+
+def test_a_missing_function_and_a_pending_transform_are_told(
+    run_cli: RunCLI, database: str
+) -> None:
+    with embeddb.connect(database) as store:
+        store.create_collection("later", model=None, dim=8, transform="pca:4")
+    with psycopg.connect(database) as connection:
+        connection.execute("DROP FUNCTION embeddb.later_search")
+    findings = loaded(run_cli("doctor", "--json", dsn=database), 1)
+    assert "later_search is missing" in _by_subject(findings, "fail")["later"]["message"]
+    told = " ".join(finding["message"] for finding in findings if finding["subject"] == "later")
+    assert "vector through pca:4 once there are 8 chunks" in told
 
 
 def test_a_model_that_cannot_be_loaded_fails(run_cli: RunCLI, notes: str) -> None:

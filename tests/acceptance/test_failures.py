@@ -56,7 +56,7 @@ def test_a_missing_collection_names_those_there(run_cli: RunCLI, notes: str) -> 
         ["collection", "create", "papers", "--dim", "3", "--lists", "4"],
         ["delete", "notes"],
         ["ingest", "notes"],
-        ["index", "build", "notes", "--method", "none"],
+        ["index", "build", "notes", "--index", "none"],
         ["migrate", "--sql", "--to", "base"],
     ],
     ids=" ".join,

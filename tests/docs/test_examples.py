@@ -17,7 +17,17 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 ROOT = Path(__file__).parents[2]
 
 # these pages go on with the collections that the README makes
-PAGES = ("README.md", "docs/search.md", "docs/writing.md", "docs/collections.md")
+PAGES = (
+    "README.md",
+    "docs/search.md",
+    "docs/recall.md",
+    "docs/writing.md",
+    "docs/collections.md",
+    "docs/storage.md",
+    "docs/indexes.md",
+    "docs/partitions.md",
+    "docs/compression.md",
+)
 
 
 def _sql(example: Example) -> None:
@@ -59,7 +69,11 @@ def test_every_example_runs(
     shown = capsys.readouterr().out
     namespace["store"].close()
     namespace["engine"].dispose()
-    for line in ("3 0", "tea Green tea wants water of 80 °C.", "['a']", "sql"):
+    for line in (
+        *("3 0", "tea Green tea wants water of 80 °C.", "['a']", "sql"),
+        *("['v7']", "('normalize', 'pca:16')", "16 None", "halfvec 300", "[]"),
+        *("5 {'ajax'}", "True"),
+    ):
         assert line in shown.splitlines()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,13 @@ from embeddb.errors import (
     CollectionExistsError,
     CollectionNotFoundError,
     ConfigurationError,
+    IndexResolvedWarning,
     IndexSpecError,
     InvalidNameError,
 )
+from embeddb.schema.distances import Distance
 from embeddb.schema.names import RESERVED
+from embeddb.schema.storage import Storage
 from tests.postgres import catalog, one, rows
 from tests.support import HashEncoder
 from tests.vectors import as_documents, clustered
@@ -113,25 +117,48 @@ def test_two_names_may_share_their_first_letters(store: embeddb.Store) -> None:
         assert [hit.id for hit in store.collection(long + last).search([1, 2, 3])] == [last]
 
 
-def test_every_kind_of_collection_can_be_made(store: embeddb.Store) -> None:
+KINDS = [
+    (storage.label, distance.label)
+    for storage, distance in itertools.product(Storage, Distance)
+    if (storage is Storage.BIT) == distance.of_bits
+]
+
+
+@pytest.mark.parametrize(("storage", "distance"), KINDS)
+def test_every_kind_of_collection_can_be_made(
+    store: embeddb.Store, storage: str, distance: str
+) -> None:
     vectors = clustered(40, 6)
-    kinds = itertools.product(
-        ("vector", "halfvec"),
-        ("cosine", "l2", "inner_product", "l1"),
-        (None, HNSW(m=4, ef_construction=16), IVFFlat(lists=2, probes=2)),
-    )
-    for storage, distance, index in kinds:
+    for index in (None, HNSW(m=4, ef_construction=16), IVFFlat(lists=2, probes=2)):
         options: dict[str, Any] = {"storage": storage, "distance": distance, "index": index}
-        if distance == "l1" and isinstance(index, IVFFlat):
-            with pytest.raises(IndexSpecError, match="no l1 operator class"):
+        if distance in ("l1", "jaccard") and isinstance(index, IVFFlat):
+            with pytest.raises(IndexSpecError, match=f"no {distance} operator class"):
                 store.create_collection("docs", model=None, dim=6, **options)
             continue
         docs = store.create_collection("docs", model=None, dim=6, **options)
         docs.add(as_documents(vectors))
-        assert docs.search(vectors[7], 1)[0].id == "v7" or distance == "inner_product"
+        nearest = docs.search(vectors[7], 1)[0]
+        if storage == "bit":
+            assert nearest.distance == 0.0
+        else:
+            assert nearest.id == "v7" or distance == "inner_product"
         built = {info.method for info in docs.indexes() if info.valid}
         assert built == {"gin"} | ({index.method} if index else set())
         store.drop_collection("docs")
+
+
+@pytest.mark.parametrize("storage", list(Storage))
+@pytest.mark.parametrize("distance", list(Distance))
+def test_a_distance_that_a_column_does_not_have_is_refused_before_anything_is_made(
+    store: embeddb.Store, storage: Storage, distance: Distance
+) -> None:
+    if (storage.label, distance.label) in KINDS:
+        return
+    with pytest.raises(ConfigurationError, match=f"has no distance '{distance.label}'"):
+        store.create_collection(
+            "docs", model=None, dim=6, storage=storage.label, distance=distance.label
+        )
+    assert store.collections() == []
 
 
 def test_an_index_may_be_named_by_its_method(store: embeddb.Store) -> None:
@@ -209,36 +236,57 @@ def test_a_dropped_collection_leaves_nothing(store: embeddb.Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("storage", "dim", "remedy"),
-    [
-        ("vector", 2001, 'storage="halfvec"'),
-        ("vector", 4001, "fewer dimensions"),
-        ("halfvec", 4001, "index=None"),
-    ],
+    ("storage", "dim", "on"),
+    [("vector", 2001, "halfvec"), ("vector", 4001, "bit"), ("halfvec", 4001, "bit")],
 )
-def test_more_dimensions_than_an_index_takes_are_refused_with_a_remedy(
-    store: embeddb.Store, storage: str, dim: int, remedy: str
+def test_more_dimensions_than_an_index_takes_are_indexed_in_another_form(
+    store: embeddb.Store, storage: str, dim: int, on: str
 ) -> None:
-    for index in (HNSW(), IVFFlat()):
-        with pytest.raises(IndexSpecError, match=remedy):
-            store.create_collection("docs", model=None, dim=dim, storage=storage, index=index)
+    indexes: list[HNSW | IVFFlat] = [HNSW(), IVFFlat()]
+    for number, index in enumerate(indexes):
+        with pytest.warns(IndexResolvedWarning, match=f"on='{on}'"):
+            docs = store.create_collection(
+                f"docs{number}", model=None, dim=dim, storage=storage, index=index
+            )
+        assert docs.record.generation.index == replace(index, on=on)
+        assert store.collection(f"docs{number}").record == docs.record
+
+
+@pytest.mark.parametrize("storage", ["vector", "halfvec", "int8"])
+def test_an_index_that_no_dimensions_fit_is_refused_with_a_remedy(
+    store: embeddb.Store, storage: str
+) -> None:
+    for index in (HNSW(on="subvector:4001"), IVFFlat(on="subvector:4001")):
+        with pytest.raises(IndexSpecError, match="a smaller N"):
+            store.create_collection("docs", model=None, dim=5_000, storage=storage, index=index)
     assert store.collections() == []
 
 
 @pytest.mark.parametrize(
-    ("storage", "dim"), [("vector", 1), ("vector", 16000), ("halfvec", 16000), ("halfvec", 4000)]
+    ("storage", "dim"),
+    [
+        *(("vector", 1), ("vector", 16000), ("halfvec", 16000), ("halfvec", 4000)),
+        *(("int8", 1), ("int8", 4000), ("int8", 16000), ("bit", 1), ("bit", 16000)),
+    ],
 )
 def test_the_largest_and_smallest_vectors_are_stored(
     store: embeddb.Store, storage: str, dim: int
 ) -> None:
     index = HNSW(m=2, ef_construction=4) if dim <= 4000 else None
-    docs = store.create_collection("docs", model=None, dim=dim, storage=storage, index=index)
+    distance = "hamming" if storage == "bit" else "cosine"
+    docs = store.create_collection(
+        "docs", model=None, dim=dim, storage=storage, distance=distance, index=index
+    )
     vectors = clustered(5, dim)
     docs.add(as_documents(vectors))
     assert docs.search(vectors[3], 1, max_distance=2)[0].distance < 1e-3
     embedding = docs.get(["v3"], embeddings=True)[0].embedding
     assert embedding is not None
-    assert np.allclose(embedding, vectors[3], rtol=1e-3)
+    if storage == "bit":
+        assert np.array_equal(embedding > 0, vectors[3] > 0)
+    else:
+        step = np.abs(vectors[3]).max() / 100 if storage == "int8" else 0
+        assert np.allclose(embedding, vectors[3], rtol=1e-3, atol=step)
 
 
 @pytest.mark.parametrize("dim", [0, -1, 16001, None, "3", 2.5])
@@ -251,7 +299,8 @@ def test_a_dim_that_pgvector_cannot_store_is_refused(store: embeddb.Store, dim: 
     "options",
     [
         {"distance": "euclid"},
-        {"storage": "int8"},
+        {"distance": "hamming"},
+        {"storage": "float8"},
         {"index": "flat"},
         {"chunker": "by magic"},
         {"dim": 5},

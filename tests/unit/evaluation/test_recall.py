@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embeddb.evaluation.recall import measure_recall, recall_of
+from embeddb.evaluation.recall import (
+    Question,
+    first_ids,
+    measure_recall,
+    recall_for,
+    recall_of,
+)
 from embeddb.records import Hit
 
 
@@ -38,24 +44,50 @@ def test_recall_counts_what_is_as_near_as_the_exact_answer(
     assert recall_of(_hits(*found), _hits(*truth)) == recall
 
 
+def _question(value: float, *truth: str) -> Question:
+    vector = np.array([value], dtype=np.float32)
+    return Question(vector, truth=frozenset(truth) if truth else None)
+
+
 def test_recall_is_the_mean_over_the_queries() -> None:
     answers = {0.0: _hits(0.1, 0.9), 1.0: _hits(0.1, 0.2)}
     done: list[int] = []
     report = measure_recall(
-        [np.array([value], dtype=np.float32) for value in answers],
-        ann=lambda query: answers[float(query[0])],
-        exact=lambda query: _hits(0.1, 0.2),
+        [_question(value) for value in answers],
+        ann=lambda question: answers[float(question.vector[0])],
+        exact=lambda question: _hits(0.1, 0.2),
         limit=2,
-        index_used=True,
+        index="docs_g1_hnsw",
+        settings={"ef_search": 40},
         progress=done.append,
     )
-    assert (report.recall, report.sample, report.limit) == (0.75, 2, 2)
-    assert report.index_used
+    assert (report.recall, report.exact_recall, report.sample, report.limit) == (0.75, 1.0, 2, 2)
+    assert (report.index_used, report.index) == (True, "docs_g1_hnsw")
+    assert report.settings == {"ef_search": 40}
+    assert 0 <= report.ann_p50_ms <= report.ann_p95_ms
+    assert 0 <= report.exact_p50_ms <= report.exact_p95_ms
     assert done == [1, 2]
+
+
+def test_a_given_truth_tells_the_loss_of_index_and_storage_apart() -> None:
+    report = measure_recall(
+        [_question(0, "0", "1", "7", "8"), _question(0, "0", "1")],
+        ann=lambda question: _hits(0.1),
+        exact=lambda question: _hits(0.1, 0.2),
+        limit=4,
+        index=None,
+    )
+    assert (report.recall, report.exact_recall) == ((0.25 + 0.5) / 2, (0.5 + 1.0) / 2)
+    assert not report.index_used
+
+
+def test_the_truth_is_cut_to_the_limit() -> None:
+    assert first_ids(["a", "b", "c"], 2) == {"a", "b"}
+    assert recall_for(Question(np.zeros(1, np.float32), truth=frozenset()), _hits(1), []) == 1.0
 
 
 def test_no_queries_miss_nothing() -> None:
     report = measure_recall(
-        [], ann=lambda query: [], exact=lambda query: [], limit=5, index_used=False
+        [], ann=lambda question: [], exact=lambda question: [], limit=5, index=None
     )
     assert (report.recall, report.sample, report.ann_p50_ms) == (1.0, 0, 0.0)

@@ -1,0 +1,153 @@
+"""`embeddb compress`: forms tried on a collection's own vectors, and the smallest that suffices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embeddb.cli.bars import counting
+from embeddb.cli.convert import converted, question, sentence
+from embeddb.cli.failure import FAILED
+from embeddb.cli.indexing import usage
+from embeddb.cli.notes import notes
+from embeddb.cli.opening import opened_store
+from embeddb.cli.options import AsJson, Dsn, Name, Schema, Yes, confirm
+from embeddb.cli.output import emit, err, out, say, size, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from embeddb.collection import Collection
+    from embeddb.evaluation.advice import Advice, Measured
+    from embeddb.store import Store
+
+ALL = "all"
+_SHORT = {"ef_search": "ef ", "probes": "probes ", "oversample": "×"}
+
+
+def compress(
+    name: Name,
+    recall: Annotated[
+        float, typer.Option("--recall", min=0, max=1, help="How much of the exact answer to find.")
+    ] = 0.98,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Recall at how many.")] = 10,
+    sample: Annotated[
+        int, typer.Option("--sample", min=1, help="How many stored vectors to ask for.")
+    ] = 200,
+    rows: Annotated[
+        str,
+        typer.Option(
+            "--rows", metavar="N", help="Chunks that each form is tried with, drawn at random; all."
+        ),
+    ] = "20000",
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw bytes against recall.")
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Convert the collection to the form recommended.")
+    ] = False,
+    yes: Yes = False,
+    dsn: Dsn = None,
+    schema: Schema = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try forms of the vectors, and find the smallest that finds enough; exit 1 if none does."""
+    from embeddb.evaluation.plot import check_plot, save_plot
+
+    count = _rows(rows)
+    if apply and as_json and not yes:
+        raise typer.BadParameter("With --json nobody is asked: add --yes.", param_hint="--apply")
+    if plot is not None:
+        with usage("--plot"):
+            check_plot(plot)
+    with opened_store(dsn, schema) as store:
+        collection = store.collection(name)
+        advice = collection.compress(
+            recall, limit, sample=sample, rows=count, progress=err.is_terminal
+        )
+        if plot is not None:
+            save_plot(advice, plot)
+        if not as_json:
+            _show(advice)
+        done = None
+        if apply and advice.best is not None and not advice.best.is_current:
+            confirm(question(collection), yes=yes)
+            done = _apply(store, collection, advice, advice.best, sample)
+    if as_json:
+        emit(advice.to_json() | {"applied": done, "notes": notes()})
+    elif done is not None:
+        say(sentence(done))
+        say(f"recall@{limit} of its index is {done['recall']:.4f} now, over all chunks.")
+    if advice.best is None:
+        raise typer.Exit(FAILED)
+
+
+def _rows(text: str) -> int | None:
+    """Read how many chunks to take; None stands for all."""
+    if text == ALL:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise typer.BadParameter(
+            f"A number of chunks, at least 1, or {ALL!r}; not {text!r}.", param_hint="--rows"
+        )
+    return int(text)
+
+
+def _apply(
+    store: Store, collection: Collection, advice: Advice, best: Measured, sample: int
+) -> dict[str, Any]:
+    """Convert, and measure what the index of the whole collection finds."""
+    done = converted(store, collection, best.as_convert())
+    with counting("queries", sample) as progress:
+        report = collection.recall(sample, advice.limit, progress=progress)
+    if report.recall < advice.target:
+        err.print(
+            f"That is below {advice.target:g}, which a sample of the chunks reached: "
+            f"`embeddb tune {collection.name} --recall {advice.target:g}` finds the settings for "
+            "all of them.",
+            soft_wrap=True,
+        )
+    return done | {"recall": report.recall, "index_used": report.index_used}
+
+
+def _show(advice: Advice) -> None:
+    found = f"recall@{advice.limit}"
+    columns = ("form", "bytes/vector", "all", found, "p50 ms", "p95 ms", "build s", "search", "")
+    out.print(table(columns, _lines(advice), right=columns[1:-2]))
+    for skipped in advice.skipped:
+        say(f"not tried: {skipped.label}: {skipped.reason}")
+    others = "of other chunks" if advice.held_out else "of their own, each without its document"
+    say(
+        f"{advice.rows:,} of {advice.total_rows:,} chunks; {advice.queries:,} queries {others}; "
+        "recall against exact search over what is stored now."
+    )
+    say(advice.reason)
+
+
+def _lines(advice: Advice) -> Iterator[list[str]]:
+    for form in advice.forms:
+        yield [
+            form.label,
+            f"{form.bytes_per_vector:,.0f}",
+            size(form.estimated_bytes),
+            f"{form.recall:.4f}",
+            f"{form.p50_ms:,.2f}",
+            f"{form.p95_ms:,.2f}",
+            f"{form.build_seconds:,.1f}",
+            " ".join(f"{_SHORT[name]}{value:g}" for name, value in form.settings.items()),
+            _verdict(form, advice),
+        ]
+
+
+def _verdict(form: Measured, advice: Advice) -> str:
+    """Say in a word or two what is to be thought of a form."""
+    words = (
+        ("best", form is advice.best),
+        ("now", form.is_current),
+        ("for comparison", form.is_base),
+        ("too little", not form.reaches),
+        ("beaten", form.dominated and form.reaches and not form.is_base),
+    )
+    return ", ".join(word for word, holds in words if holds)

@@ -1,0 +1,65 @@
+"""What a collection is asked while it is measured: its own vectors, or queries of the caller's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from embeddb.db.database import Connection, Database
+from embeddb.errors import ConfigurationError
+from embeddb.evaluation.recall import Question, first_ids
+from embeddb.records import Hit, Vector
+from embeddb.repository.documents import Documents
+from embeddb.repository.search import Searcher, make_wish
+from embeddb.schema.catalog import CollectionRecord
+
+Truth: TypeAlias = Sequence[Iterable[str]]
+"""For each query the ids of the documents that it should find, the nearest first."""
+
+
+def questions(
+    database: Database,
+    record: CollectionRecord,
+    *,
+    sample: int,
+    limit: int,
+    queries: Sequence[Vector] | None = None,
+    truth: Truth | None = None,
+) -> list[Question]:
+    """Give the questions: the caller's queries, or stored vectors without their own documents.
+
+    Stored vectors are drawn as they are compared: normalized and transformed already, bits as 1
+    and -1.
+
+    Raises:
+        ConfigurationError: a truth without queries, or of another length.
+    """
+    if sample < 1:
+        raise ConfigurationError(f"sample must be at least 1, not {sample}.")
+    if queries is None:
+        if truth is not None:
+            raise ConfigurationError("truth= says what queries= should find: give both.")
+        keys, vectors = Documents(database, record).sample(sample)
+        return [Question(vector, without=id) for (id, _), vector in zip(keys, vectors, strict=True)]
+    if truth is None:
+        return [Question(vector) for vector in queries]
+    if len(truth) != len(queries):
+        raise ConfigurationError(
+            f"truth= has the ids of {len(truth)} queries, and there are {len(queries)}."
+        )
+    return [
+        Question(vector, truth=first_ids(ids, limit))
+        for vector, ids in zip(queries, truth, strict=True)
+    ]
+
+
+def asking(
+    searcher: Searcher, connection: Connection, limit: int, *, exact: bool = False
+) -> Callable[[Question], list[Hit]]:
+    """Give what asks a question on one connection."""
+
+    def ask(question: Question) -> list[Hit]:
+        wish, values = make_wish(limit, exact=exact, without=question.without)
+        return searcher.search_on(connection, question.vector, wish, values)
+
+    return ask

@@ -1,0 +1,66 @@
+-- name: rows_known
+-- How many rows a table has, as the last ANALYZE counted them.
+SELECT GREATEST(c.reltuples, 1)
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE n.nspname = %(schema)s AND c.relname = %(table)s
+
+-- name: lock_generation
+-- The index that a generation has; nobody else changes it until this transaction ends.
+SELECT g.index_spec
+  FROM {generations} g
+  JOIN {collections} c ON c.id = g.collection_id
+ WHERE c.name = %(name)s AND g.number = %(number)s
+   FOR UPDATE OF g
+
+-- name: record
+-- Keep a measured recall.
+INSERT INTO {recall_history} (collection_id, generation, recall, "limit", sample, settings)
+SELECT c.id, %(generation)s, %(recall)s, %(limit)s, %(sample)s, %(settings)s
+  FROM {collections} c
+ WHERE c.name = %(name)s
+
+-- name: history
+-- What was measured of a collection, the latest first.
+SELECT r.measured_at, r.generation, r.recall, r."limit", r.sample, r.settings
+  FROM {recall_history} r
+  JOIN {collections} c ON c.id = r.collection_id
+ WHERE c.name = %(name)s
+ ORDER BY r.measured_at DESC, r.id DESC
+ LIMIT %(limit)s
+
+-- name: fallen
+-- Collections whose recall fell: the latest measurement with the index as it is now is below what
+-- it was tuned for, or clearly below the best with the same settings. What was asked in different
+-- ways (another limit, queries of the caller's, a truth of the caller's) is not compared.
+WITH measured AS MATERIALIZED (
+    SELECT r.id, r.measured_at, r.recall, r."limit", r.settings, c.name, g.index_spec,
+           r.settings - '{{queries,truth,target}}'::text[] AS spec,
+           pg_catalog.jsonb_build_array(
+               r."limit", r.settings -> 'queries', r.settings -> 'truth') AS asked
+      FROM {recall_history} r
+      JOIN {collections} c ON c.id = r.collection_id AND c.active_generation = r.generation
+      JOIN {generations} g ON g.collection_id = c.id AND g.number = r.generation
+), latest AS (
+    SELECT DISTINCT ON (m.name, m.asked) m.*
+      FROM measured m
+     WHERE m.spec = m.index_spec
+     ORDER BY m.name, m.asked, m.measured_at DESC, m.id DESC
+), compared AS (
+    SELECT l.name, l.recall AS now,
+           (SELECT (t.settings ->> 'target')::double precision
+              FROM measured t
+             WHERE t.name = l.name AND t.asked = l.asked AND t.settings ? 'target'
+             ORDER BY t.measured_at DESC, t.id DESC
+             LIMIT 1) AS target,
+           (SELECT pg_catalog.max(b.recall)
+              FROM measured b
+             WHERE b.name = l.name AND b.asked = l.asked AND b.spec = l.spec) AS best
+      FROM latest l
+)
+SELECT DISTINCT ON (c.name) c.name,
+       CASE WHEN c.now < c.target THEN GREATEST(c.target, c.best) ELSE c.best END,
+       c.now
+  FROM compared c
+ WHERE c.now < c.target OR c.now < c.best - %(tolerance)s::double precision
+ ORDER BY c.name, c.now
