@@ -48,7 +48,7 @@ def main() -> None:
             if script not in OWN and not options.peer_python.exists():
                 continue
             found.append(run(python, script, place, paths, options.recall))
-            print(json.dumps(found[-1]), flush=True)  # noqa: T201
+            print(json.dumps(found[-1]), flush=True)
     rows = [
         {
             "way": peer["peer"],
@@ -80,9 +80,9 @@ def saved(folder: Path, base: np.ndarray, queries: np.ndarray) -> list[str]:
 
 def run(python: str, script: str, place: str, paths: list[str], recall: float) -> dict[str, Any]:
     """Run one peer's script and read what it measured."""
+    target = ["--target-recall", str(recall)]
     done = subprocess.run(
-        [python, str(HERE / (script + ".py")), "run", "--url", place, *paths]
-        + ["--target-recall", str(recall)],
+        [python, str(HERE / (script + ".py")), "run", "--url", place, *paths, *target],
         capture_output=True,
         text=True,
     )

@@ -28,7 +28,7 @@ from embeddb import HNSW, Collection, Store
 from embeddb.db.vectors import BinaryVector
 from embeddb.records import Vector
 
-SHARES = {"50": 0.5, "10": 0.1, "1": 0.01, "0.1": 0.001}
+SHARES = {"50": 0.5, "10": 0.1, "1": 0.01, "tenth": 0.001}
 
 
 def main() -> None:

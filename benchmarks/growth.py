@@ -67,7 +67,7 @@ def main() -> None:
                     "p95 ms": measured.p95_ms,
                 }
             )
-            print(json.dumps(found[-1]), flush=True)  # noqa: T201
+            print(json.dumps(found[-1]), flush=True)
     show(options, "A collection as it grows (synthetic vectors, 384 dimensions)", found)
     if options.out:
         options.out.write_text(json.dumps(found, indent=1) + "\n")

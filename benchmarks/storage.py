@@ -21,7 +21,7 @@ import embeddb
 from benchmarks import corpus
 from benchmarks.common import fresh_database, parser, show
 from benchmarks.measuring import LADDER, Measured, Truth, documents, measure, with_candidates
-from embeddb import HNSW, IVFPQ, Collection, IVFFlat, Store
+from embeddb import HNSW, Collection, IVFFlat, Store
 from embeddb.records import Vector
 from embeddb.schema.indexes import IndexSpec
 
@@ -91,7 +91,7 @@ def main() -> None:
             if options.only and options.only not in form.name:
                 continue
             rows.append(one(store, f"form{number}", form, base, truth, few, options.recall))
-            print(json.dumps(rows[-1]), flush=True)  # noqa: T201
+            print(json.dumps(rows[-1]), flush=True)
             store.drop_collection(f"form{number}")
     first = rows[0]
     shown = [

@@ -1,4 +1,4 @@
-"""embeddb: ingest documents with vectors, build the index, search by vector; run in its own venv."""
+"""embeddb: ingest documents with vectors, build the index, search; run in its own venv."""
 
 from __future__ import annotations
 

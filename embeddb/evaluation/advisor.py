@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -164,9 +165,10 @@ class _Panel:
         truth = Truth(self._sample.questions, self._limit, self._record.generation.distance)
         keys = self._sample.keys
         total = self._sample.rows if keys is None else len(keys)
-        for found, vectors in Samples(self._database, self._record).vectors(keys):
-            truth.add(found, vectors)
-            self._display.index("exact answers", truth.rows, total)
+        with closing(Samples(self._database, self._record).vectors(keys)) as stream:
+            for found, vectors in stream:
+                truth.add(found, vectors)
+                self._display.index("exact answers", truth.rows, total)
         self._answers = truth.answers()
         self.rows = truth.rows
 
@@ -342,11 +344,8 @@ def _draw(
 
 
 def _each(samples: Samples, keys: Sequence[Key]) -> list[tuple[Key, Vector]]:
-    return [
-        pair
-        for found, vectors in samples.vectors(keys)
-        for pair in zip(found, vectors, strict=True)
-    ]
+    with closing(samples.vectors(keys)) as stream:
+        return [pair for found, vectors in stream for pair in zip(found, vectors, strict=True)]
 
 
 def _read_the_index(connection: Connection) -> None:

@@ -174,7 +174,7 @@ def _index_of(database: Database, record: CollectionRecord) -> IndexSpec:
             f"Collection {record.name!r} has no vector index, and exact search needs no tuning: "
             f"{remedy}."
         )
-    if record.tables.vector_index(index.method) in Indexes(database, record).missing(index):
+    if {*Indexes(database, record).missing(index)} - {record.tables.metadata_index}:
         raise IndexSpecError(
             f"The vector index of collection {record.name!r} is not built yet: {remedy}."
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from psycopg import errors as pg
@@ -318,8 +318,12 @@ def _copy(
     continuation = Continuation(database, source, target)
     total = Documents(database, source).count_chunks() if keys is None else len(keys)
     done = 0
-    with database.dedicated() as connection, translated():
-        for found, vectors in Succession(database, source, target).missing(keys):
+    with (
+        database.dedicated() as connection,
+        translated(),
+        closing(Succession(database, source, target).missing(keys)) as stream,
+    ):
+        for found, vectors in stream:
             with connection.transaction():
                 documents.insert_chunks(connection, continuation.chunks(found, vectors))
             done += len(found)

@@ -227,6 +227,10 @@ class Collections:
             claim: called before anybody else can see the generation.
         """
         with self._database.transaction() as connection:
+            # a statement of its own: the next one then sees what it waited for
+            connection.execute(
+                query("generations.lock_active", **self._catalog), {"name": record.name}
+            )
             number = _one(
                 connection, "collections.next_number", {"name": record.name}, **self._catalog
             )

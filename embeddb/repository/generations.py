@@ -8,7 +8,7 @@ was written last, and makes the new generation the active one.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -125,7 +125,9 @@ class Succession:
         Codes(self._database, self._target).remove_dangling(connection)
         return count
 
-    def missing(self, keys: Sequence[Key] | None = None) -> Iterator[tuple[list[ChunkRow], Vector]]:
+    def missing(
+        self, keys: Sequence[Key] | None = None
+    ) -> Generator[tuple[list[ChunkRow], Vector], None, None]:
         """Stream what the new generation lacks: rows, and vectors as the old one stores them.
 
         Args:

@@ -215,7 +215,9 @@ class CodeTables:
         ]
         for before, after, block in renamed:
             connection.execute(
-                query("ivfpq." + block, table=Name(self._tables.schema, before), wanted=Name(after)),
+                query(
+                    "ivfpq." + block, table=Name(self._tables.schema, before), wanted=Name(after)
+                ),
                 {},
             )
         parts = parts_of(self._tables)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -48,7 +48,9 @@ class Samples:
             rows = connection.execute(statement, {"limit": limit}).fetchall()
         return [(row[0], row[1]) for row in rows]
 
-    def vectors(self, keys: Sequence[Key] | None) -> Iterator[tuple[list[Key], Vector]]:
+    def vectors(
+        self, keys: Sequence[Key] | None
+    ) -> Generator[tuple[list[Key], Vector], None, None]:
         """Stream stored vectors, shape (n, dim), and the chunk that each belongs to.
 
         Args:

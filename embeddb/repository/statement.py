@@ -37,9 +37,13 @@ _ZERO: sa.ColumnElement[float] = sa.literal_column("0::double precision", sa.Dou
 _ONE: sa.ColumnElement[float] = sa.literal_column("1::double precision", sa.Double)
 _PART = parameter("part", sa.Text())
 
-FILTERED_OVERSAMPLE = 2
-"""An iterative scan stops when it has enough rows that pass, before it has the nearest of them:
-asking for twice as many brings the recall back to that of a search without a filter."""
+FILTERED_OVERSAMPLE = 2.5
+"""Rows that should pass among the nearest that are looked at, for each one wanted: chance leaves
+fewer than wanted once in some thousand searches for ten, and then all that pass are compared."""
+
+MOST_NEAREST = 4_000
+"""The nearest rows that are looked at for some that pass a filter; beyond it, comparing all that
+pass is the better way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,7 +156,7 @@ class Compiler:
             return self._completed(wish, scanned, [], [])
         if wish.part:
             return self._within_part(wish)
-        found = self._by_index(wish, _rows(wish), None, [])
+        found = self._by_index(wish, _rows(wish), [])
         if not self.vectors.is_rescored:
             return _cte(found, "nearest")
         return _cte(_first(_cte(found, "candidates"), wish), "nearest")
@@ -175,13 +179,12 @@ class Compiler:
         self,
         wish: Wish,
         rows: Expression | int,
-        known: Selectivity | None,
         conditions: Sequence[Expression],
     ) -> sa.Select[Any]:
         """Scan the index; what it finds is candidates where it holds less than what is stored."""
         oversample = oversample_of(self._generation.index)
         wanted = _times(rows, oversample)
-        query, code = self._settled_query(wanted, known)
+        query, code = self._settled_query(wanted)
         compared = self.vectors.stored(columns_of(self.chunks))
         held = self.vectors.derived(compared)
         distance = self.vectors.distance(compared, query).label("distance")
@@ -214,10 +217,48 @@ class Compiler:
             passes = self._passes(condition, self._codes.codes)
             found = self._by_codes(wish, self._codes, many, [passes])
         else:
-            rows = _times(_rows(wish), FILTERED_OVERSAMPLE)
-            passes = self._passes(condition, self.chunks)
-            found = self._by_index(wish, rows, known, [*many, passes])
+            found = self._among_nearest(wish, known, condition, many)
         return self._completed(wish, _cte(found, "scanned"), many, others)
+
+    def _among_nearest(
+        self, wish: Wish, known: Selectivity, condition: Expression, gates: Sequence[Expression]
+    ) -> sa.Select[Any]:
+        """Look for rows that pass among so many of the nearest that enough of them should.
+
+        What passes among the nearest is what is nearest of what passes. A scan that goes on until
+        it has found enough would not say how far it had to go: far from the query a graph finds
+        some of what passes, not the nearest of it.
+        """
+        factor = max(FILTERED_OVERSAMPLE, oversample_of(self._generation.index))
+        passing = _number(_times(_rows(wish), factor))
+        rows = sa.cast(sa.func.pg_catalog.ceil(passing * known.share), sa.BigInteger)
+        query, code = self._settled_query(rows)
+        chunks = self.chunks.c
+        held = self.vectors.derived(self.vectors.stored(columns_of(self.chunks)))
+        order = self.vectors.derived_distance(held, code)
+        columns = [chunks.id, chunks.chunk_no, chunks.content, chunks.span, *self._stored_columns()]
+        # Postgres takes a limit that it cannot see for a tenth of the table, and would rather
+        # read all of it; the number inside is the one that it plans for
+        most = (
+            sa.select(*columns)
+            .where(*self._others(wish, self.chunks), *gates)
+            .order_by(order)
+            .limit(number(MOST_NEAREST))
+            .subquery("most")
+        )
+        wide = _cte(sa.select(most).limit(rows), "nearest_of_all")
+        distance = self.vectors.distance(self.vectors.stored(columns_of(wide)), query)
+        return sa.select(
+            wide.c.id,
+            wide.c.chunk_no,
+            wide.c.content,
+            wide.c.span,
+            distance.label("distance"),
+            constant("index").label("plan"),
+        ).where(self._passes(condition, wide))
+
+    def _stored_columns(self) -> list[Expression]:
+        return [self.chunks.c[column.name] for column in self.vectors.columns()]
 
     def _within_part(self, wish: Wish) -> sa.CTE:
         """Find the nearest rows of one part, in the partition or the partial index that it is in.
@@ -226,12 +267,12 @@ class Compiler:
         a partition with others, and has few rows itself.
         """
         if not self._shares_partitions:
-            scanned = _cte(self._by_index(wish, _rows(wish), None, []), "scanned")
+            scanned = _cte(self._by_index(wish, _rows(wish), []), "scanned")
             return self._completed(wish, scanned, [], [])
         few = self._few_in_part()
         rows = _times(_rows(wish), FILTERED_OVERSAMPLE)
         many = sa.not_(few)
-        scanned = _cte(self._by_index(wish, rows, None, [many]), "scanned")
+        scanned = _cte(self._by_index(wish, rows, [many]), "scanned")
         return self._completed(wish, scanned, [many], [self._of_part(wish, few)])
 
     def _few_in_part(self) -> Expression:
@@ -338,17 +379,14 @@ class Compiler:
             "distance"
         )
 
-    def _settled_query(
-        self, wanted: Expression | int, known: Selectivity | None
-    ) -> tuple[Expression, Expression]:
+    def _settled_query(self, wanted: Expression | int) -> tuple[Expression, Expression]:
         """Give the query and what the index would hold of it, with the scan's settings made.
 
         They stand in a CTE that the query is read from. It is evaluated when the index scan asks
         for its query, so before the scan starts; set_config(…, true) ends with the transaction.
         One statement, one round trip, nothing left behind on the session.
         """
-        share = None if known is None else known.share
-        settings = scan_settings(self._generation.index, wanted, share)
+        settings = scan_settings(self._generation.index, wanted)
         query = self._query()
         if not settings:
             return query, self.vectors.derived(query)

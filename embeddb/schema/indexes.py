@@ -137,7 +137,7 @@ class IVFPQ:
     Args:
         lists: coarse lists, 1 to 32768; None: the root of the rows.
         subvectors: bytes a code, 1 to 1000; None: an eighth of the dimensions.
-        probes: lists read by a search; None: a tenth of `lists`.
+        probes: lists read by a search; None: an eighth of `lists`.
         oversample: candidates to rescore for each row wanted, 1 to 1000.
 
     Raises:
@@ -161,7 +161,7 @@ class IVFPQ:
     def resolved(self, rows: int) -> IVFPQ:
         """Fix what was left open, for so many rows."""
         lists = self.lists or min(max(round(math.sqrt(rows)), 1), 32_768)
-        return replace(self, lists=lists, probes=self.probes or max(1, math.ceil(lists / 10)))
+        return replace(self, lists=lists, probes=self.probes or max(1, math.ceil(lists / 8)))
 
 
 def _check_lists(lists: int | None, probes: int | None) -> None:

@@ -131,11 +131,11 @@ DELETE FROM {generations} g
  WHERE c.id = g.collection_id AND c.name = %(name)s AND g.number = %(number)s
 
 -- name: next_number
--- The number of a collection's next generation; its row is locked, so that two cannot get the same.
+-- The number of a collection's next generation. Its row is locked by a statement before this one,
+-- so that two cannot get the same.
 SELECT (SELECT pg_catalog.max(g.number) + 1 FROM {generations} g WHERE g.collection_id = c.id)
   FROM {collections} c
  WHERE c.name = %(name)s
-   FOR UPDATE
 
 -- name: drop_table
 -- Remove a table.

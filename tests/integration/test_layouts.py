@@ -18,7 +18,7 @@ from embeddb.records import Vector
 from embeddb.repository.indexes import Indexes
 from embeddb.repository.search import make_wish
 from embeddb.schema.layouts import Layout
-from tests.postgres import index_validity, one, rows
+from tests.postgres import index_validity, one, role, rows
 from tests.vectors import clustered
 
 DIM = 16
@@ -417,3 +417,40 @@ def test_a_select_asks_for_the_part_too(store: embeddb.Store) -> None:
     assert "part" in statement
     wish, values = make_wish(5, {"lang": "de"}, layout=docs.record.generation.layout)
     assert (wish.part, wish.filter, values) == (True, False, {"part": "de"})
+
+
+def test_a_reader_needs_no_right_on_the_partitions(store: embeddb.Store) -> None:
+    docs = _languages(store, ListPartitions("lang", ("en", "de")), 40)
+    query = np.ones(DIM, dtype=np.float32)
+    expected = [hit.id for hit in docs.search(query, 5, filter={"lang": "de"})]
+    catalog = ("alembic_version", "collections", "generations", "models", "transforms")
+    tables = ", ".join("embeddb." + name for name in ("docs", "docs_g1", *catalog))
+    grants = ("GRANT USAGE ON SCHEMA embeddb TO {}", "GRANT SELECT ON " + tables + " TO {}")
+    with role(store.url, *grants) as url:
+        with embeddb.connect(url) as reader:
+            hits = reader.collection("docs").search(query, 5, filter={"lang": "de"})
+        by_sql = rows(
+            url,
+            "SELECT id FROM embeddb.docs_search(%s::vector, 5, %s::jsonb)",
+            [str(query.tolist()), '{"lang": "de"}'],
+        )
+    assert [hit.id for hit in hits] == [row[0] for row in by_sql] == expected
+
+
+def test_policies_may_ask_for_the_part(store: embeddb.Store) -> None:
+    docs = _languages(store, HashPartitions("lang", 4), 40)
+    for statement in (
+        "ALTER TABLE embeddb.docs_g1 ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY own ON embeddb.docs_g1 USING (part = 'de')",
+    ):
+        rows(store.url, statement)
+    grants = (
+        "GRANT USAGE ON SCHEMA embeddb TO {}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
+    )
+    query = np.ones(DIM, dtype=np.float32)
+    with role(store.url, *grants) as url, embeddb.connect(url) as reader:
+        seen = reader.collection("docs")
+        assert seen.search(query, 5, filter={"lang": "en"}) == []
+        assert len(seen.search(query, 40)) == 10
+    assert len(docs.search(query, 40)) == 40

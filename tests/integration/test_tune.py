@@ -194,7 +194,8 @@ def test_there_must_be_something_to_tune(store: embeddb.Store) -> None:
     with pytest.raises(IndexSpecError, match=r"no vector index.*create_index"):
         docs.tune()
     docs.create_index(HNSW())
-    for options in ({"recall": 0}, {"recall": 1.1}, {"limit": 0}, {"sample": 0}, {"queries": []}):
+    wrong: list[dict[str, Any]] = [{"recall": 0}, {"recall": 1.1}, {"limit": 0}, {"sample": 0}]
+    for options in (*wrong, {"queries": []}):
         with pytest.raises(ConfigurationError):
             docs.tune(**options)
 

@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 
 import embeddb
+from embeddb.db.queries import scripts
 from embeddb.errors import (
     DatabaseError,
     MigrationError,
@@ -192,7 +193,8 @@ def test_who_does_not_own_a_search_function_is_told_so(store: embeddb.Store) -> 
     grants = (
         "GRANT USAGE, CREATE ON SCHEMA embeddb TO {}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
-        "ALTER FUNCTION embeddb.filter_path OWNER TO {}",
+        *("ALTER FUNCTION embeddb." + name + " OWNER TO {}" for name in scripts("functions")),
+        "ALTER FUNCTION embeddb.filter_part OWNER TO {}",
     )
     with role(store.url, *grants) as url, pytest.raises(PermissionDeniedError, match="docs_search"):
         embeddb.migrate(url)

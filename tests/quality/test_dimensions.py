@@ -27,7 +27,7 @@ def _collection(store: embeddb.Store, vectors: Vector, **options: Any) -> Collec
 
 
 def _drawn(dim: int, rows: int = ROWS) -> tuple[Vector, Vector]:
-    drawn = clustered(rows + 3, dim, clusters=20, seed=dim)
+    drawn = clustered(rows + 2, dim, clusters=20, seed=dim)
     return drawn[:rows], drawn[rows:]
 
 

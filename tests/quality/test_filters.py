@@ -145,7 +145,7 @@ def test_a_filter_leaves_the_nearest_of_those_that_pass(
 ) -> None:
     docs = collection(kind)
     wanted = {position: width}
-    for limit in (1, 10, 60):
+    for limit in (10, 60):
         hits = docs.search(QUERY, limit, filter=wanted)
         _check(hits, docs, position, width, limit)
         if WIDTHS[width] <= selectivity.EXACT_ROWS:
@@ -175,20 +175,19 @@ def test_many_that_pass_far_from_the_query_are_found_in_their_order(
     assert recall_of(docs.search(QUERY, 10, filter={"far": "half"}), exact) >= FLOOR
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_recall_with_a_filter_is_that_of_many_queries(
-    collection: Callable[[str], Collection],
+    collection: Callable[[str], Collection], kind: str
 ) -> None:
-    for kind in KINDS:
-        docs = collection(kind)
-        for width in ("half", "tenth"):
-            wanted = {"anywhere": width}
-            with _few(0):
-                recalls = []
-                for query in QUERIES:
-                    found = {row[0] for row in run(docs, query, filter=wanted)}
-                    exact = docs.search(query, filter=wanted, exact=True)
-                    recalls.append(len(found & {hit.id for hit in exact}) / 10)
-            assert np.mean(recalls) >= FLOOR, (kind, width)
+    docs = collection(kind)
+    wanted = {"anywhere": "tenth"}
+    recalls = []
+    with _few(0):
+        for query in QUERIES:
+            found = {row[0] for row in run(docs, query, filter=wanted)}
+            exact = docs.search(query, filter=wanted, exact=True)
+            recalls.append(len(found & {hit.id for hit in exact}) / 10)
+    assert np.mean(recalls) >= FLOOR
 
 
 # the three ways
@@ -380,7 +379,7 @@ def test_a_threshold_and_a_filter_both_hold(
         assert docs.search(QUERY, 40, filter={position: width}, max_distance=-2) == []
 
 
-@pytest.mark.parametrize("limit", [41, 401, 1001, 2400, 2600])
+@pytest.mark.parametrize("limit", [41, 1001, 2600])
 @pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_limit_beyond_what_a_scan_holds_is_filled(
