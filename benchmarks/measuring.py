@@ -20,8 +20,9 @@ LIMIT = 10
 WARM_UP = 30
 TIE_TOLERANCE = 1e-6
 
-LADDER = (40, 60, 80, 100, 150, 200, 300, 400)
-"""ef_search, or the candidates that are rescored: raised until the recall is there."""
+LADDER = (40, 50, 60, 80, 100, 150, 200)
+"""ef_search, the candidates that are rescored, or the probes of IVF-PQ: raised until the recall is
+there."""
 
 
 class Measured(NamedTuple):
@@ -76,14 +77,11 @@ def with_candidates(index: IndexSpec | None, candidates: int) -> IndexSpec | Non
         case HNSW() if index.on is None:
             return replace(index, ef_search=candidates)
         case HNSW():
-            return replace(index, ef_search=candidates, oversample=candidates / LIMIT)
-        case IVFFlat() if index.on is None:
-            return replace(index, probes=min(index.lists or 1, max(1, candidates // 8)))
+            return replace(index, ef_search=2 * candidates, oversample=candidates / LIMIT)
         case IVFFlat():
-            return replace(index, oversample=candidates / LIMIT)
+            return replace(index, probes=min(index.lists or 1, candidates // 4))
         case IVFPQ():
-            probes = min(index.lists or 1, max(1, candidates // 4))
-            return replace(index, probes=probes, oversample=max(10.0, candidates / LIMIT))
+            return replace(index, probes=min(index.lists or 1, candidates))
     return None
 
 

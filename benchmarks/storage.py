@@ -21,7 +21,7 @@ import embeddb
 from benchmarks import corpus
 from benchmarks.common import fresh_database, parser, show
 from benchmarks.measuring import LADDER, Measured, Truth, documents, measure, with_candidates
-from embeddb import HNSW, Collection, IVFFlat, Store
+from embeddb import HNSW, IVFPQ, Collection, IVFFlat, Store
 from embeddb.records import Vector
 from embeddb.schema.indexes import IndexSpec
 
@@ -62,8 +62,7 @@ FORMS = (
         transform="rotation",
         index=HNSW(m=12, on="bit3"),
     ),
-    Form(name="int8, IVFFlat on bit2", storage="int8", index=IVFFlat(on="bit2")),
-    # Form(name="int8, IVFPQ", storage="int8", index=IVFPQ()),
+    Form(name="int8, IVFPQ", storage="int8", index=IVFPQ()),
     Form(name="int8 pca:256, HNSW", storage="int8", transform="pca:256", index=HNSW()),
 )
 
@@ -75,7 +74,7 @@ def main() -> None:
         "--rows", type=int, default=None, help="of the corpus; all of them if not said"
     )
     made.add_argument("--queries", type=int, default=500)
-    made.add_argument("--exact-queries", type=int, default=50)
+    made.add_argument("--exact-queries", type=int, default=30)
     made.add_argument("--recall", type=float, default=0.98)
     made.add_argument("--only", help="forms whose name has this in it")
     made.add_argument("--out", type=Path, help="a file for everything measured, as JSON")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from embeddb.store import Store
 
 ALL = "all"
-_SHORT = {"ef_search": "ef ", "probes": "probes ", "oversample": "×"}
+_SHORT = {"ef_search": "ef ", "probes": "probes ", "oversample": "x"}
 
 
 def compress(
@@ -54,34 +54,45 @@ def compress(
     as_json: AsJson = False,
 ) -> None:
     """Try forms of the vectors, and find the smallest that finds enough; exit 1 if none does."""
-    from embeddb.evaluation.plot import check_plot, save_plot
-
     count = _rows(rows)
     if apply and as_json and not yes:
         raise typer.BadParameter("With --json nobody is asked: add --yes.", param_hint="--apply")
-    if plot is not None:
-        with usage("--plot"):
-            check_plot(plot)
+    _check(plot)
     with opened_store(dsn, schema) as store:
         collection = store.collection(name)
         advice = collection.compress(
             recall, limit, sample=sample, rows=count, progress=err.is_terminal
         )
-        if plot is not None:
-            save_plot(advice, plot)
+        _draw(advice, plot)
         if not as_json:
             _show(advice)
         done = None
         if apply and advice.best is not None and not advice.best.is_current:
             confirm(question(collection), yes=yes)
             done = _apply(store, collection, advice, advice.best, sample)
+            if not as_json:
+                say(sentence(done))
+                say(f"recall@{limit} of its index is {done['recall']:.4f} now, over all chunks.")
     if as_json:
         emit(advice.to_json() | {"applied": done, "notes": notes()})
-    elif done is not None:
-        say(sentence(done))
-        say(f"recall@{limit} of its index is {done['recall']:.4f} now, over all chunks.")
     if advice.best is None:
         raise typer.Exit(FAILED)
+
+
+def _check(plot: Path | None) -> None:
+    """Refuse a plot that could not be drawn before anything is measured."""
+    if plot is not None:
+        from embeddb.evaluation.plot import check_plot
+
+        with usage("--plot"):
+            check_plot(plot)
+
+
+def _draw(advice: Advice, plot: Path | None) -> None:
+    if plot is not None:
+        from embeddb.evaluation.plot import save_plot
+
+        save_plot(advice, plot)
 
 
 def _rows(text: str) -> int | None:

@@ -33,7 +33,12 @@ from embeddb.evaluation.questions import asking
 from embeddb.evaluation.recall import Question, mean, percentile, timed
 from embeddb.evaluation.settings import search_settings
 from embeddb.pipeline.continuation import Continuation
-from embeddb.pipeline.convert import drop_leftovers, rows_needed, scratch_generation
+from embeddb.pipeline.convert import (
+    drop_leftovers,
+    rows_needed,
+    scratch_generation,
+    while_active,
+)
 from embeddb.pipeline.display import Display, Silent
 from embeddb.records import Vector
 from embeddb.repository.documents import Documents
@@ -113,7 +118,8 @@ def advise(
     drop_leftovers(database, record)
     drawn = _draw(database, record, rows=rows, sample=sample, queries=queries)
     panel = _Panel(database, record, drawn, recall=recall, limit=limit, display=display)
-    panel.find_truth()
+    with while_active(database, record):
+        panel.find_truth()
     measured: list[Measured] = []
     skipped: list[Skipped] = []
     for number, candidate in enumerate(tried, start=1):

@@ -190,7 +190,7 @@ def build_generation(
         keys: the chunks to take; None: all.
     """
     check_form(record, form)
-    with _of_the_active(database, record):
+    with while_active(database, record):
         target = _added(database, record, form, claim)
         try:
             _copy(database, record, target, display, keys)
@@ -331,8 +331,12 @@ def _copy(
 
 
 @contextmanager
-def _of_the_active(database: Database, record: CollectionRecord) -> Iterator[None]:
-    """Tell a table that went away while it was read for what it is."""
+def while_active(database: Database, record: CollectionRecord) -> Iterator[None]:
+    """Tell a table that went away while it was read for what it is.
+
+    Raises:
+        GenerationChangedError: in place of Postgres's error, where the generation was replaced.
+    """
     try:
         yield
     except DatabaseError as error:

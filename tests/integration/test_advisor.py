@@ -1,4 +1,4 @@
-"""Forms tried on a collection's own vectors: measured against exact answers, and gone afterwards."""
+"""Forms tried on a collection's own vectors, measured against exact answers, and dropped."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from embeddb import HNSW, Advice, Candidate, Collection
 from embeddb.errors import ConfigurationError, GenerationChangedError
 from embeddb.evaluation import advisor
 from embeddb.evaluation.advice import Measured
+from embeddb.evaluation.advisor_candidates import CandidateLike
 from embeddb.repository.samples import Samples
 from tests.postgres import one, rows
 from tests.support import HashEncoder
@@ -103,13 +104,13 @@ def test_exact_search_in_another_storage_loses_what_its_rounding_does(
 @pytest.mark.parametrize("transform", ["rotation:pca", ["normalize", "pca:24"]], ids=str)
 def test_transforms_go_on_from_what_is_stored(
     store: embeddb.Store,
-    transform: Any,
-    distance: str,  # noqa: ANN401
+    transform: str | list[str],
+    distance: str,
 ) -> None:
     docs = _loaded(store, transform=transform, distance=distance)
     assert docs.record.generation.transform is not None
     kept = docs.record.generation.stored_dim
-    candidates = [
+    candidates: list[CandidateLike] = [
         {"transform": "rotation", "index": "exact"},
         {"storage": "halfvec", "transform": ["rotation", "rotation:itq"], "index": "exact"},
         {"transform": f"matryoshka:{kept // 4}", "index": "exact"},
@@ -138,7 +139,7 @@ def test_queries_may_be_texts(store: embeddb.Store) -> None:
 def test_what_cannot_be_had_is_skipped_with_the_reason(store: embeddb.Store) -> None:
     docs = store.create_collection("docs", model=None, dim=DIM)
     docs.ingest(as_documents(VECTORS[:30]))
-    candidates = [
+    candidates: list[CandidateLike] = [
         {"storage": "int8", "transform": "pca:24"},
         {"index": HNSW(on="pca:8")},
         {"storage": "bit"},
@@ -164,11 +165,11 @@ def test_an_index_that_needs_more_rows_is_not_measured_without_it(store: embeddb
 
 def test_there_must_be_something_to_try_with(store: embeddb.Store) -> None:
     docs = store.create_collection("docs", model=None, dim=DIM)
-    with pytest.raises(ConfigurationError, match="is empty.*add documents"):
+    with pytest.raises(ConfigurationError, match=r"is empty.*add documents"):
         docs.compress()
     bits = store.create_collection("bits", model=None, dim=DIM, storage="bit", distance="hamming")
     bits.ingest(as_documents(VECTORS[:10]))
-    with pytest.raises(ConfigurationError, match="only bits.*nothing to compress"):
+    with pytest.raises(ConfigurationError, match=r"only bits.*nothing to compress"):
         bits.compress()
     waiting = store.create_collection("waiting", model=None, dim=DIM, transform="pca:16")
     waiting.ingest(as_documents(VECTORS[:10]))

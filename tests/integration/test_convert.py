@@ -28,6 +28,8 @@ from embeddb.errors import (
 )
 from embeddb.pipeline import convert as module
 from embeddb.pipeline.display import Silent
+from embeddb.pipeline.indexing import build_index
+from embeddb.pipeline.stored_form import keep_transform
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.generations import Claim, Succession
@@ -58,7 +60,10 @@ def _tables(url: str) -> set[str]:
 
 
 def _generations(url: str) -> list[tuple[int, str]]:
-    return rows(url, "SELECT number, state FROM embeddb.generations ORDER BY number")  # type: ignore[return-value]
+    return [
+        (number, state)
+        for number, state in rows(url, "SELECT number, state FROM embeddb.generations ORDER BY 1")
+    ]
 
 
 def _by_sql(url: str, query: Any, limit: int = 10) -> list[str]:  # noqa: ANN401
@@ -427,9 +432,9 @@ def test_a_conversion_while_the_collection_is_dropped_is_an_error(
     store: embeddb.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docs = _loaded(store)
-    with _stopped_after_copy(monkeypatch, lambda: store.drop_collection("docs")):
-        with pytest.raises(embeddb.EmbedDBError):
-            docs.convert(storage="int8")
+    act = _stopped_after_copy(monkeypatch, lambda: store.drop_collection("docs"))
+    with act, pytest.raises(embeddb.EmbedDBError):
+        docs.convert(storage="int8")
     assert _tables(store.url) == set()
 
 
@@ -441,7 +446,7 @@ def _stopped_after_copy(
     monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]
 ) -> Iterator[None]:
     """Do something when the vectors are copied and the index is not built."""
-    build = module.build_index
+    build = build_index
     with monkeypatch.context() as patch:
 
         def interfered(*arguments: Any) -> Any:  # noqa: ANN401
@@ -538,7 +543,7 @@ def test_a_transform_that_lost_its_use_for_a_moment_is_kept_again(
     store: embeddb.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docs = _loaded(store)
-    keep = module.keep_transform
+    keep = keep_transform
     calls = []
 
     def kept(*arguments: Any) -> Any:  # noqa: ANN401

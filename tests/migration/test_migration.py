@@ -194,7 +194,6 @@ def test_who_does_not_own_a_search_function_is_told_so(store: embeddb.Store) -> 
         "GRANT USAGE, CREATE ON SCHEMA embeddb TO {}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
         *("ALTER FUNCTION embeddb." + name + " OWNER TO {}" for name in scripts("functions")),
-        "ALTER FUNCTION embeddb.filter_part OWNER TO {}",
     )
     with role(store.url, *grants) as url, pytest.raises(PermissionDeniedError, match="docs_search"):
         embeddb.migrate(url)

@@ -23,7 +23,7 @@ from psycopg_pool import ConnectionPool
 import embeddb
 from embeddb import HNSW, Collection, Hit, IVFFlat
 from embeddb.evaluation.recall import recall_of
-from embeddb.repository import scan_settings, selectivity
+from embeddb.repository import selectivity
 from embeddb.repository.functions import Functions
 from embeddb.schema.indexes import IndexSpec
 from tests.postgres import rows, session
@@ -124,6 +124,11 @@ def _searched(docs: Collection, limit: int, filter: Any) -> list[Hit]:  # noqa: 
     ]
 
 
+def _is_misled(docs: Collection, position: str) -> bool:
+    """Say whether what an index finds may not be the nearest; see the test that says so."""
+    return docs.name == "hnsw on bits of bytes" and position == "far"
+
+
 def _check(hits: list[Hit], docs: Collection, position: str, width: str, limit: int) -> None:
     """Check what holds for every filtered search, whatever its way."""
     passing = _passing(position, width)
@@ -132,7 +137,7 @@ def _check(hits: list[Hit], docs: Collection, position: str, width: str, limit: 
     assert {hit.id for hit in hits} <= passing
     assert all(width in hit.metadata[position] for hit in hits)
     assert [hit.distance for hit in hits] == sorted(hit.distance for hit in hits)
-    if position != "far":
+    if not _is_misled(docs, position):
         exact = docs.search(QUERY, limit, filter={position: width}, exact=True)
         assert recall_of(hits, exact) >= FLOOR
 
@@ -165,7 +170,6 @@ def test_without_the_exact_way_the_index_and_what_follows_it_find_them_too(
             _check(_searched(docs, limit, {position: width}), docs, position, width, limit)
 
 
-@pytest.mark.xfail(reason="a scan takes the first rows that pass, and far away it has no order")
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_that_pass_far_from_the_query_are_found_in_their_order(
     collection: Callable[[str], Collection], kind: str
@@ -173,6 +177,15 @@ def test_many_that_pass_far_from_the_query_are_found_in_their_order(
     docs = collection(kind)
     exact = docs.search(QUERY, 10, filter={"far": "half"}, exact=True)
     assert recall_of(docs.search(QUERY, 10, filter={"far": "half"}), exact) >= FLOOR
+
+
+@pytest.mark.xfail(reason="as many candidates as rows are taken for enough, though codes need more")
+def test_many_that_pass_far_from_the_query_are_found_by_codes_too(
+    collection: Callable[[str], Collection],
+) -> None:
+    docs = collection("hnsw on bits of bytes")
+    exact = docs.search(QUERY, 60, filter={"far": "half"}, exact=True)
+    assert recall_of(docs.search(QUERY, 60, filter={"far": "half"}), exact) >= FLOOR
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -221,18 +234,18 @@ def test_the_way_follows_how_many_pass_and_where_they_lie(
     assert (index in read) == (way != EXACT)
 
 
-@pytest.mark.parametrize("kind", ["hnsw", "hnsw on bits of bytes"])
-def test_a_scan_that_gives_up_is_followed_by_exact_search(
-    collection: Callable[[str], Collection], kind: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("width", ["half", "tenth", "hundredth"])
+@pytest.mark.parametrize("kind", ["hnsw", "ivfflat"])
+def test_where_the_nearest_do_not_pass_all_that_pass_are_compared(
+    collection: Callable[[str], Collection], kind: str, width: str
 ) -> None:
     docs = collection(kind)
-    wanted = {"far": "tenth"}
-    monkeypatch.setattr(scan_settings, "LEAST_SCANNED", 50)
-    monkeypatch.setattr(scan_settings, "MOST_SCANNED", 50)
+    wanted = {"far": width}
     with _few(0):
-        assert ways(docs, QUERY, 10, filter=wanted) == {BOTH}
-        found = [row[0] for row in run(docs, QUERY, 10, filter=wanted)]
-    assert found == [hit.id for hit in docs.search(QUERY, 10, filter=wanted, exact=True)]
+        found = run(docs, QUERY, 10, filter=wanted, plan=True)
+    assert {row[-1] for row in found} == {BOTH}
+    exact = docs.search(QUERY, 10, filter=wanted, exact=True)
+    assert [row[0] for row in found] == [hit.id for hit in exact]
 
 
 def test_rows_that_nobody_has_are_looked_for_without_the_index(
@@ -373,8 +386,8 @@ def test_a_threshold_and_a_filter_both_hold(
         exact = docs.search(QUERY, 40, filter={position: width}, max_distance=bound, exact=True)
         assert all(hit.distance <= bound for hit in near)
         assert {hit.id for hit in near} <= _passing(position, width)
-        assert len(near) >= 1
-        if position != "far":
+        assert near
+        if not _is_misled(docs, position):
             assert recall_of(near, exact) >= FLOOR
         assert docs.search(QUERY, 40, filter={position: width}, max_distance=-2) == []
 
@@ -390,7 +403,7 @@ def test_a_limit_beyond_what_a_scan_holds_is_filled(
         hits = docs.search(QUERY, limit, filter={position: width})
         assert len(hits) == min(limit, WIDTHS[width])
         assert {hit.id for hit in hits} <= _passing(position, width)
-        if position != "far" or width != "half":
+        if not _is_misled(docs, position):
             exact = docs.search(QUERY, limit, filter={position: width}, exact=True)
             assert recall_of(hits, exact) >= FLOOR
 

@@ -1,4 +1,4 @@
-"""The advisor's parts that need no database: forms, ladders, exact answers, the choice, the plot."""
+"""What the advisor does without a database: forms, ladders, exact answers, choice, plot."""
 
 from __future__ import annotations
 

@@ -1,43 +1,29 @@
-"""What a scan is told: enough candidates, and an end."""
+"""What a scan is told: enough candidates, and to go on where they are dead."""
 
 from __future__ import annotations
-
-import re
 
 import pytest
 import sqlalchemy as sa
 
 from embeddb.repository.rendering import as_text
-from embeddb.repository.scan_settings import (
-    LEAST_SCANNED,
-    MAX_FILTERED_EF_SEARCH,
-    MOST_SCANNED,
-    scan_settings,
-    setting_names,
-)
+from embeddb.repository.scan_settings import CODES_WIDER, scan_settings, setting_names
 from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat
 
-SHARE = sa.literal_column("share", sa.Double)
-LIMIT = sa.literal_column("wanted", sa.Integer)
+LIMIT: sa.ColumnElement[int] = sa.literal_column("wanted", sa.Integer)
 
 
-def _settings(
-    index: IndexSpec | None,
-    wanted: sa.ColumnElement[int] | int,
-    share: sa.ColumnElement[float] | None = None,
-) -> dict[str, str]:
-    return {name: as_text(value)[0] for name, value in scan_settings(index, wanted, share)}
+def _settings(index: IndexSpec | None, wanted: sa.ColumnElement[int] | int) -> dict[str, str]:
+    return {name: as_text(value)[0] for name, value in scan_settings(index, wanted)}
 
 
-@pytest.mark.parametrize("share", [None, SHARE])
 @pytest.mark.parametrize("wanted", [1, 10, 5_000, LIMIT])
-@pytest.mark.parametrize("index", [None, HNSW(), HNSW(ef_search=700), IVFFlat(9, 3)])
+@pytest.mark.parametrize(
+    "index", [None, HNSW(), HNSW(ef_search=700), HNSW(on="bit"), IVFFlat(9, 3), IVFFlat(on="bit")]
+)
 def test_only_the_index_s_own_settings_are_made(
-    index: IndexSpec | None,
-    wanted: sa.ColumnElement[int] | int,
-    share: sa.ColumnElement[float] | None,
+    index: IndexSpec | None, wanted: sa.ColumnElement[int] | int
 ) -> None:
-    found = _settings(index, wanted, share)
+    found = _settings(index, wanted)
     assert set(found) <= set(setting_names(index))
     if index is None:
         assert found == {}
@@ -57,6 +43,8 @@ def test_only_the_index_s_own_settings_are_made(
         (HNSW(ef_search=7), 5, "'7'"),
         (HNSW(ef_search=7), 40, None),
         (HNSW(ef_search=200), 10, "'200'"),
+        (HNSW(on="halfvec"), 41, "'41'"),
+        (HNSW(on="subvector:8"), 41, "'41'"),
     ],
 )
 def test_a_graph_is_searched_for_as_many_candidates_as_rows_are_wanted(
@@ -65,26 +53,21 @@ def test_a_graph_is_searched_for_as_many_candidates_as_rows_are_wanted(
     assert _settings(index, wanted).get("hnsw.ef_search") == ef_search
 
 
+@pytest.mark.parametrize("on", ["bit", "bit2", "bit3"])
+def test_a_graph_of_codes_is_searched_wider_unless_it_is_said_how_wide(on: str) -> None:
+    assert _settings(HNSW(on=on), 100)["hnsw.ef_search"] == f"'{100 * CODES_WIDER}'"
+    assert _settings(HNSW(on=on), 900)["hnsw.ef_search"] == "'1000'"
+    assert _settings(HNSW(on=on, ef_search=50), 100)["hnsw.ef_search"] == "'100'"
+    text = _settings(HNSW(on=on), LIMIT)["hnsw.ef_search"]
+    assert f"wanted * {CODES_WIDER}" in text or "wanted * %(" in text
+
+
 def test_a_limit_that_is_a_parameter_is_clamped_in_the_statement() -> None:
     text = _settings(HNSW(ef_search=70), LIMIT)["hnsw.ef_search"]
     assert text == "CAST(least(greatest(wanted, 70), 1000) AS TEXT)"
 
 
-def _numbers(text: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\b\d+\b", text)]
-
-
-@pytest.mark.parametrize("ef_search", [None, 100, 900])
-def test_a_filtered_scan_is_bounded_on_both_sides(ef_search: int | None) -> None:
-    found = _settings(HNSW(ef_search=ef_search), 10, SHARE)
-    low, high = _numbers(found["hnsw.ef_search"])[-2:]
-    assert (low, high) == (ef_search or 40, max(MAX_FILTERED_EF_SEARCH, ef_search or 0))
-    assert _numbers(found["hnsw.max_scan_tuples"])[-2:] == [LEAST_SCANNED, MOST_SCANNED]
-    assert "share" in found["hnsw.ef_search"]
-    assert "share" in found["hnsw.max_scan_tuples"]
-
-
 @pytest.mark.parametrize(("probes", "told"), [(None, "'1'"), (1, "'1'"), (30, "'30'")])
 def test_ivfflat_is_told_its_probes_whatever_is_wanted(probes: int | None, told: str) -> None:
-    for wanted, share in ((1, None), (5_000, None), (10, SHARE)):
-        assert _settings(IVFFlat(40, probes), wanted, share)["ivfflat.probes"] == told
+    for wanted in (1, 5_000, LIMIT):
+        assert _settings(IVFFlat(40, probes), wanted)["ivfflat.probes"] == told

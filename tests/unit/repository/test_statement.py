@@ -8,7 +8,7 @@ import re
 import pytest
 
 from embeddb.repository.rendering import as_function_body, as_text
-from embeddb.repository.statement import Wish
+from embeddb.repository.statement import MOST_NEAREST, Wish
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat
 from embeddb.schema.storage import Storage
@@ -70,11 +70,17 @@ def test_a_statement_sets_what_its_scan_needs_and_no_more(
     assert _settings(index, wish) == expected
 
 
-def test_a_filtered_scan_of_a_graph_is_as_wide_as_the_filter_is_narrow() -> None:
-    text = _text(HNSW(), Wish(filter=True))
-    names = set(re.findall(r"set_config\('([\w.]+)'", text))
-    assert names == {"hnsw.ef_search", "hnsw.iterative_scan", "hnsw.max_scan_tuples"}
-    assert re.search(r"set_config\('hnsw.ef_search', [^']*sample\.passed", text)
+@pytest.mark.parametrize("index", [HNSW(), HNSW(on="bit"), IVFFlat(9, 3)])
+def test_a_filtered_scan_looks_at_more_of_the_nearest_the_narrower_the_filter(
+    index: HNSW | IVFFlat,
+) -> None:
+    text = _text(index, Wish(filter=True))
+    wide = text[text.index("nearest_of_all AS") : text.index("scanned AS")]
+    assert re.search(r"LIMIT CAST\(pg_catalog\.ceil\(.*sample\.passed", wide, re.S)
+    assert f"LIMIT {MOST_NEAREST})" in wide
+    assert "filter_path" not in wide, "what passes is asked of the nearest, not of the scan"
+    if index.method == "hnsw":
+        assert re.search(r"set_config\('hnsw.ef_search', [^']*sample\.passed", text)
 
 
 @pytest.mark.parametrize("index", INDEXES)
