@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embeddb.db.database import Database
 from embeddb.errors import DocumentError, InvalidVectorError
@@ -19,6 +20,10 @@ from embeddb.schema.storage import Storage
 from embeddb.transforms import Transform, dump, load
 
 QUERY = "The query vector"
+
+SMALLEST_INT8 = 1e-3
+"""What the largest number of an int8 vector must reach under a distance that knows of lengths: a
+row's scale is this over 127, and float16 keeps 1 % of it down to there."""
 
 
 class StoredForm:
@@ -123,29 +128,49 @@ def _storage_problems(
     vectors: Vector, generation: Generation, label: Callable[[int], str]
 ) -> dict[int, DocumentError]:
     """Find the rows that are finite, but beyond what the storage or the distance can take."""
-    largest = generation.storage.largest
-    problems: dict[int, DocumentError] = {}
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         sizes = np.abs(vectors).max(axis=1, initial=0)
-    needs_length = generation.distance is Distance.COSINE
-    for row in map(int, np.flatnonzero(~(sizes <= largest))):
-        problems[row] = InvalidVectorError(
-            f"{label(row)} has a value beyond {largest:.6g}, the largest that "
-            f'{generation.storage.label} stores; use storage="vector" or normalize=True.'
-        )
-    if not needs_length:
-        return problems
+        in_half: Vector = np.abs(vectors.astype(np.float16)).max(axis=1, initial=0)
+    found: dict[int, DocumentError] = {}
+    for wrong, message in _refusals(generation, sizes, in_half == 0):
+        for row in map(int, np.flatnonzero(wrong)):
+            found.setdefault(row, InvalidVectorError(label(row) + message))
+    return found
+
+
+def _refusals(
+    generation: Generation, sizes: Vector, zero_in_half: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.bool_], str]]:
+    """Say which rows cannot be stored, and why.
+
+    Args:
+        generation: what is to store them.
+        sizes: the largest number of each row, signs apart, shape (n,).
+        zero_in_half: whether each is zero in float16, shape (n,).
+    """
+    storage, distance = generation.storage, generation.distance
+    yield (
+        ~(sizes <= storage.largest),
+        f" has a value beyond {storage.largest:.6g}, the largest that {storage.label} stores; use "
+        'storage="vector" or normalize=True.',
+    )
+    if distance is not Distance.COSINE:
+        if storage is Storage.INT8:
+            yield (
+                (sizes > 0) & (sizes < SMALLEST_INT8),
+                f" has no value beyond {SMALLEST_INT8:g}, and int8 compares {distance.label} in "
+                "float16, which rounds such numbers away: scale the vectors, or use "
+                'storage="vector".',
+            )
+        return
     if generation.transform is not None:
-        for row in map(int, np.flatnonzero(sizes == 0)):
-            problems[row] = InvalidVectorError(
-                f"{label(row)} becomes zero through {' and '.join(generation.transform.words)}: it "
-                "has no direction then; leave it out, or use another transform."
-            )
-    if generation.storage.compared_as == "halfvec":
-        with np.errstate(over="ignore"):
-            half = vectors.astype(np.float16)
-        for row in map(int, np.flatnonzero(~half.any(axis=1) & (sizes > 0))):
-            problems[row] = InvalidVectorError(
-                f"{label(row)} is zero in float16; use storage='vector' or normalize=True."
-            )
-    return problems
+        yield (
+            sizes == 0,
+            f" becomes zero through {' and '.join(generation.transform.words)}: it has no "
+            "direction then; leave it out, or use another transform.",
+        )
+    if storage.compared_as == "halfvec":
+        yield (
+            zero_in_half & (sizes > 0),
+            " is zero in float16; use storage='vector' or normalize=True.",
+        )

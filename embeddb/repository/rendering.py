@@ -49,8 +49,19 @@ def quoted(name: str) -> str:
 def as_text(statement: sa.ClauseElement) -> tuple[str, dict[str, Any]]:
     """Write a statement as psycopg reads it, with the parameters that it brings itself."""
     compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
-    given = {name: value for name, value in compiled.params.items() if name not in PARAMETERS}
+    given = {
+        name: _bound(compiled, name, value)
+        for name, value in compiled.params.items()
+        if name not in PARAMETERS
+    }
     return str(compiled), given
+
+
+def _bound(compiled: sa.Compiled, name: str, value: object) -> object:
+    """Make of a value what its type sends: JSON of a dict, for one."""
+    bind = getattr(compiled, "binds", {}).get(name)
+    process = None if bind is None else bind.type.dialect_impl(DIALECT).bind_processor(DIALECT)
+    return value if process is None else process(value)
 
 
 def as_function_body(statement: sa.ClauseElement) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -80,18 +81,7 @@ class Compiler:
         self._codes = None
         if is_searchable(record.generation.index):
             self._codes = CodeScan(record, self.vectors, schema)
-        self._documents_table = sa.Table(
-            record.tables.documents_name,
-            metadata,
-            sa.Column("id", sa.Text, primary_key=True),
-            sa.Column("content", sa.Text),
-            sa.Column("metadata", JSONB),
-            sa.Column("uri", sa.Text),
-            sa.Column("media_type", sa.Text),
-            sa.Column("created_at", sa.DateTime(timezone=True)),
-            sa.Column("updated_at", sa.DateTime(timezone=True)),
-        )
-        self.documents = self._documents_table.alias("d")
+        self._documents_table, self.documents = _documents(schema, record.tables.documents_name)
         chunks = sa.Table(
             record.tables.chunks_name,
             metadata,
@@ -218,7 +208,9 @@ class Compiler:
             found = self._by_codes(wish, self._codes, many, [passes])
         else:
             found = self._among_nearest(wish, known, condition, many)
-        return self._completed(wish, _cte(found, "scanned"), many, others)
+        return self._completed(
+            wish, _cte(found, "scanned"), many, others, self._required(wish, known)
+        )
 
     def _among_nearest(
         self, wish: Wish, known: Selectivity, condition: Expression, gates: Sequence[Expression]
@@ -256,6 +248,20 @@ class Compiler:
             distance.label("distance"),
             constant("index").label("plan"),
         ).where(self._passes(condition, wide))
+
+    def _required(self, wish: Wish, known: Selectivity) -> Expression:
+        """Say how many must pass among the nearest: as many as are wanted, or more.
+
+        Where they are found by something coarser, it is half of the candidates that a search
+        without a filter would have.
+        """
+        rows = _rows(wish)
+        if not self.vectors.is_rescored:
+            return _number(rows)
+        share = sa.func.greatest(known.share, number(1.0))
+        half = _number(_times(rows, oversample_of(self._generation.index) / 2))
+        most = sa.func.least(half, number(MOST_NEAREST / 2) / share)
+        return sa.func.greatest(_number(rows), most)
 
     def _stored_columns(self) -> list[Expression]:
         return [self.chunks.c[column.name] for column in self.vectors.columns()]
@@ -296,11 +302,12 @@ class Compiler:
         scanned: sa.CTE,
         gates: Sequence[Expression],
         others: Sequence[sa.Select[Any]],
+        required: Expression | None = None,
     ) -> sa.CTE:
         """Take what a scan found, or compare every row where that is not enough."""
-        enough = (
-            sa.select(count_all() >= _number(_rows(wish))).select_from(scanned).scalar_subquery()
-        )
+        if required is None:
+            required = _number(_rows(wish))
+        enough = sa.select(count_all() >= required).select_from(scanned).scalar_subquery()
         rest = self._exact(wish, "index, then exact").where(*gates, sa.not_(enough))
         ways = sa.union_all(
             *others,
@@ -423,6 +430,27 @@ class Compiler:
                 return -distance
             case _:
                 return _ONE / (_ONE + distance)
+
+
+@cache
+def _documents(schema: str, name: str) -> tuple[sa.Table, NamedFromClause]:
+    """Give the table of documents and its alias.
+
+    There is one of each, so that an expression of one compiler's columns means the same rows to
+    another.
+    """
+    table = sa.Table(
+        name,
+        sa.MetaData(schema=schema),
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("content", sa.Text),
+        sa.Column("metadata", JSONB),
+        sa.Column("uri", sa.Text),
+        sa.Column("media_type", sa.Text),
+        sa.Column("created_at", sa.DateTime(timezone=True)),
+        sa.Column("updated_at", sa.DateTime(timezone=True)),
+    )
+    return table, table.alias("d")
 
 
 def _cte(statement: sa.Select[Any], name: str) -> sa.CTE:

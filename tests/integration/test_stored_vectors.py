@@ -181,11 +181,14 @@ def test_a_byte_s_rounding_is_what_the_distance_is_off_by(store: embeddb.Store) 
     assert np.abs(_hits(docs, query, 200) - true).max() < 0.01
 
 
-@pytest.mark.xfail(reason="the scale is compared as a half, and is zero in it")
-@pytest.mark.parametrize("size", [1e-5, 1e-6])
-def test_small_bytes_are_told_apart(store: embeddb.Store, size: float) -> None:
-    vectors = np.eye(4, dtype=np.float32) * np.float32(size)
-    docs = _stored(store, vectors, "int8", "l2")
+def test_bytes_too_small_to_be_told_apart_are_refused(store: embeddb.Store) -> None:
+    docs = store.create_collection(
+        "docs", model=None, dim=4, storage="int8", distance="l2", index=None
+    )
+    with pytest.raises(InvalidVectorError, match="float16"):
+        docs.add([{"id": "v", "embedding": [1e-5, 0, 0, 0]}])
+    vectors = np.eye(4, dtype=np.float32) * np.float32(1e-3)
+    docs.add([{"id": f"v{number}", "embedding": row} for number, row in enumerate(vectors)])
     hits = docs.search(vectors[2], 4)
     assert hits[0].id == "v2"
-    assert hits[0].distance < size / 10
+    assert hits[0].distance < 1e-4

@@ -179,7 +179,6 @@ def test_many_that_pass_far_from_the_query_are_found_in_their_order(
     assert recall_of(docs.search(QUERY, 10, filter={"far": "half"}), exact) >= FLOOR
 
 
-@pytest.mark.xfail(reason="as many candidates as rows are taken for enough, though codes need more")
 def test_many_that_pass_far_from_the_query_are_found_by_codes_too(
     collection: Callable[[str], Collection],
 ) -> None:
