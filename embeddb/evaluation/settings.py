@@ -12,6 +12,7 @@ from embeddb.schema.indexes import (
     IndexSpec,
     derived_of,
     oversample_of,
+    widening,
 )
 
 
@@ -31,5 +32,5 @@ def search_settings(index: IndexSpec | None, limit: int) -> dict[str, float]:
 
 def ef_search(index: HNSW, limit: int) -> int:
     """Give the candidates of an HNSW scan: at least as many as rows are wanted of it."""
-    wanted = math.ceil(limit * oversample_of(index))
+    wanted = math.ceil(limit * oversample_of(index)) * widening(index)
     return min(max(wanted, index.ef_search or DEFAULT_EF_SEARCH), MAX_EF_SEARCH)

@@ -16,14 +16,10 @@ from embeddb.schema.indexes import (
     MAX_EF_SEARCH,
     IndexSpec,
     IVFFlat,
-    derived_of,
+    widening,
 )
 
 Setting = tuple[str, Expression]
-
-CODES_WIDER = 2
-"""Many codes are equally far, and a graph over them leads astray more easily: looking at twice as
-many as are rescored costs less than rescoring as many more would for the same recall."""
 
 
 def setting_names(index: IndexSpec | None) -> Sequence[str]:
@@ -49,9 +45,8 @@ def scan_settings(index: IndexSpec | None, wanted: Expression | int) -> list[Set
     match index:
         case HNSW(ef_search=ef_search):
             scan = ("hnsw.iterative_scan", constant("relaxed_order"))
-            derived = derived_of(index)
-            if ef_search is None and derived is not None and derived.kind == "bit":
-                wanted = wanted * CODES_WIDER
+            if (wider := widening(index)) > 1:
+                wanted = wanted * wider
             return [scan, *_ef_search(ef_search or DEFAULT_EF_SEARCH, wanted)]
         case IVFFlat(probes=probes):
             # what the probed lists lack of the limit is looked for in the next nearest ones

@@ -16,6 +16,10 @@ MAX_EF_SEARCH = 1_000
 DEFAULT_EF_SEARCH = 40
 MAX_OVERSAMPLE = 1_000.0
 
+CODES_WIDER = 2
+"""Many codes are equally far, and a graph over them leads astray more easily: looking at twice as
+many as are rescored costs less than rescoring as many more would for the same recall."""
+
 
 def _within(name: str, value: float, low: float, high: float, *, whole: bool = True) -> None:
     kind = int if whole else int | float
@@ -192,6 +196,13 @@ def oversample_of(index: IndexSpec | None) -> float:
     if index is None or derived is None:
         return 1.0
     return index.oversample or derived.oversample
+
+
+def widening(index: HNSW) -> int:
+    """Say how many rows the graph looks at for each one that a scan gives, where nothing is set."""
+    derived = derived_of(index)
+    on_codes = derived is not None and derived.kind == "bit"
+    return CODES_WIDER if on_codes and index.ef_search is None else 1
 
 
 def to_json(index: IndexSpec | None) -> dict[str, Any] | None:

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from embeddb.repository.rendering import as_text
-from embeddb.repository.scan_settings import CODES_WIDER, scan_settings, setting_names
-from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat
+from embeddb.repository.scan_settings import scan_settings, setting_names
+from embeddb.schema.indexes import CODES_WIDER, HNSW, IndexSpec, IVFFlat
 
 LIMIT: sa.ColumnElement[int] = sa.literal_column("wanted", sa.Integer)
 
