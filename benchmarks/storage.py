@@ -76,7 +76,7 @@ def main() -> None:
     made.add_argument("--queries", type=int, default=500)
     made.add_argument("--exact-queries", type=int, default=30)
     made.add_argument("--recall", type=float, default=0.98)
-    made.add_argument("--only", help="forms whose name has this in it")
+    made.add_argument("--only", nargs="*", help="the forms of these names; all if not said")
     made.add_argument("--out", type=Path, help="a file for everything measured, as JSON")
     made.add_argument("--plot", type=Path, help="a PNG")
     options = made.parse_args()
@@ -87,7 +87,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with fresh_database(options.dsn) as url, embeddb.connect(url) as store:
         for number, form in enumerate(FORMS):
-            if options.only and options.only not in form.name:
+            if options.only and form.name not in options.only:
                 continue
             rows.append(one(store, f"form{number}", form, base, truth, few, options.recall))
             print(json.dumps(rows[-1]), flush=True)

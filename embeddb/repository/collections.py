@@ -325,7 +325,6 @@ class Collections:
             **column_parts(record.generation.layout),
         )
         connection.execute(statement, {})
-        connection.execute(query("collections.no_statistics", chunks=record.tables.chunks), {})
         create_partitions(connection, record)
         if rights_of is not None:
             self._grant(connection, rights_of, record)

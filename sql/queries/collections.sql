@@ -115,10 +115,6 @@ CREATE TABLE {partition} PARTITION OF {chunks} DEFAULT
 -- What finds the chunks of a part that has few. The table is empty yet, so nobody waits for it.
 CREATE INDEX {index} ON {chunks} (part)
 
--- name: no_statistics
--- Have ANALYZE leave the vectors alone: it would take each for an array of elements to count.
-ALTER TABLE {chunks} ALTER COLUMN embedding SET STATISTICS 0
-
 -- name: vector_column
 -- The column of a storage kind that is a type of pgvector's, or of bits.
 embedding {type} NOT NULL

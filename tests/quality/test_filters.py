@@ -179,6 +179,7 @@ def test_many_that_pass_far_from_the_query_are_found_in_their_order(
     assert recall_of(docs.search(QUERY, 10, filter={"far": "half"}), exact) >= FLOOR
 
 
+@pytest.mark.xfail(reason="64 signs tell too little of what is far: see docs/search.md")
 def test_many_that_pass_far_from_the_query_are_found_by_codes_too(
     collection: Callable[[str], Collection],
 ) -> None:
