@@ -86,7 +86,7 @@ def line(
     hand_ms: float | None,
 ) -> dict[str, Any]:
     return {
-        "way": f"{kind}, {share} %" if share != "all" else f"{kind}, no filter",
+        "way": f"{kind}, {100 * SHARES[share]:g} %" if share != "all" else f"{kind}, no filter",
         "recall": measured.recall,
         "fewest rows": fewest,
         "p50 ms": measured.p50_ms,

@@ -14,7 +14,7 @@ from embeddb import Collection, Store
 from embeddb.pipeline.stored_form import StoredForm
 from embeddb.records import Document, Hit, Vector
 from embeddb.repository.search import Searcher, make_wish
-from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat, oversample_of
+from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 
 LIMIT = 10
 WARM_UP = 30
@@ -119,9 +119,3 @@ def measure(
             recalls.append(truth.recall(number, hits, base))
     p50, p95 = np.percentile(times, [50, 95])
     return Measured(float(np.mean(recalls)), float(p50), float(p95))
-
-
-def candidates_of(index: IndexSpec | None) -> float | None:
-    """Say how many rows are rescored, where any are."""
-    found = oversample_of(index) * LIMIT
-    return found if found > LIMIT else None

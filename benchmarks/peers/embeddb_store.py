@@ -67,7 +67,7 @@ class EmbedDB(Peer):
         return replace(self.index, ef_search=ef)
 
     def no_encoder(self, name: str) -> embeddb.protocols.Encoder:
-        raise NotImplementedError  # these collections have no model
+        raise LookupError(f"{name}: a collection of ready vectors loads no model")
 
     def ids(self, found: list[Hit]) -> list[int]:
         return [int(hit.id) for hit in found]

@@ -54,7 +54,7 @@ class Derived:
     def oversample(self) -> float:
         """Candidates for each row wanted, where nothing else is said.
 
-        docs/indexes.md has the recall that each was measured to give.
+        docs/benchmarks.md has the recall that numbers of candidates were measured to give.
         """
         if self.kind == "halfvec":
             return 1.0
