@@ -18,11 +18,13 @@ from embeddb.cli import (
     documents,
     index,
     ingest,
+    jobs,
     migrate,
     recall,
     search,
     status,
     tune,
+    worker,
 )
 from embeddb.cli.failure import reported
 from embeddb.cli.notes import noting
@@ -80,3 +82,5 @@ app.command("recall")(recall.recall)
 app.command("tune")(tune.tune)
 app.command("compress")(compress.compress)
 app.command("convert")(convert.convert)
+app.command("worker")(worker.worker)
+app.add_typer(jobs.app, name="jobs")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from psycopg import sql
+from psycopg import Cursor, sql
+from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
@@ -60,5 +61,7 @@ class Backfills:
         }
         self._execute(connection, "advance", values)
 
-    def _execute(self, connection: Connection, name: str, values: dict[str, Any]) -> Any:  # noqa: ANN401
+    def _execute(
+        self, connection: Connection, name: str, values: dict[str, Any]
+    ) -> Cursor[TupleRow]:
         return connection.execute(query("backfills." + name, **self._tables), values)

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
-from psycopg import sql
+from psycopg import Cursor, sql
+from psycopg.rows import TupleRow
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
@@ -316,12 +317,19 @@ class Jobs:
             return self._execute(connection, "purge", values).rowcount
 
     def _on(
-        self, connection: Connection, name: str, claim: Claim, keys: Sequence[str], **values: Any
-    ) -> Any:  # noqa: ANN401  (a cursor)
+        self,
+        connection: Connection,
+        name: str,
+        claim: Claim,
+        keys: Sequence[str],
+        **values: object,
+    ) -> Cursor[TupleRow]:
         given = {"collection": claim.collection, "token": claim.token, "keys": list(keys)}
         return self._execute(connection, name, given | values)
 
-    def _execute(self, connection: Connection, name: str, values: dict[str, Any]) -> Any:  # noqa: ANN401
+    def _execute(
+        self, connection: Connection, name: str, values: dict[str, Any]
+    ) -> Cursor[TupleRow]:
         return connection.execute(query("jobs." + name, **self._tables), values)
 
 

@@ -104,6 +104,7 @@ class Heart:
         found, wanted = describe_server(connection, schema).migration, head()
         if found != wanted:
             raise SchemaOutdatedError(
-                f"The schema {schema!r} was brought to revision {found} while this worker ran, and "
-                f"embeddb {__version__} works with {wanted}: start a worker of the matching version."
+                f"The schema {schema!r} was brought to revision {found} while this worker ran, "
+                f"and embeddb {__version__} works with {wanted}: start a worker of the version "
+                "that migrated it."
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-
 from dataclasses import dataclass, field
 
 from embeddb.errors import CollectionNotFoundError

@@ -1,4 +1,4 @@
-"""The last stage: finishes jobs in the transaction that writes their chunks, fenced by the token."""
+"""The last stage: finishes jobs in the transaction that writes their chunks, behind a fence."""
 
 from __future__ import annotations
 
