@@ -51,7 +51,8 @@ class Heart:
     def end(self) -> None:
         """Stop, and tell the others that this worker has left."""
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         link = self._shop.link()

@@ -63,7 +63,8 @@ class Ear:
 
     def join(self) -> None:
         """Wait for the end, after the shop was told to stop."""
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         link = self._shop.link()

@@ -85,7 +85,13 @@ class Member:
     """
 
     def __init__(
-        self, id: int, record: CollectionRecord, *, retry_seconds: float, cap_seconds: float
+        self,
+        id: int,
+        record: CollectionRecord,
+        *,
+        retry_seconds: float,
+        cap_seconds: float,
+        encoder: Encoder | None = None,
     ) -> None:
         self.id = id
         self.name = record.name
@@ -95,6 +101,7 @@ class Member:
         self.gone = False
         self.indexed = False
         self._record = record
+        self._encoder = encoder
         self._opened: Opened | None = None
         self._lock = Lock()
 
@@ -123,12 +130,14 @@ class Member:
         """
         with self._lock:
             if self._opened is None:
-                model = bound_model(store, self._record)
+                model = bound_model(store, self._record, self._encoder)
                 self._opened = Opened.of(store, self._record, model)
             return self._opened
 
 
-def bound_model(store: Store, record: CollectionRecord) -> BoundModel:
+def bound_model(
+    store: Store, record: CollectionRecord, encoder: Encoder | None = None
+) -> BoundModel:
     """Give a collection's model; it is loaded once for all collections that have it."""
     form = StoredForm(store.database, record.generation)
-    return BoundModel(record, form, lambda _: store.collection(record.name).encoder)
+    return BoundModel(record, form, lambda _: store.collection(record.name).encoder, encoder)

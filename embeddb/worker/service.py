@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from embeddb.errors import CollectionNotFoundError
 from embeddb.pipeline.bound_model import BoundModel
 from embeddb.pipeline.display import Display, Silent
+from embeddb.protocols import Encoder
 from embeddb.repository.backfills import Backfills
 from embeddb.repository.collections import Collections
 from embeddb.repository.jobs import Jobs
@@ -66,6 +68,7 @@ class Worker:
     Args:
         store: an open store, which checks that the schema is of this version.
         options: how to work.
+        encoders: models that no name can load, such as objects of your own, by collection.
         requests: answers texts that SQL functions want encoded; None: nobody does here.
         display: hears how far a worker with `once` is.
 
@@ -78,13 +81,19 @@ class Worker:
         store: Store,
         options: WorkerOptions | None = None,
         *,
+        encoders: Mapping[str, Encoder] | None = None,
         requests: Requests | None = None,
         display: Display | None = None,
     ) -> None:
         self._store = store
         self._options = options or WorkerOptions()
         self._display = display or Silent()
-        self._shop = Shop(store=store, options=self._options, jobs=Jobs(store.database))
+        self._shop = Shop(
+            store=store,
+            options=self._options,
+            jobs=Jobs(store.database),
+            encoders=encoders or {},
+        )
         self._backfills = Backfills(store.database)
         self._link = self._shop.link()
         self._members: dict[int, Member] = {}
@@ -122,7 +131,9 @@ class Worker:
         record = Collections(self._store.database).get(name)
         kept = self._models.get(name)
         if kept is None or kept.generation != record.generation:
-            kept = self._models[name] = bound_model(self._store, record)
+            kept = self._models[name] = bound_model(
+                self._store, record, self._shop.encoders.get(name)
+            )
         return kept
 
     def run(self) -> WorkerReport:
@@ -133,11 +144,11 @@ class Worker:
             SchemaOutdatedError: the schema was migrated meanwhile.
             DatabaseUnavailableError: the server is away; only with `once`, or at the start.
         """
-        self._check_names()
-        self._refresh()
-        log.info("worker started", extra=self._told())
-        self._start()
         try:
+            self._check_names()
+            self._refresh()
+            log.info("worker started", extra=self._told())
+            self._start()
             self._watch()
         except StoppedError:
             pass
@@ -220,6 +231,7 @@ class Worker:
                 record,
                 retry_seconds=self._options.retry_seconds,
                 cap_seconds=self._options.longest_pause_seconds,
+                encoder=self._shop.encoders.get(name),
             )
             member.refresh(record)
             members[id] = member

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
@@ -32,6 +32,7 @@ class Shop:
     """What the threads of one worker share.
 
     Attributes:
+        encoders: models that no name can load, by collection.
         stopping: no more jobs are claimed, and what is not being encoded is given back.
         news: set when the list of collections is to be read anew.
         error: what the worker cannot go on after; it stops.
@@ -42,6 +43,7 @@ class Shop:
     store: Store
     options: WorkerOptions
     jobs: Jobs
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
     leases: Leases = field(default_factory=Leases)
     counters: Counters = field(default_factory=Counters)
     stopping: Event = field(default_factory=Event)

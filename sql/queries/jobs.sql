@@ -148,7 +148,7 @@ UPDATE {jobs} j
 -- name: pending
 -- How many jobs of a collection there are, counted no further than a limit.
 SELECT pg_catalog.count(*)
-  FROM (SELECT FROM {jobs} j WHERE j.collection_id = %(collection)s LIMIT %(limit)s) some
+  FROM (SELECT FROM {jobs} j WHERE j.collection_id = %(collection)s LIMIT %(limit)s) few
 
 -- name: next_available
 -- In how many seconds the next job of these collections may be claimed; NULL: there is none.
