@@ -118,7 +118,7 @@ class _Run:
 
 
 def _attach(store: embeddb.Store, name: str) -> None:
-    from tests.attached import attach
+    from tests.workers import attach
 
     encoder = load_encoder(chaos.MODEL, settings=EncoderSettings(python_models=("tests.chaos",)))
     attach(store, "public.notes", "body", name=name, model=encoder)

@@ -39,7 +39,7 @@ def test_after_kills_the_chunks_are_those_of_a_full_rebuild(database: str) -> No
 
 def attach(store: embeddb.Store, name: str) -> None:
     """Attach a collection to the table."""
-    from tests.attached import attach as attach_table
+    from tests.workers import attach as attach_table
     from embeddb.encoders import EncoderSettings, load_encoder
 
     encoder = load_encoder(chaos.MODEL, settings=EncoderSettings(python_models=("tests.chaos",)))

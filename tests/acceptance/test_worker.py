@@ -23,7 +23,7 @@ import embeddb
 from embeddb.db import embedded
 from embeddb.encoders import EncoderSettings, load_encoder
 from tests.acceptance.support import failed, loaded
-from tests.attached import attach
+from tests.workers import attach
 from tests.conftest import ROOT, RunCLI
 from tests.postgres import one, rows
 

@@ -20,7 +20,7 @@ from embeddb.records import Role, Vector
 from embeddb.repository.jobs import Jobs
 from embeddb.repository.workers import Workers
 from embeddb.worker import Worker, WorkerOptions, WorkerReport
-from tests.attached import attach
+from tests.workers import attach
 from tests.faults import NAN, POISON, FragileEncoder, GatedEncoder
 from tests.postgres import one, rows, terminate
 from tests.support import HashEncoder
@@ -315,11 +315,11 @@ def test_a_source_that_is_gone_says_so_and_loses_no_job(store: embeddb.Store, so
     attach(store, "public.articles", "body", name="articles", model=HashEncoder())
     work(store, HashEncoder())
     rows(source, "UPDATE articles SET body = 'changed ' || id")
-    rows(source, "ALTER TABLE articles RENAME COLUMN body TO text")
+    rows(source, "ALTER VIEW embeddb.articles RENAME TO hidden")
     report = work(store, HashEncoder())
-    assert "body" in report.problems["articles"]
+    assert "embeddb.articles" in report.problems["articles"]
     assert one(source, "SELECT count(*) FROM embeddb.jobs") == 5
-    rows(source, "ALTER TABLE articles RENAME COLUMN text TO body")
+    rows(source, "ALTER VIEW embeddb.hidden RENAME TO articles")
     assert work(store, HashEncoder()).succeeded
     assert stored(source) == expected(source)
 
