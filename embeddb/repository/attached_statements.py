@@ -266,12 +266,13 @@ def _updates(source: AttachedSource) -> sql.Composable:
         for number in range(len(source.content_columns))
     ]
     changed = sql.SQL(" OR ").join(changes) if changes else sql.SQL("false")
-    # a FULL JOIN is never done row by row, so a plan made for one row serves 100,000 too
+    # a FULL JOIN is never done row by row, so a plan made for one row serves 100,000 too; OFFSET
+    # keeps Postgres from making a lesser join of it where only some of its rows are wanted
     return sql.SQL(
         "(SELECT n.key, o.key AS old_key, "
         "n.passes AND (o.passes IS NOT TRUE OR {}) AS changed, "
         "o.passes AND n.passes IS NOT TRUE AS gone "
-        "FROM {} o FULL JOIN {} n ON n.key OPERATOR(pg_catalog.=) o.key)"
+        "FROM {} o FULL JOIN {} n ON n.key OPERATOR(pg_catalog.=) o.key OFFSET 0)"
     ).format(changed, _compared(source, "old_rows"), _compared(source, "new_rows"))
 
 
