@@ -11,6 +11,10 @@ from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
+from embeddb.schema.catalog import CollectionRecord
+
+EXACT_ROWS = 100_000
+"""Above so many rows, Postgres's own estimate of them is near enough for a progress bar."""
 
 
 class Backfills:
@@ -35,6 +39,26 @@ class Backfills:
         """
         row = self._execute(connection, "hold", {"collection": collection}).fetchone()
         return None if row is None else (row[0],)
+
+    def begin(self, connection: Connection, collection: int, record: CollectionRecord) -> None:
+        """Note that a backfill begins, and how many rows there are, in the caller's transaction.
+
+        A large table's are estimated as Postgres does, those that take no part among them.
+        """
+        source = record.source
+        assert source is not None  # a collection of embeddb's own has no backfill
+        values = {
+            "collection": collection,
+            "table": sql.Identifier(source.schema, source.table).as_string(),
+            "exact_rows": EXACT_ROWS,
+        }
+        row = self._execute(connection, "estimate", values).fetchone()
+        total = None if row is None or row[0] is None else int(row[0])
+        if total is None:
+            count = query("backfills.count", table=Name(source.schema, source.table))
+            counted = connection.execute(count, {}).fetchone()
+            total = None if counted is None else counted[0]
+        self._execute(connection, "begin", {"collection": collection, "total": total})
 
     def advance(
         self,

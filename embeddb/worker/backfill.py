@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from psycopg import errors as pg
@@ -20,8 +21,11 @@ PAGES_AHEAD = 4
 """Batches of jobs that wait at most before another page is enqueued, so that what an application
 changes meanwhile does not queue behind a million rows."""
 
-LOCK_TIMEOUT_MS = 1_000
+LOCK_TIMEOUT_MS = 50
 """How long a page waits for a row that an application's open transaction is about to change."""
+
+PAUSE_SECONDS = 1.0
+"""How long the page then rests; what was enqueued before goes on meanwhile."""
 
 log = logging.getLogger("embeddb.worker")
 
@@ -33,10 +37,11 @@ class Feeder:
         self._shop = shop
         self._backfills = Backfills(shop.store.database)
         self._finished: set[int] = set()
+        self._resting: dict[int, float] = {}
 
     def feed(self, link: Link, member: Member) -> bool:
         """Enqueue a page if the queue has room for it; say whether something was enqueued."""
-        if member.id in self._finished:
+        if member.id in self._finished or self._resting.get(member.id, 0) > time.monotonic():
             return False
         if not link.run(lambda connection: self._backfills.unfinished(connection, [member.id])):
             self._finished.add(member.id)
@@ -48,6 +53,7 @@ class Feeder:
         try:
             return link.run(lambda connection: self._page(connection, member))
         except pg.LockNotAvailable:
+            self._resting[member.id] = time.monotonic() + PAUSE_SECONDS
             return False
 
     def _page(self, connection: Connection, member: Member) -> bool:
@@ -57,6 +63,8 @@ class Feeder:
             held = self._backfills.hold(connection, member.id)
             if held is None:
                 return False
+            if held[0] is None:
+                self._backfills.begin(connection, member.id, member.record)
             keys, last_key = rows.page(connection, held[0], size)
             self._backfills.advance(
                 connection,

@@ -39,8 +39,8 @@ def test_after_kills_the_chunks_are_those_of_a_full_rebuild(database: str) -> No
 
 def attach(store: embeddb.Store, name: str) -> None:
     """Attach a collection to the table."""
-    from tests.workers import attach as attach_table
     from embeddb.encoders import EncoderSettings, load_encoder
+    from tests.workers import attach as attach_table
 
     encoder = load_encoder(chaos.MODEL, settings=EncoderSettings(python_models=("tests.chaos",)))
     attach_table(store, "public.notes", "body", name=name, model=encoder)

@@ -23,9 +23,9 @@ import embeddb
 from embeddb.db import embedded
 from embeddb.encoders import EncoderSettings, load_encoder
 from tests.acceptance.support import failed, loaded
-from tests.workers import attach
 from tests.conftest import ROOT, RunCLI
 from tests.postgres import one, rows
+from tests.workers import attach
 
 DEADLINE_SECONDS = 60.0
 CANARY = "zanzibar"

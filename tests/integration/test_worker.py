@@ -20,10 +20,10 @@ from embeddb.records import Role, Vector
 from embeddb.repository.jobs import Jobs
 from embeddb.repository.workers import Workers
 from embeddb.worker import Worker, WorkerOptions, WorkerReport
-from tests.workers import attach
 from tests.faults import NAN, POISON, FragileEncoder, GatedEncoder
 from tests.postgres import one, rows, terminate
 from tests.support import HashEncoder
+from tests.workers import attach
 
 DEADLINE_SECONDS = 30.0
 
@@ -461,3 +461,20 @@ def test_texts_of_sql_functions_are_answered_by_whoever_is_given(
         until(lambda: one(source, "SELECT count(*) FROM asked WHERE answer IS NOT NULL"))
     vector = np.array(one(source, "SELECT answer FROM asked"), dtype=np.float32)
     assert np.allclose(vector, HashEncoder().encode(["body 3"])[0], atol=1e-6)
+
+
+def test_a_row_deleted_while_the_backfill_enqueues_it_leaves_no_chunk(
+    store: embeddb.Store, source: str
+) -> None:
+    attach(store, "public.articles", "body", name="articles", model=HashEncoder())
+    with psycopg.connect(source) as other:
+        other.execute("DELETE FROM articles WHERE id = 3")
+        other.execute("UPDATE articles SET id = 40 WHERE id = 4")
+        with running(store, batch=2):  # sees the rows as they still are to everybody else
+            time.sleep(0.5)
+            rows(source, INSERT + "generate_series(50, 52) n")
+            until(lambda: {"50", "51", "52"} <= stored(source).keys())
+            other.commit()
+            until(lambda: Jobs(store.database).counts()[0].backfill_finished)
+            until(lambda: one(source, "SELECT count(*) FROM embeddb.jobs") == 0)
+    assert stored(source) == expected(source)
