@@ -37,7 +37,7 @@ def list_jobs(
 ) -> None:
     """List jobs in the order in which they will be done."""
     with opened_store(dsn, schema) as store:
-        jobs = _jobs(store, collection).list(collection, limit)
+        jobs = _jobs(store, collection).queued(collection, limit)
     if as_json:
         emit(jobs)
         return

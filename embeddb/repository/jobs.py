@@ -266,11 +266,11 @@ class Jobs:
         with self._database.connection() as connection:
             return self.counts_on(connection, names)
 
-    def list(self, collection: str | None = None, limit: int = 100) -> list[QueuedJob]:
+    def queued(self, collection: str | None = None, limit: int = 100) -> list[QueuedJob]:
         """Give jobs in the order in which they will be claimed."""
         values = {"name": collection, "limit": limit}
         with self._database.connection() as connection:
-            rows = self._execute(connection, "list", values).fetchall()
+            rows = self._execute(connection, "queued", values).fetchall()
         return [
             QueuedJob(
                 collection=row[0],

@@ -25,28 +25,27 @@ class Counters:
         self._latest: dict[str, deque[tuple[float, int]]] = defaultdict(deque)
         self.processed = self.failed = self.retried = self.wasted = self.encoded = 0
         self.registry = CollectorRegistry()
-        own = {"registry": self.registry}
         self._jobs = Counter(
             "embeddb_worker_jobs",
             "Jobs by what became of them: done, retried, failed, wasted or released.",
             ["collection", "outcome"],
-            **own,
+            registry=self.registry,
         )
         self._texts = Counter(
-            "embeddb_worker_encoded_texts", "Texts encoded.", ["collection"], **own
+            "embeddb_worker_encoded_texts", "Texts encoded.", ["collection"], registry=self.registry
         )
         self._seconds = Histogram(
             "embeddb_worker_batch_seconds",
             "What a batch takes, by stage: prepare, encode, write.",
             ["collection", "stage"],
             buckets=_BUCKETS,
-            **own,
+            registry=self.registry,
         )
         self._troubles = Counter(
             "embeddb_worker_troubles",
             "Times that a collection was put off as a whole.",
             ["collection"],
-            **own,
+            registry=self.registry,
         )
 
     def done(self, collection: str, count: int) -> None:

@@ -286,8 +286,9 @@ class Worker:
     def _health(self) -> tuple[bool, str]:
         if self._shop.error is not None:
             return False, f"stopped: {type(self._shop.error).__name__}"
-        threads = [self._heart, *self._lanes.values(), *self._ears]
-        fine = self._shop.stopping.is_set() or all(thread.alive for thread in threads)
+        lives = [self._heart.alive, *(lane.alive for lane in self._lanes.values())]
+        lives += [ear.alive for ear in self._ears]
+        fine = self._shop.stopping.is_set() or all(lives)
         return fine, "ok" if fine else "a thread has ended"
 
     def _readiness(self) -> tuple[bool, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from threading import Event, Thread
 
 from embeddb.db.database import Connection
@@ -55,7 +56,7 @@ class Upkeep:
         for member in self._members():
             if member.indexed or member.gone or self._backoff(member).wait_seconds:
                 continue
-            if not link.run(lambda connection, one=member: self._is_filled(connection, one)):
+            if not link.run(partial(self._is_filled, member)):
                 continue
             fine = self._build(member, display) and fine
         return fine
@@ -73,7 +74,7 @@ class Upkeep:
         finally:
             link.close()
 
-    def _is_filled(self, connection: Connection, member: Member) -> bool:
+    def _is_filled(self, member: Member, connection: Connection) -> bool:
         """Say whether the rows are in: an index is built faster over them than with them."""
         if self._backfills.unfinished(connection, [member.id]):
             return False

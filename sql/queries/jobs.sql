@@ -194,7 +194,7 @@ SELECT c.id, c.name, j.waiting, j.working, j.delayed, f.failed, j.oldest_seconds
    AND (%(names)s::text[] IS NULL OR c.name = ANY (%(names)s::text[]))
  ORDER BY c.name
 
--- name: list
+-- name: queued
 -- Jobs in the order in which they will be had.
 SELECT c.name, j.key, j.version, j.attempts, j.enqueued_at, j.available_at,
        CASE WHEN j.leased_until > pg_catalog.statement_timestamp() THEN 'working'

@@ -78,9 +78,9 @@ class Process:
         own = {"EMBEDDB_DSN": url, "PYTHONPATH": str(ROOT), "EMBEDDB_PYTHON_MODELS": MODULES}
         self.path = log
         with log.open("a") as stream:
+            program = str(Path(sys.executable).with_name("embeddb"))
             self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("embeddb"), "worker", "--log-format", "json"]
-                + list(arguments),
+                [program, "worker", "--log-format", "json", *arguments],
                 env=os.environ | own | env,
                 stderr=stream,
                 stdout=subprocess.DEVNULL,

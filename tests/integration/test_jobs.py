@@ -230,7 +230,7 @@ def test_counts_tell_states_apart_and_never_a_magic_number(queue: Queue) -> None
     assert (full.waiting, full.working, full.delayed, full.pending) == (1, 1, 1, 3)
     assert full.oldest_seconds is not None and 0 <= full.oldest_seconds < 60
     assert full.last_error == "away"
-    assert [job.state for job in queue.jobs.list("docs")] == ["waiting", "working", "delayed"]
+    assert [job.state for job in queue.jobs.queued("docs")] == ["waiting", "working", "delayed"]
     assert queue.jobs.counts(["other"]) == []
 
 

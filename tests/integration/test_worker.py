@@ -19,7 +19,7 @@ from embeddb.pipeline.bound_model import BoundModel
 from embeddb.records import Role, Vector
 from embeddb.repository.jobs import Jobs
 from embeddb.repository.workers import Workers
-from embeddb.worker import Worker, WorkerOptions, WorkerReport
+from embeddb.worker import Requests, Worker, WorkerOptions, WorkerReport
 from tests.faults import NAN, POISON, FragileEncoder, GatedEncoder
 from tests.postgres import one, rows, terminate
 from tests.support import HashEncoder
@@ -62,11 +62,14 @@ def expected(url: str, text: str = "body") -> dict[str, str]:
 
 @contextmanager
 def running(
-    store: embeddb.Store, encoder: HashEncoder | None = None, **changes: object
+    store: embeddb.Store,
+    encoder: HashEncoder | None = None,
+    *,
+    requests: Requests | None = None,
+    **changes: object,
 ) -> Iterator[Worker]:
     """Let a worker run beside the test."""
     encoders = {"articles": encoder or HashEncoder()}
-    requests = changes.pop("requests", None)
     worker = Worker(store, options(once=False, **changes), encoders=encoders, requests=requests)
     errors: list[BaseException] = []
 
@@ -294,7 +297,7 @@ def test_once_gives_up_on_a_provider_that_is_down(store: embeddb.Store, source: 
     report = work(store, absent)
     assert not report.succeeded
     assert "did not answer" in report.problems["articles"]
-    assert {job.attempts for job in Jobs(store.database).list()} == {0}
+    assert {job.attempts for job in Jobs(store.database).queued()} == {0}
 
 
 def test_a_model_that_cannot_be_loaded_says_so(store: embeddb.Store, source: str) -> None:
@@ -379,8 +382,7 @@ def test_a_wanted_conversion_is_carried_out_when_the_rows_are_in(
     assert record.generation.stored_dim == 16
     rows(source, "UPDATE articles SET body = 'changed ' || id WHERE id <= 3")
     assert work(store, encoder).succeeded
-    found = dict(rows(source, STORED.replace("_g1", "_g2")))
-    assert found == expected(source)
+    assert dict(rows(source, STORED.replace("_g1", "_g2"))) == expected(source)
 
 
 def test_a_running_worker_hears_of_changes_at_once(store: embeddb.Store, source: str) -> None:
