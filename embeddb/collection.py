@@ -47,7 +47,7 @@ from embeddb.repository.recall_history import MeasuredRecall, RecallHistory
 from embeddb.repository.search import Asked, Filter, Searcher, make_wish, split_filter
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
-from embeddb.schema.index_rules import resolve_index
+from embeddb.schema.index_rules import check_hidden, resolve_index
 from embeddb.schema.indexes import HNSW, IndexSpec
 from embeddb.schema.storage import Storage
 from embeddb.sources import open_source
@@ -670,6 +670,7 @@ class Collection:
 
     def _checked_index(self, index: IndexSpec | None) -> IndexSpec | None:
         """Warn where the index is to be another one than asked for."""
+        check_hidden(self._record.source, index)
         generation = self._record.generation
         return checked_index(index or generation.index or HNSW(), generation)
 

@@ -325,7 +325,7 @@ class Store:
         """
         self._catalog.drop(name)
 
-    def sizes(self, name: str) -> tuple[int, int, int, int]:
+    def sizes(self, name: str) -> tuple[int | None, int, int, int]:
         """Count a collection's documents and chunks, and the bytes of its tables and indexes."""
         return self._catalog.sizes(self._catalog.get(name))
 

@@ -59,7 +59,7 @@ def pending(url: str, name: str = "articles") -> dict[str, int]:
             "SELECT j.key, j.version FROM embeddb.jobs j JOIN embeddb.collections c "
             "ON c.id = j.collection_id WHERE c.name = %s ORDER BY j.key",
             [name],
-        )  # type: ignore[arg-type]
+        )
     )
 
 

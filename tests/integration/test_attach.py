@@ -30,6 +30,7 @@ from tests.attaching import (
     triggers,
 )
 from tests.postgres import one, role, rows, session
+from tests.support import HashEncoder
 
 
 def test_a_table_is_searched_once_its_rows_are_encoded(store: embeddb.Store) -> None:
@@ -164,7 +165,7 @@ def test_names_may_be_anything(store: embeddb.Store) -> None:
         text='"te""xt %s", "select"',
         metadata=["content"],
         where='"content" % 2 = 0',
-        model=attach_model(),
+        model=HashEncoder(),
     )
     assert found.count() == 15
     drain(store, found)
@@ -173,12 +174,6 @@ def test_names_may_be_anything(store: embeddb.Store) -> None:
     assert list(pending(store.url, found.name)) == ["2"]
     store.detach(found.name)
     assert triggers(store.url, '"My ""own"" 100%"."T; --"') == []
-
-
-def attach_model() -> object:
-    from tests.support import HashEncoder
-
-    return HashEncoder()
 
 
 def test_a_key_named_as_one_of_our_columns_gets_another_name(store: embeddb.Store) -> None:
