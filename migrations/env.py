@@ -9,16 +9,32 @@ config = context.config
 schema: str = config.attributes.get("schema", "embeddb")
 
 
-SINCE = {"filter_part": "0002", "status": "0003"}
+SINCE = {
+    "filter_part": "0002",
+    "status": "0003",
+    "await_encoding": "0004",
+    "encode": "0004",
+    "encode_by_worker": "0004",
+    "encode_in_sql": "0004",
+    "encode_query": "0004",
+    "query_tokens": "0004",
+    "query_worker": "0004",
+    "search_text": "0004",
+}
 """Functions and views that came with a later revision than the first, which goes when they do."""
 
 
-def _functions(revision: str | None = None) -> list[str]:
+def _functions(revision: str | None = None, vectors: str | None = None) -> list[str]:
     """Give the statements that bring `sql/functions/` and `sql/views/` into the schema, as text.
 
-    Those of a later revision than `revision` are left out; None: it is the newest.
+    Those of a later revision than `revision` are left out; None: it is the newest. `vectors` is the
+    schema that pgvector is in; None: it is found by the search path.
     """
-    parts = {"schema": sql.Identifier(schema)}
+    parts: dict[str, sql.Composable] = {
+        "schema": sql.Identifier(schema),
+        "schema_name": sql.Literal(schema),
+        "vector": sql.Identifier(*filter(None, [vectors]), "vector"),
+    }
     return [
         script(folder, name, **parts).as_string(None)
         for folder in ("functions", "views")
@@ -60,7 +76,8 @@ def _online() -> None:
         context.run_migrations()
         current = context.get_context().get_current_revision()
         if current is not None:
-            for statement in _functions(current):
+            (vectors,) = driver.execute(query("schema.pgvector"), {}).fetchone()
+            for statement in _functions(current, vectors):
                 driver.execute(statement)
 
 

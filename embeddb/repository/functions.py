@@ -10,6 +10,7 @@ from embeddb.db.queries import Name, query, script
 from embeddb.records import Vector
 from embeddb.repository.rendering import as_function_body
 from embeddb.repository.statement import Compiler, Wish
+from embeddb.repository.text_functions import TextFunctions
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ, derived_of
@@ -25,6 +26,7 @@ class Functions:
     def __init__(self, database: Database) -> None:
         self._schema = database.schema
         self._vector_schema = database.vector_schema()
+        self._texts = TextFunctions(database)
 
     def create(self, connection: Connection, record: CollectionRecord) -> None:
         """Create the functions of a new generation; one that is active gets the search too."""
@@ -66,6 +68,7 @@ class Functions:
                 **self._part(layout),
             )
         )
+        self._texts.create(connection, record)
 
     def _part(self, layout: Layout | None) -> dict[str, sql.Composable]:
         """Write what the search function does about the part that a filter asks for."""
@@ -130,7 +133,8 @@ class Functions:
             self._drop(connection, function, kind)
 
     def drop_search(self, connection: Connection, record: CollectionRecord) -> None:
-        """Drop the search function."""
+        """Drop the search functions."""
+        self._texts.drop(connection, record)
         connection.execute(
             query(
                 "collections.drop_search",
