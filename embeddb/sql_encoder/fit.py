@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +20,8 @@ STRENGTH = 1.0
 
 ITERATIONS = 15
 """Of the conjugate gradients: more change the vectors of texts by less than their error."""
+
+_SPECIAL = re.compile(r"\[\w+\]")
 
 COLUMNS_AT_ONCE = 32
 """Dimensions that are solved for between two reports of progress."""
@@ -35,14 +40,21 @@ class Examples:
         )
 
 
-def alone(features: Features) -> list[tuple[int, str]]:
-    """Give the columns that the model can be asked about, each with its text: all but pairs."""
-    count = len(features.pieces.vocabulary) + len(features.words)
-    return [
-        (column, name.removeprefix(PREFIX))
-        for column, name in enumerate(features.names[:count])
-        if not (name.startswith("[") and name.endswith("]") and len(name) > 2)
-    ]
+def alone(features: Features, texts: Sequence[str], tokens: int) -> list[tuple[int, str]]:
+    """Give the columns that the model can be asked about, each with its text: all but pairs.
+
+    Args:
+        features: the columns.
+        texts: the tokens of these come first.
+        tokens: how many of the vocabulary to give; the words that are not in it come all.
+    """
+    names, first = features.names, len(features.pieces.vocabulary)
+    seen = set(itertools.chain.from_iterable(features.rows(texts)))
+    # a vocabulary of BERT's has the commonest tokens first
+    order = sorted(range(first), key=lambda column: (column not in seen, column))
+    askable = [column for column in order if not _SPECIAL.fullmatch(names[column])]
+    chosen = askable[:tokens] + list(range(first, first + len(features.words)))
+    return [(column, names[column].removeprefix(PREFIX)) for column in chosen]
 
 
 def fit(features: Features, examples: Examples, prior: Vector, progress: Any) -> Vector:  # noqa: ANN401

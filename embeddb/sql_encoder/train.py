@@ -44,6 +44,8 @@ class TrainOptions:
         spans: short pieces of them that are encoded.
         words: words that the vocabulary has only in pieces, and that get a row of their own.
         pairs: neighbours that get a row of their own.
+        tokens: of the vocabulary that the model is asked about one by one, so that a query may
+            have words that the collection has not; those of the texts first, then the commonest.
         queries: held-out spans that it is measured on.
         seed: of what is drawn.
     """
@@ -52,6 +54,7 @@ class TrainOptions:
     spans: int = 40_000
     words: int = 20_000
     pairs: int = 30_000
+    tokens: int = 30_000
     queries: int = 1_000
     seed: int = 0
 
@@ -146,7 +149,7 @@ class _Training:
         if info.query_prompt != info.document_prompt:  # the model has two ways to see a text
             documents = self._encode("texts as queries", texts, "query")
         drawn = [span for _, span in spans(texts, self._options.spans, seed=self._options.seed)]
-        columns, names = zip(*alone(features), strict=True)
+        columns, names = zip(*alone(features, texts, self._options.tokens), strict=True)
         own = _unit(self._encode("tokens", names, "query"))
         prior = np.zeros((len(features.names), own.shape[1]), dtype=np.float32)
         prior[list(columns)] = own

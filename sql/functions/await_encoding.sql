@@ -12,7 +12,6 @@ DECLARE
     _end CONSTANT timestamptz := pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+)
         (_milliseconds OPERATOR(pg_catalog.*) interval '1 millisecond');
     _request bigint;
-    _answered boolean;
 BEGIN
     IF (SELECT pg_catalog.count(*) FROM {schema}.encode_requests) OPERATOR(pg_catalog.>=) _most THEN
         _problem := 'too many texts wait for a worker already';
@@ -23,23 +22,24 @@ BEGIN
     PERFORM pg_catalog.pg_notify('embeddb_encode', '');
     COMMIT;
     LOOP
-        DELETE FROM {schema}.encode_requests r
-         WHERE r.id OPERATOR(pg_catalog.=) _request
-           AND (r.answered_at IS NOT NULL OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) _end)
-        RETURNING r.embedding, r.problem, r.answered_at IS NOT NULL
-             INTO _embedding, _problem, _answered;
-        COMMIT;  -- so that the next look is with another snapshot, whatever the isolation level
-        IF _answered THEN
-            RETURN;
-        ELSIF _answered IS NOT NULL OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) _end THEN
+        SELECT r.embedding, r.problem INTO _embedding, _problem
+          FROM {schema}.encode_requests r
+         WHERE r.id OPERATOR(pg_catalog.=) _request AND r.answered_at IS NOT NULL;
+        EXIT WHEN FOUND;
+        IF pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>) _end THEN
             _problem := 'timeout';
-            RETURN;
         ELSIF NOT {schema}.query_worker(_collection) THEN
-            DELETE FROM {schema}.encode_requests r WHERE r.id OPERATOR(pg_catalog.=) _request;
             _problem := 'gone';
-            RETURN;
         END IF;
+        EXIT WHEN _problem IS NOT NULL;
+        COMMIT;  -- so that the next look is with another snapshot, whatever the isolation level
         PERFORM pg_catalog.pg_sleep(_pause);
     END LOOP;
+    -- what a worker holds just now is not waited for: workers remove what is left
+    DELETE FROM {schema}.encode_requests r
+     WHERE r.id OPERATOR(pg_catalog.=) (
+               SELECT l.id FROM {schema}.encode_requests l
+                WHERE l.id OPERATOR(pg_catalog.=) _request
+                  FOR UPDATE SKIP LOCKED);
 END
 $procedure$

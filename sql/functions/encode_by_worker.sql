@@ -44,8 +44,12 @@ BEGIN
                    pg_catalog.replace(p.value, '\', '\\'), '''', '\''')), ' ')
           INTO _server
           FROM (VALUES
-                   ('host', coalesce(NULLIF(pg_catalog.btrim(pg_catalog.split_part(
-                       pg_catalog.current_setting('unix_socket_directories'), ',', 1)), ''),
+                   ('host', coalesce(
+                       pg_catalog.replace(pg_catalog.substring(
+                           pg_catalog.current_setting('unix_socket_directories'),
+                           '^\s*"((?:[^"]|"")*)"'), '""', '"'),
+                       NULLIF(pg_catalog.btrim(pg_catalog.split_part(
+                           pg_catalog.current_setting('unix_socket_directories'), ',', 1)), ''),
                        'localhost')),
                    ('port', pg_catalog.current_setting('port')),
                    ('dbname', pg_catalog.current_database()),
@@ -63,8 +67,9 @@ BEGIN
     EXCEPTION
         WHEN SQLSTATE '08000' OR SQLSTATE '08001' OR SQLSTATE '08004' OR SQLSTATE '08006'
             OR SQLSTATE '2F003' OR SQLSTATE '42704' OR insufficient_privilege THEN
-            RAISE EXCEPTION USING ERRCODE = 'ED002', HINT = _setup, MESSAGE = pg_catalog.concat(
-                'Texts cannot be handed to a worker: ', SQLERRM, '.');
+            GET STACKED DIAGNOSTICS _problem = PG_EXCEPTION_DETAIL;
+            RAISE EXCEPTION USING ERRCODE = 'ED002', HINT = _setup, DETAIL = _problem,
+                MESSAGE = pg_catalog.concat('Texts cannot be handed to a worker: ', SQLERRM, '.');
     END;
     IF _problem IS NULL THEN
         RETURN _embedding;
@@ -78,6 +83,7 @@ BEGIN
         HINT = CASE _problem
             WHEN 'timeout' THEN
                 'A model may still be loading; SET embeddb.encode_timeout allows for more time.'
-            WHEN 'gone' THEN 'Start one: `embeddb worker`.' END;
+            WHEN 'gone' THEN 'Start one: `embeddb worker`.'
+            ELSE 'The log of the worker may say more.' END;
 END
 $function$
