@@ -147,6 +147,7 @@ class Collection:
             SourceError: the source as a whole cannot be read; nothing is pruned then.
             DatabaseUnavailableError: the connection was lost for good; run again to go on.
         """
+        self._check_own()
         opened = open_source(source)
         with _display(progress) as display, self._written():
             display.documents(0, None)
@@ -176,6 +177,7 @@ class Collection:
             DocumentError: a document cannot be taken; it is named.
             EncodingError: the model failed on one.
         """
+        self._check_own()
         tally = Tally(display=Silent())
         items = list(open_source(documents).documents())
         for item in items:
@@ -195,6 +197,7 @@ class Collection:
         """
         if (ids is None) == (filter is None):
             raise ConfigurationError("delete() takes either ids=[…] or filter={…}.")
+        self._check_own()
         with self._written():
             if ids is not None:
                 wanted = [ids] if isinstance(ids, str) else list(ids)
@@ -675,6 +678,14 @@ class Collection:
         return SQLEncoders(self._database).drop(self._record)
 
     # within
+
+    def _check_own(self) -> None:
+        """Refuse to write documents that are rows of somebody's table."""
+        if (source := self._record.source) is not None:
+            raise ConfigurationError(
+                f"Collection {self.name!r} is attached to {source.table_text}: write to that "
+                "table, and a worker follows."
+            )
 
     def _asked(
         self,

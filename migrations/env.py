@@ -11,6 +11,7 @@ schema: str = config.attributes.get("schema", "embeddb")
 
 SINCE = {
     "filter_part": "0002",
+    "search": "0003",
     "status": "0003",
     "await_encoding": "0004",
     "encode": "0004",
@@ -24,16 +25,16 @@ SINCE = {
 """Functions and views that came with a later revision than the first, which goes when they do."""
 
 
-def _functions(revision: str | None = None, vectors: str | None = None) -> list[str]:
+def _functions(revision: str | None = None, vector: sql.Composable | None = None) -> list[str]:
     """Give the statements that bring `sql/functions/` and `sql/views/` into the schema, as text.
 
-    Those of a later revision than `revision` are left out; None: it is the newest. `vectors` is the
-    schema that pgvector is in; None: it is found by the search path.
+    Those of a later revision than `revision` are left out; None: it is the newest. `vector` is
+    pgvector's type; None: it is where the extension was just created, in the search_path.
     """
-    parts: dict[str, sql.Composable] = {
+    parts = {
         "schema": sql.Identifier(schema),
-        "schema_name": sql.Literal(schema),
-        "vector": sql.Identifier(*filter(None, [vectors]), "vector"),
+        "name": sql.Literal(schema),
+        "vector": vector or sql.SQL("vector"),
     }
     return [
         script(folder, name, **parts).as_string(None)
@@ -76,8 +77,9 @@ def _online() -> None:
         context.run_migrations()
         current = context.get_context().get_current_revision()
         if current is not None:
-            (vectors,) = driver.execute(query("schema.pgvector"), {}).fetchone()
-            for statement in _functions(current, vectors):
+            row = driver.execute(query("server.vector_schema"), {}).fetchone()
+            vector = None if row is None else sql.Identifier(row[0], "vector")
+            for statement in _functions(current, vector):
                 driver.execute(statement)
 
 

@@ -34,6 +34,7 @@ PROTECT = (
 )
 
 FUNCTIONS = (
+    ("FUNCTION", "search", "text, text, integer, jsonb, double precision, text"),
     ("FUNCTION", "encode", "text, text, text"),
     ("FUNCTION", "encode_query", "text, text, text"),
     ("FUNCTION", "encode_by_worker", "bigint, text, integer"),

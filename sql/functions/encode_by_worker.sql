@@ -19,7 +19,7 @@ DECLARE
     _setup CONSTANT text := 'Run `embeddb sql-encoder serve-setup` as the owner of the schema, or '
         'train an encoder that needs no worker: `embeddb sql-encoder train`.';
     _dblink text;
-    _server text := pg_catalog.concat({schema_name}::text, '_encode');
+    _server text := pg_catalog.concat({name}::text, '_encode');
     _embedding real[];
     _problem text;
 BEGIN
@@ -62,7 +62,7 @@ BEGIN
                FROM %I.dblink($1::text, $2::text) a (embedding real[], problem text)', _dblink)
            INTO _embedding, _problem
           USING _server, pg_catalog.format(
-                    'CALL %I.await_encoding(%s, %L, %s, NULL, NULL)', {schema_name}::text,
+                    'CALL %I.await_encoding(%s, %L, %s, NULL, NULL)', {name}::text,
                     _collection, pg_catalog.left(_text, _most), _milliseconds);
     EXCEPTION
         WHEN SQLSTATE '08000' OR SQLSTATE '08001' OR SQLSTATE '08004' OR SQLSTATE '08006'

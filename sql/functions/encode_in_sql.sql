@@ -31,7 +31,7 @@ BEGIN
            JOIN %2$I.sql_encoder_tokens t
              ON t.encoder_id OPERATOR(pg_catalog.=) $1
             AND t.token OPERATOR(pg_catalog.=) (u.token COLLATE pg_catalog."C")',
-        _vectors, {schema_name}::text)
+        _vectors, {name}::text)
        INTO _sum
       USING _encoder, pg_catalog.array_append(pg_catalog.array_cat(_tokens, _pairs), '[CLS]');
     SELECT e.length INTO _length

@@ -16,7 +16,7 @@ BEGIN
                    SELECT d.oid FROM pg_catalog.pg_database d
                     WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
            AND l.classid::bigint OPERATOR(pg_catalog.=)
-                   (pg_catalog.hashtext({schema_name}::text)::bigint
+                   (pg_catalog.hashtext({name}::text)::bigint
                     OPERATOR(pg_catalog.&) 2147483647)
            AND l.objid::bigint OPERATOR(pg_catalog.=) ANY (
                    ARRAY[0, _collection OPERATOR(pg_catalog.&) 2147483647])

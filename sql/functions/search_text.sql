@@ -34,7 +34,7 @@ BEGIN
         'SELECT s.id, s.chunk_no, s.content, s.metadata, s.distance, s.score, $5
            FROM %I.search($1, $2::%I.vector, $3, $4) s
           WHERE $6 IS NULL OR s.distance OPERATOR(pg_catalog.<=) $6',
-        {schema_name}::text, _vectors)
+        {name}::text, _vectors)
        USING _collection, _embedding, _limit, _filter, _encoder, _max_distance;
 END
 $function$

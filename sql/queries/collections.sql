@@ -73,6 +73,7 @@ CREATE TABLE {chunks} (
     span int4range NOT NULL,
     content_hash bytea NOT NULL,
     {embedding},
+    {keys}
     {part}
     PRIMARY KEY ({key})
 ) {partitioning}
@@ -149,6 +150,10 @@ DROP FUNCTION IF EXISTS {function}({type})
 -- name: drop_search
 -- Remove a collection's search function.
 DROP FUNCTION IF EXISTS {function}({vector}, integer, jsonb, double precision)
+
+-- name: drop_similar
+-- Remove a collection's function that searches by what is stored.
+DROP FUNCTION IF EXISTS {function}
 
 -- name: exists
 -- Whether a relation of that name is there already.

@@ -18,10 +18,3 @@ SELECT pg_catalog.pg_try_advisory_lock(%(key)s::bigint)
 -- name: unlock
 -- Give the advisory lock back.
 SELECT pg_catalog.pg_advisory_unlock(%(key)s::bigint)
-
--- name: pgvector
--- The schema that pgvector is in.
-SELECT n.nspname
-  FROM pg_catalog.pg_extension x
-  JOIN pg_catalog.pg_namespace n ON n.oid = x.extnamespace
- WHERE x.extname = 'vector'

@@ -48,6 +48,12 @@ def test_a_worker_s_answers_are_those_of_the_python_door(
             assert [row[0] for row in found] == [hit.id for hit in hits]
             assert [row[1] for row in found] == pytest.approx([hit.distance for hit in hits])
             assert {row[2] for row in found} == {"worker"}
+            named = rows(
+                store.url,
+                "SELECT id, distance, encoder FROM embeddb.search('docs', %s, 5, %s)",
+                [text, '{"n": {"$lt": 20}}'],
+            )
+            assert named == found
             vector = one(store.url, "SELECT embeddb.encode('docs', %s)::real[]", [text])
             assert vector == pytest.approx(HashEncoder().encode([text])[0].tolist())
     assert one(store.url, "SELECT count(*) FROM embeddb.encode_requests") == 0
