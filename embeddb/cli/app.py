@@ -21,6 +21,7 @@ from embeddb.cli import (
     migrate,
     recall,
     search,
+    sql_encoder,
     status,
     tune,
 )
@@ -80,3 +81,4 @@ app.command("recall")(recall.recall)
 app.command("tune")(tune.tune)
 app.command("compress")(compress.compress)
 app.command("convert")(convert.convert)
+app.add_typer(sql_encoder.app, name="sql-encoder")

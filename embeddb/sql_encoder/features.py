@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Features:
         plain = cls(pieces=pieces, limit=limit, words=known, pairs={})
         beside: Counter[tuple[int, int]] = Counter()
         for row in plain.rows(texts):
-            beside.update(set(zip(row, row[1:], strict=False)))
+            beside.update(set(itertools.pairwise(row)))
         common = [pair for pair, count in beside.most_common(pairs) if count >= LEAST_PAIR]
         first += len(known)
         numbered = {pair: first + number for number, pair in enumerate(common)}
@@ -93,7 +94,7 @@ class Features:
         return made
 
     def _paired(self, row: Row) -> Iterable[int]:
-        found = (self.pairs.get(pair) for pair in zip(row, row[1:], strict=False))
+        found = (self.pairs.get(pair) for pair in itertools.pairwise(row))
         return [pair for pair in found if pair is not None]
 
 

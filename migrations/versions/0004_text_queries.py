@@ -61,11 +61,15 @@ def _schema_of_pgvector() -> str | None:
         return None
     extension = sa.table("pg_extension", sa.column("extname"), sa.column("extnamespace"))
     namespace = sa.table("pg_namespace", sa.column("oid"), sa.column("nspname"))
-    found: str = op.get_bind().execute(
-        sa.select(namespace.c.nspname)
-        .join(extension, extension.c.extnamespace == namespace.c.oid)
-        .where(extension.c.extname == "vector")
-    ).scalar_one()
+    found: str = (
+        op.get_bind()
+        .execute(
+            sa.select(namespace.c.nspname)
+            .join(extension, extension.c.extnamespace == namespace.c.oid)
+            .where(extension.c.extname == "vector")
+        )
+        .scalar_one()
+    )
     return found
 
 
@@ -79,6 +83,7 @@ def upgrade() -> None:
     now = sa.text("pg_catalog.clock_timestamp()")
     prefix = schema + "." if schema else ""
     collection = sa.ForeignKey(prefix + "collections.id", ondelete="CASCADE")
+    encoder = sa.ForeignKey(prefix + "sql_encoders.id", ondelete="CASCADE")
     op.create_table(
         "sql_encoders",
         sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
@@ -100,7 +105,9 @@ def upgrade() -> None:
     op.create_table(
         "sql_encoder_tokens",
         sa.Column(
-            "encoder_id", sa.BigInteger, sa.ForeignKey(prefix + "sql_encoders.id", ondelete="CASCADE")
+            "encoder_id",
+            sa.BigInteger,
+            sa.ForeignKey(prefix + "sql_encoders.id", ondelete="CASCADE"),
         ),
         sa.Column("token", sa.Text(collation="C")),
         # of the model's own vocabulary, not a whole word or a pair that the encoder adds

@@ -1,15 +1,14 @@
-"""A text in SQL, encoded by a running worker: which way is taken, and what is said where none is."""
+"""A text in SQL, encoded by a running worker, and what is said where there is none."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 import embeddb
 from embeddb.errors import EncodingError, QueryEncoderError
@@ -59,9 +58,7 @@ def test_a_worker_s_answers_are_those_of_the_python_door(
     assert one(store.url, "SELECT count(*) FROM embeddb.encode_requests") == 0
 
 
-def test_a_literal_of_a_vector_is_a_vector(
-    store: embeddb.Store, docs: embeddb.Collection
-) -> None:
+def test_a_literal_of_a_vector_is_a_vector(store: embeddb.Store, docs: embeddb.Collection) -> None:
     literal = str(HashEncoder().encode(["number 7"])[0].tolist())
     found = rows(store.url, "SELECT id, encoder FROM embeddb.docs_search(%s, 1)", [literal])
     assert found == [("d7", "none")]
@@ -146,8 +143,8 @@ def test_nobody_there_is_said_at_once(store: embeddb.Store, docs: embeddb.Collec
         assert time.monotonic() - started < 2
         assert caught.value.sqlstate == "ED002"
         assert "embeddb worker" in (caught.value.diag.message_hint or "")
-    with store.database.transaction() as connection, pytest.raises(QueryEncoderError, match="worker"):
-        _translated(connection, "SELECT embeddb.encode('docs', 'number 7')")
+    with pytest.raises(QueryEncoderError, match="worker"), store.database.transaction() as opened:
+        opened.execute("SELECT embeddb.encode('docs', 'number 7')")
 
 
 def test_a_worker_for_other_collections_does_not_count(
@@ -240,8 +237,6 @@ def test_a_text_that_no_sql_can_hold_never_comes_to_the_server(store: embeddb.St
 
 
 def test_many_ask_at_once(store: embeddb.Store, docs: embeddb.Collection) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     def ask(number: int) -> Any:  # noqa: ANN401
         return rows(store.url, SEARCH, [f"number {number % 30}"])[0]
 
@@ -255,21 +250,10 @@ def test_an_own_schema_has_its_own_workers(store: embeddb.Store) -> None:
         docs = other.create_collection("docs", model=HashEncoder())
         docs.add([("a", "a cat"), ("b", "a dog")])
         statement = 'SELECT id, encoder FROM "My ""own""; 100%%".docs_search(%s, 1)'
-        with answering(store, HashEncoder()):
-            with pytest.raises(psycopg.Error, match="No worker"):
-                rows(store.url, statement, ["a cat"])
+        with (
+            answering(store, HashEncoder()),
+            pytest.raises(psycopg.Error, match="No worker"),
+        ):
+            rows(store.url, statement, ["a cat"])
         with answering(other, HashEncoder(), schema='My "own"; 100%'):
             assert rows(store.url, statement, ["a cat"]) == [("a", "worker")]
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    from embeddb.db.boundary import translated
-
-    with translated():
-        yield
-
-
-def _translated(connection: psycopg.Connection[TupleRow], statement: str) -> None:
-    with _errors():
-        connection.execute(statement.encode())

@@ -32,7 +32,7 @@ FOREIGN = [
     "עִבְרִית العَرَبِيَّة हिन्दी ภาษาไทย",
     "emoji 🎉🏳️‍🌈 👩‍👩‍👧 flags 🇩🇪 and ☃",
     "zero\u200bwidth soft\u00adhyphen no\u00a0break thin\u2009space line\u2028sep nel\u0085x",
-    "math ∑∫≠ currency €£¥₹ “quotes” ‘single’ – — … • « »",
+    "math ∑∫≠ currency €£¥₹ “quotes” \u2018single\u2019 \u2013 — … • « »",
     "tabs\tand\r\nlines\x0b\x0c\x07bell \x7f",
     "K (kelvin) Å (angstrom) ﬀ ﷺ ㎏ ①",
     "a" * 101 + " " + "b" * 100,
