@@ -23,6 +23,7 @@ from embeddb.cli import (
     migrate,
     recall,
     search,
+    sql_encoder,
     status,
     tune,
     worker,
@@ -87,3 +88,4 @@ app.command("compress")(compress.compress)
 app.command("convert")(convert.convert)
 app.command("worker")(worker.worker)
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(sql_encoder.app, name="sql-encoder")
