@@ -19,6 +19,7 @@ from embeddb.protocols import Encoder
 from embeddb.repository.attach import Attachments
 from embeddb.repository.attach_resolve import Declaration
 from embeddb.repository.collections import Collections
+from embeddb.repository.grants import GrantReport, Grants
 from embeddb.schema import layouts
 from embeddb.schema.catalog import Generation, Wanted
 from embeddb.schema.distances import Distance
@@ -324,6 +325,51 @@ class Store:
             CollectionNotFoundError: there is none of that name.
         """
         self._catalog.drop(name)
+
+    def grant(
+        self,
+        kind: str,
+        role: str,
+        collections: Sequence[str] | None = None,
+        *,
+        with_source: bool = False,
+        dry_run: bool = False,
+    ) -> GrantReport:
+        """Give a role the rights that it needs, and no others; see docs/roles.md.
+
+        Args:
+            kind: reader (searches), writer (writes embeddb's own collections), worker (encodes
+                attached ones) or owner (migrates, creates, attaches, drops).
+            role: a role that is there.
+            collections: of these alone; None: of every one, those to come among them.
+            with_source: also on the tables that collections are attached to, where a reader or
+                a worker reads them; else the report says what their owners have to give.
+            dry_run: report the statements, and run none.
+
+        Raises:
+            ConfigurationError, CollectionNotFoundError, PermissionDeniedError.
+        """
+        return Grants(self._database).grant(
+            kind, role, collections, with_source=with_source, dry_run=dry_run
+        )
+
+    def revoke(
+        self,
+        kind: str,
+        role: str,
+        collections: Sequence[str] | None = None,
+        *,
+        with_source: bool = False,
+        dry_run: bool = False,
+    ) -> GrantReport:
+        """Take what `grant` gave, but for what the role needs as what else it is.
+
+        Raises:
+            ConfigurationError, CollectionNotFoundError, PermissionDeniedError.
+        """
+        return Grants(self._database).revoke(
+            kind, role, collections, with_source=with_source, dry_run=dry_run
+        )
 
     def sizes(self, name: str) -> tuple[int | None, int, int, int]:
         """Count a collection's documents and chunks, and the bytes of its tables and indexes."""

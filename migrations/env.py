@@ -13,6 +13,7 @@ SINCE = {
     "filter_part": "0002",
     "search": "0003",
     "status": "0003",
+    "every_collection": "0003",
     "await_encoding": "0004",
     "encode": "0004",
     "encode_by_worker": "0004",

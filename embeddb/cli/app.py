@@ -17,6 +17,7 @@ from embeddb.cli import (
     demo,
     doctor,
     documents,
+    grant,
     index,
     ingest,
     jobs,
@@ -88,4 +89,6 @@ app.command("compress")(compress.compress)
 app.command("convert")(convert.convert)
 app.command("worker")(worker.worker)
 app.add_typer(jobs.app, name="jobs")
+app.command("grant")(grant.grant)
+app.command("revoke")(grant.revoke)
 app.add_typer(sql_encoder.app, name="sql-encoder")

@@ -29,6 +29,7 @@ from embeddb.repository.attach_resolve import (
 )
 from embeddb.repository.collections import Collections
 from embeddb.repository.functions import Functions
+from embeddb.repository.rights import Rights
 from embeddb.schema.attached import AttachedSource
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.names import check_name, tables
@@ -141,7 +142,8 @@ class Attachments:
             for block in ("drop_policy", "drop_policy_itself"):
                 connection.execute(query("attach." + block, chunks=each.tables.chunks), {})
             if made.source_of(record).row_security:
-                connection.execute(made.policy(replace(each, source=record.source)))
+                connection.execute(made.policy(replace(each, source=record.source)), prepare=False)
+            Rights(self._database).follow(connection, replace(each, source=record.source))
 
     def _resolve(self, connection: Connection, declaration: Declaration) -> Resolved:
         check_rights(connection, self._database.schema)

@@ -29,6 +29,7 @@ from embeddb.repository.catalog_rows import (
 from embeddb.repository.functions import Functions
 from embeddb.repository.ivfpq import CodeTables, names_of
 from embeddb.repository.layout_tables import column_parts, create_partitions
+from embeddb.repository.rights import Rights
 from embeddb.schema import indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.index_rules import check_hidden
@@ -85,6 +86,10 @@ class Collections:
     def generations_on(self, connection: Connection, name: str) -> list[CollectionRecord]:
         """Give every generation of a collection, as the caller's transaction sees them."""
         return self._read_on(connection, name, active_only=False)
+
+    def generations_of_all(self, connection: Connection) -> list[CollectionRecord]:
+        """Give every generation of every collection, as the caller's transaction sees them."""
+        return self._read_on(connection, None, active_only=False)
 
     def create(self, name: str, generation: Generation) -> CollectionRecord:
         """Create tables and search function and enter them into the catalog, all or nothing.
@@ -256,6 +261,7 @@ class Collections:
         functions = Functions(self._database)
         for record in self._read_on(connection, None):
             functions.create_search(connection, record)
+        Rights(self._database).renew(connection, self.generations_of_all(connection))
 
     def add_generation(
         self,
@@ -289,6 +295,7 @@ class Collections:
             self._add_generation(connection, made)
             self._create_chunks(connection, made, rights_of=record)
             Functions(self._database).create(connection, made)
+            Rights(self._database).follow(connection, made)
         return made
 
     def drop_generation(

@@ -12,6 +12,7 @@ from embeddb.db.queries import Name, query, script
 from embeddb.records import Vector
 from embeddb.repository import attached_statements as attached
 from embeddb.repository.rendering import as_function_body
+from embeddb.repository.rights import Rights
 from embeddb.repository.statement import Compiler, Wish
 from embeddb.repository.text_functions import TextFunctions
 from embeddb.schema import attached_sql
@@ -29,6 +30,7 @@ class Functions:
     """Creates and drops what a collection has in `pg_proc`."""
 
     def __init__(self, database: Database) -> None:
+        self._rights = Rights(database)
         self._schema = database.schema
         self._vector_schema = database.vector_schema()
         self._texts = TextFunctions(database)
@@ -73,7 +75,8 @@ class Functions:
         self._texts.create(connection, record)
         self._create_similar(connection, record, compiler)
         for statement in attached.trigger_functions(record) if record.source else ():
-            connection.execute(statement)
+            connection.execute(statement, prepare=False)  # each is two statements
+        self._rights.follow(connection, record)
 
     def _create_similar(
         self, connection: Connection, record: CollectionRecord, compiler: Compiler

@@ -231,10 +231,12 @@ class CodeTables:
             {"schema": self._tables.schema, "chunks": self._tables.chunks_name},
         ).fetchall()
         for privilege, role in rights:
+            # who writes chunks writes codes; the lists and words change with the index alone
+            read = privilege == "SELECT"
             connection.execute(
                 query(
                     "ivfpq.grant",
-                    **parts,
+                    tables=sql.SQL(", ").join(parts.values() if read else [parts["codes"]]),
                     privilege=sql.SQL(privilege),
                     grantee=sql.SQL("PUBLIC") if role is None else Name(role),
                 ),

@@ -24,6 +24,7 @@ RESERVED = frozenset(
         "drift_history",
         "encode_requests",
         "encoded_queries",
+        "every_collection",
         "failed_jobs",
         "generations",
         "jobs",

@@ -101,9 +101,10 @@ def downgrade() -> None:
                 f"{count} collection(s) are attached to tables, which revision 0002 does not "
                 "know: take them off first with `embeddb detach`."
             )
-    status = sql.Identifier(*filter(None, [schema]), "status")
-    drop = sql.SQL("DROP VIEW IF EXISTS {}").format(status).as_string(None)
-    op.execute(drop.replace(":", r"\:"))  # a colon would begin a parameter
+    for name in ("status", "every_collection"):
+        view = sql.Identifier(*filter(None, [schema]), name)
+        drop = sql.SQL("DROP VIEW IF EXISTS {}").format(view).as_string(None)
+        op.execute(drop.replace(":", r"\:"))  # a colon would begin a parameter
     search = sql.Identifier(*filter(None, [schema]), "search")
     drop = sql.SQL("DROP FUNCTION IF EXISTS {}").format(search).as_string(None)
     op.execute(drop.replace(":", r"\:"))

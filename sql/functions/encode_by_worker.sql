@@ -86,4 +86,6 @@ BEGIN
             WHEN 'gone' THEN 'Start one: `embeddb worker`.'
             ELSE 'The log of the worker may say more.' END;
 END
-$function$
+$function$;
+-- It runs with the rights of its owner: only for whom embeddb grant gives it to.
+REVOKE ALL ON FUNCTION {schema}.encode_by_worker(bigint, text, integer) FROM PUBLIC

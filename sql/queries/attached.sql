@@ -34,15 +34,20 @@ DELETE FROM {chunks} c
    AND NOT pg_catalog.row_security_active(pg_catalog.to_regclass(%(source)s)::oid)
 
 -- name: sees_all
--- Whether no row of a table is hidden from the role: no policy concerns it, or one shows it all.
+-- Whether no row of a table is hidden from the role: no policy concerns it, or one shows it all and
+-- none narrows that.
 SELECT NOT pg_catalog.row_security_active(c.oid)
-       OR EXISTS (SELECT
-                    FROM pg_catalog.pg_policy p
-                   WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd IN ('r', '*')
-                     AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'
-                     AND EXISTS (SELECT
-                                   FROM pg_catalog.unnest(p.polroles) r (role)
-                                  WHERE r.role = 0
-                                     OR pg_catalog.pg_has_role(r.role, 'USAGE')))
+       OR (p.shown IS TRUE AND p.narrowed IS NOT TRUE)
   FROM pg_catalog.pg_class c
+ CROSS JOIN LATERAL (
+    SELECT pg_catalog.bool_or(q.polpermissive AND q.is_true) AS shown,
+           pg_catalog.bool_or(NOT q.polpermissive AND NOT q.is_true) AS narrowed
+      FROM (SELECT o.polpermissive,
+                   pg_catalog.pg_get_expr(o.polqual, o.polrelid) = 'true' AS is_true
+              FROM pg_catalog.pg_policy o
+             WHERE o.polrelid = c.oid AND o.polcmd IN ('r', '*')
+               AND EXISTS (SELECT
+                             FROM pg_catalog.unnest(o.polroles) u (role)
+                            WHERE u.role = 0 OR pg_catalog.pg_has_role(u.role, 'USAGE'))
+           ) q) p
  WHERE c.oid = pg_catalog.to_regclass(%(source)s)

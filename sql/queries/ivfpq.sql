@@ -38,7 +38,7 @@ SELECT DISTINCT a.privilege_type, r.rolname
 
 -- name: grant
 -- Give a right on the tables of an index to who has it on the chunks.
-GRANT {privilege} ON {lists}, {words}, {codes} TO {grantee}
+GRANT {privilege} ON {tables} TO {grantee}
 
 -- name: drop
 -- Remove the tables of an IVF-PQ index.

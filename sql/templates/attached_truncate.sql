@@ -28,4 +28,7 @@ BEGIN
     END;
     RETURN NULL;
 END
-$the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$
+$the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$;
+-- It runs with the rights of whoever attached; a table of anybody's with a trigger that calls it
+-- could have it write what he likes.
+REVOKE ALL ON FUNCTION {function}() FROM PUBLIC

@@ -1,0 +1,142 @@
+"""What roles need outside of embeddb's schema: on the server, and on the tables of applications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from embeddb.db.database import Connection
+from embeddb.db.queries import Name, query
+from embeddb.schema.attached import AttachedSource
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.rights import Level, Standing
+
+POLICY = "embeddb_worker_"
+MAX_IDENTIFIER_BYTES = 63
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """Something that a role lacks, and that is not embeddb's to give.
+
+    Attributes:
+        statement: what gives it.
+        reason: why it is needed, as a sentence.
+        is_given: whether this session may give it without being asked to.
+    """
+
+    statement: sql.Composed
+    reason: str
+    is_given: bool = False
+
+    @property
+    def text(self) -> str:
+        """The statement, as one types it."""
+        return written(self.statement)
+
+
+def written(statement: sql.Composable) -> str:
+    """Write a statement that takes parameters as one types it."""
+    return statement.as_string(None).replace("%%", "%")
+
+
+def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[Need]:
+    """Say what a role lacks to come in and to use pgvector."""
+    row = connection.execute(query("rights.server"), {"role": role}).fetchone()
+    assert row is not None  # the role and pgvector are there
+    name, connects, makes, uses, vectors, owns_database, owns_vectors = row
+    database = {"database": Name(name), "role": Name(role)}
+    found = []
+    if not connects:
+        reason = f"{role} may not connect to this database."
+        found.append(Need(statement=query("rights.connect", **database), reason=reason))
+    if temporary and not makes:
+        found.append(
+            Need(
+                statement=query("rights.temporary", **database),
+                reason=f"{role} may make no temporary tables, which documents are written by.",
+                is_given=owns_database,
+            )
+        )
+    if not uses:
+        found.append(
+            Need(
+                statement=query("rights.use_schema", schema=Name(vectors), role=Name(role)),
+                reason=f"{role} may not use schema {vectors}, which pgvector is in.",
+                is_given=owns_vectors,
+            )
+        )
+    return found
+
+
+def source_needs(
+    connection: Connection, role: str, standing: Standing, records: Iterable[CollectionRecord]
+) -> list[Need]:
+    """Say what a role lacks on the tables that collections are attached to."""
+    found: dict[str, Need] = {}
+    for record in records:
+        level = standing.level(record)
+        if record.source is None or level == Level.NOTHING:
+            continue
+        for need in needs_of(connection, role, record.source, sees_all=level == Level.WRITE):
+            found.setdefault(need.text, need)
+    return list(found.values())
+
+
+def needs_of(
+    connection: Connection, role: str, source: AttachedSource, *, sees_all: bool
+) -> list[Need]:
+    """Say what a role lacks to read a source, or all rows of it; nothing of one that is gone."""
+    columns = _columns(source)
+    values = {"role": role, "schema": source.schema, "table": source.table, "columns": columns}
+    row = connection.execute(query("rights.source"), values).fetchone()
+    if row is None:
+        return []
+    uses, unread, hidden = row
+    parts = _parts(role, source)
+    found = []
+    if not uses:
+        use = query("rights.use_schema", schema=Name(source.schema), role=Name(role))
+        found.append(Need(statement=use, reason=f"{role} may not use schema {source.schema}."))
+    if unread:
+        named = sql.SQL(", ").join(map(Name, unread))
+        reason = f"{role} reads {source.table_text} as itself, and may not read these columns."
+        read = query("rights.read_source", columns=named, **parts)
+        found.append(Need(statement=read, reason=reason))
+    if hidden and sees_all:
+        reason = (
+            f"Row-level security hides rows of {source.table_text} from {role}, and what is hidden "
+            "would be taken for gone. BYPASSRLS or owning the table will do as well."
+        )
+        show = query("rights.show_source", policy=_policy(role), **parts)
+        found.append(Need(statement=show, reason=reason))
+    return found
+
+
+def takes_back(role: str, source: AttachedSource) -> list[sql.Composed]:
+    """Write what takes from a role what it was given on a source with --with-source."""
+    parts = _parts(role, source)
+    columns = sql.SQL(", ").join(map(Name, _columns(source)))
+    return [
+        query("rights.unread_source", columns=columns, **parts),
+        query("rights.hide_source", policy=_policy(role), source=parts["source"]),
+    ]
+
+
+def policy_name(role: str) -> str:
+    """Name the policy by which a worker sees all rows of a table."""
+    return (POLICY + role).encode()[:MAX_IDENTIFIER_BYTES].decode(errors="ignore")
+
+
+def _policy(role: str) -> sql.Composable:
+    return Name(policy_name(role))
+
+
+def _parts(role: str, source: AttachedSource) -> dict[str, sql.Composable]:
+    return {"source": Name(source.schema, source.table), "role": Name(role)}
+
+
+def _columns(source: AttachedSource) -> list[str]:
+    return list(dict.fromkeys([*(key.name for key in source.keys), *source.columns]))

@@ -1,0 +1,200 @@
+"""Which rights each kind of role needs, on what: the least that its work takes.
+
+A role *reads*, *writes* or *works for* a collection, or every one, those to come among them. What
+it has on a collection can be told from its rights on the table of chunks; what it is to have on
+collections to come is told by its rights on the view `every_collection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal, TypeAlias, get_args
+
+from embeddb.errors import ConfigurationError
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.indexes import IVFPQ
+
+Kind: TypeAlias = Literal["reader", "writer", "worker", "owner"]
+Thing: TypeAlias = tuple[str, str]
+"""SCHEMA, TABLE or ROUTINE, and a name in embeddb's schema; of functions all of that name."""
+
+Needs: TypeAlias = dict[Thing, set[str]]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+EVERY = "every_collection"
+MARKS: Mapping[str, str] = {"reader": "SELECT", "writer": "INSERT", "worker": "UPDATE"}
+"""What on `every_collection` stands for each kind."""
+
+CATALOG = (
+    "alembic_version",
+    "collections",
+    "generations",
+    "models",
+    "transforms",
+    "transform_rows",
+    "recall_history",
+    "sql_encoders",
+    "sql_encoder_tokens",
+    "encoded_queries",
+    "status",
+)
+"""What a search reads of the catalog, from Python or from SQL, and what tells how things are."""
+
+QUEUE: Mapping[str, tuple[str, ...]] = {
+    "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "failed_jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "backfills": ("SELECT", "UPDATE"),
+    "workers": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    "encode_requests": ("SELECT", "UPDATE", "DELETE"),
+    "encoded_queries": ("SELECT", "INSERT", "DELETE"),
+}
+"""What a worker does with the tables that all workers share."""
+
+FUNCTIONS = (
+    "filter_path",
+    "filter_part",
+    "search",
+    "encode",
+    "encode_query",
+    "encode_by_worker",
+    "encode_in_sql",
+    "query_tokens",
+    "query_worker",
+)
+"""The functions that searches share."""
+
+
+class Level(IntEnum):
+    """What a role may do with one collection."""
+
+    NOTHING = 0
+    READ = 1
+    WRITE = 2
+    """Write documents of embeddb's own, or chunks of what is attached."""
+
+
+@dataclass(kw_only=True)
+class Standing:
+    """What a role is to embeddb.
+
+    Attributes:
+        marks: the kinds that it is for every collection.
+        levels: what it may do with each, by name.
+    """
+
+    marks: set[str] = field(default_factory=set)
+    levels: dict[str, Level] = field(default_factory=dict)
+
+    def level(self, record: CollectionRecord) -> Level:
+        """Say what it is to be allowed with a collection."""
+        marked = (level_of(kind, record) for kind in self.marks)
+        return max([self.levels.get(record.name, Level.NOTHING), *marked])
+
+
+def level_of(kind: str, record: CollectionRecord) -> Level:
+    """Say what a kind of role does with a collection."""
+    attached = record.source is not None
+    if kind == "reader":
+        return Level.READ
+    if kind == "writer":
+        return Level.READ if attached else Level.WRITE
+    return Level.WRITE if attached else Level.NOTHING
+
+
+def check_kind(kind: str) -> None:
+    """Refuse what is no kind of role.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if kind not in KINDS:
+        raise ConfigurationError(f"{kind!r} is no kind of role; there are {', '.join(KINDS)}.")
+
+
+def needs(standing: Standing, records: Iterable[CollectionRecord]) -> Needs:
+    """Give everything in embeddb's schema that a role needs.
+
+    Args:
+        standing: what it is.
+        records: every generation of the collections in question.
+    """
+    found: Needs = {}
+    levels = [(record, standing.level(record)) for record in records]
+    for record, level in levels:
+        _of_collection(found, record, level)
+    if standing.marks or any(level for _, level in levels):
+        _of_everybody(found)
+    works = [level == Level.WRITE for record, level in levels if record.source is not None]
+    if "worker" in standing.marks or any(works):
+        for name, privileges in QUEUE.items():
+            _add(found, "TABLE", name, *privileges)
+    for mark in standing.marks:
+        _add(found, "TABLE", EVERY, MARKS[mark])
+    return found
+
+
+def collection_things(record: CollectionRecord) -> list[str]:
+    """Name the tables and functions of a generation and of its collection."""
+    found: Needs = {}
+    _of_collection(found, record, Level.WRITE)
+    return sorted({name for _, name in found})
+
+
+def needs_temporary(standing: Standing, records: Iterable[CollectionRecord]) -> bool:
+    """Say whether a role needs temporary tables, which batches of documents are written by."""
+    writes = (one.source is None and standing.level(one) == Level.WRITE for one in records)
+    return "writer" in standing.marks or any(writes)
+
+
+def sees_all_chunks(standing: Standing, record: CollectionRecord) -> bool:
+    """Say whether a role encodes a collection, so that no chunk may be hidden from it."""
+    return record.source is not None and standing.level(record) == Level.WRITE
+
+
+def _of_everybody(found: Needs) -> None:
+    _add(found, "SCHEMA", "", "USAGE")
+    for name in CATALOG:
+        _add(found, "TABLE", name, "SELECT")
+    for name in FUNCTIONS:
+        _add(found, "ROUTINE", name, "EXECUTE")
+
+
+def _of_collection(found: Needs, record: CollectionRecord, level: Level) -> None:
+    if level == Level.NOTHING:
+        return
+    tables = record.tables
+    codes = (tables.lists_name, tables.words_name, tables.codes_name)
+    is_coded = isinstance(record.generation.index, IVFPQ)
+    for name in (tables.documents_name, tables.chunks_name, *(codes if is_coded else ())):
+        _add(found, "TABLE", name, "SELECT")
+    for name in _functions(record):
+        _add(found, "ROUTINE", name, "EXECUTE")
+    if level == Level.READ:
+        return
+    if is_coded:
+        _add(found, "TABLE", tables.codes_name, "INSERT", "DELETE")
+    _add(found, "TABLE", tables.chunks_name, "INSERT", "DELETE")
+    if record.source is None:
+        _add(found, "TABLE", tables.documents_name, "INSERT", "UPDATE", "DELETE")
+        if record.generation.layout is not None:  # a chunk moves when its document's field changes
+            _add(found, "TABLE", tables.chunks_name, "UPDATE")
+
+
+def _functions(record: CollectionRecord) -> list[str]:
+    tables = record.tables
+    keys = len(record.source.keys) if record.source else 0
+    return [
+        tables.search_function,
+        tables.similar_function,
+        tables.code_function,
+        tables.transform_function,
+        tables.lookup_function,
+        *(tables.key_function(position) for position in range(keys)),
+    ]
+
+
+def _add(found: Needs, kind: str, name: str, *privileges: str) -> None:
+    found.setdefault((kind, name), set()).update(privileges)
