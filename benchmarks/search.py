@@ -90,10 +90,11 @@ def many_in_turns(
     """Time all queries together and one by one, in turns; give the medians of the rates."""
     rates: dict[str, list[float]] = {"one by one": [], "search_many": []}
     for turn in range(rounds + 1):  # the first turn warms up
-        for way, search in (
+        ways: list[tuple[str, Callable[[], Sequence[object]]]] = [
             ("one by one", lambda: [collection.search(query, LIMIT) for query in queries]),
             ("search_many", lambda: collection.search_many(queries, LIMIT)),
-        ):
+        ]
+        for way, search in ways:
             started = time.perf_counter()
             found = search()
             seconds = time.perf_counter() - started
