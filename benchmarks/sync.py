@@ -146,15 +146,16 @@ def _spread(delays: list[float]) -> dict[str, object]:
 
 
 def _fill(url: str, texts: list[str], *, first: int) -> None:
-    with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        with cursor.copy("COPY public.articles (id, body) FROM STDIN") as copy:
-            for number, text in enumerate(texts):
-                copy.write_row((first + number, text.replace("\0", "")))
+    statement = "COPY public.articles (id, body) FROM STDIN"
+    with psycopg.connect(url) as connection, connection.cursor().copy(statement) as copy:
+        for number, text in enumerate(texts):
+            copy.write_row((first + number, text.replace("\0", "")))
 
 
 def _wait(url: str, condition: str) -> None:
-    while not one(url, condition):
-        time.sleep(0.02)
+    with psycopg.connect(url, autocommit=True) as connection:
+        while not connection.execute(condition.encode()).fetchall()[0][0]:
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":
