@@ -75,8 +75,8 @@ def _workers(url: str, count: int) -> Iterator[None]:
     """Run worker processes."""
     program = str(Path(sys.executable).with_name("embeddb"))
     command = [program, "worker", "--dsn", url, "--no-index"]
-    quiet = {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
-    processes = [subprocess.Popen(command, **quiet) for _ in range(count)]
+    quiet = subprocess.DEVNULL
+    processes = [subprocess.Popen(command, stdout=quiet, stderr=quiet) for _ in range(count)]
     try:
         yield
     finally:
