@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 import psycopg
+from tokenizers import Tokenizer
 
 import embeddb
 from benchmarks import corpus
@@ -31,6 +32,7 @@ from benchmarks.common import fresh_database, parser, show
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.pipeline.bound_model import BoundModel
 from embeddb.pipeline.stored_form import StoredForm
+from embeddb.protocols import Tokenized
 from embeddb.query_server import QueryServer
 from embeddb.records import ModelInfo, Role, Vector
 from embeddb.sql_encoder import TrainOptions
@@ -57,8 +59,8 @@ class Remembering:
     def info(self) -> ModelInfo:
         return self._encoder.info
 
-    def tokenizer(self) -> Any:
-        return self._encoder.tokenizer()  # type: ignore[attr-defined]
+    def tokenizer(self) -> Tokenizer | None:
+        return self._encoder.tokenizer() if isinstance(self._encoder, Tokenized) else None
 
     def know(self, texts: Sequence[str], vectors: Vector) -> None:
         """Take vectors that were encoded before."""
