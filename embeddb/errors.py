@@ -44,7 +44,9 @@
     │   ├── ModelNotFoundError          no such model on disk, in a package or on the hub
     │   ├── ModelMismatchError          another model than the collection's
     │   ├── ModelUnavailableError       an endpoint that does not answer
-    │   └── EncodingError               the model failed on a text
+    │   ├── EncodingError               the model failed on a text
+    │   ├── SQLEncoderError             no encoder for SQL can be made of the model
+    │   └── QueryEncoderError           nothing can encode a text that SQL asked with
     └── IngestAbortedError              a strict run met a document it could not take
 """
 
@@ -236,6 +238,14 @@ class ModelUnavailableError(ModelError):
 
 class EncodingError(ModelError):
     """The model failed on a text."""
+
+
+class SQLEncoderError(ModelError):
+    """An encoder for SQL cannot be made of the model."""
+
+
+class QueryEncoderError(ModelError):
+    """There is neither a running worker nor an encoder in the database for a text in SQL."""
 
 
 class IngestAbortedError(EmbedDBError):

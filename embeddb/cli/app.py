@@ -23,6 +23,7 @@ from embeddb.cli import (
     migrate,
     recall,
     search,
+    sql_encoder,
     status,
     tune,
     worker,
@@ -85,5 +86,6 @@ app.command("recall")(recall.recall)
 app.command("tune")(tune.tune)
 app.command("compress")(compress.compress)
 app.command("convert")(convert.convert)
+app.add_typer(sql_encoder.app, name="sql-encoder")
 app.command("worker")(worker.worker)
 app.add_typer(jobs.app, name="jobs")
