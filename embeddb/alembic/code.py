@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from alembic.autogenerate.api import AutogenContext
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
 
 WIDTH = 88
 """Columns that a call may have on one line, the revision's indentation left out."""

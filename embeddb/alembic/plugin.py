@@ -7,9 +7,9 @@ being imported themselves: it imports nothing of `alembic` that is not ready by 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from sqlalchemy import Column, Table
 
@@ -18,10 +18,12 @@ from embeddb.alembic.vector_compare import compare_vector_indexes, take_over
 from embeddb.config import Settings
 
 if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
     from alembic.runtime.plugins import Plugin
 
+GROUP = "alembic.plugins"
 NAME = "alembic.autogenerate.embeddb"
-"""Alembic takes plugins of this pattern unless `autogenerate_plugins` says otherwise."""
+"""Alembic takes plugins named `alembic.autogenerate.*` unless told otherwise."""
 
 
 def setup(plugin: Plugin) -> None:
@@ -42,7 +44,8 @@ def register() -> None:
     except ImportError:  # before Alembic 1.18
         _register_by_hand()
         return
-    if not _is_known():
+    # with an entry point, Alembic registers it itself: it has done so, or is about to
+    if not any(entry.name == NAME for entry in entry_points(group=GROUP)) and not _is_known():
         import embeddb.alembic.plugin as module
 
         Plugin.setup_plugin_from_module(module, NAME)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import sqlalchemy as sa
-from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from pgvector.sqlalchemy import BIT, HALFVEC, SPARSEVEC, VECTOR
 from sqlalchemy.types import TypeEngine
 
-RenderItem = Callable[[str, object, AutogenContext], "str | Literal[False]"]
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
+
+RenderItem: TypeAlias = Callable[[str, object, "AutogenContext"], "str | Literal[False]"]
 
 _TYPES = (VECTOR, HALFVEC, SPARSEVEC, BIT)
 

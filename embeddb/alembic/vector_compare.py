@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 from sqlalchemy import Index, Table, TextClause, text
 from sqlalchemy.schema import SchemaItem
@@ -20,6 +19,10 @@ from embeddb.alembic.vector_operations import (
     CreateVectorIndexOp,
     DropVectorIndexOp,
 )
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
+
 
 log = logging.getLogger("embeddb.alembic")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from alembic.operations import Operations
-from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from psycopg import sql
 from sqlalchemy import Connection
@@ -22,6 +22,9 @@ from embeddb.alembic.vector_operations import (
 )
 from embeddb.db.queries import statement, text_of
 from embeddb.schema.names import MAX_IDENTIFIER_BYTES
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
 
 log = logging.getLogger("embeddb.alembic")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from alembic.autogenerate.api import AutogenContext
+from typing import TYPE_CHECKING
+
 from alembic.autogenerate.render import renderers
 
 from embeddb.alembic.code import Text, call
@@ -12,6 +13,9 @@ from embeddb.alembic.vector_operations import (
     CreateVectorIndexOp,
     DropVectorIndexOp,
 )
+
+if TYPE_CHECKING:
+    from alembic.autogenerate.api import AutogenContext
 
 
 @renderers.dispatch_for(CreateVectorIndexOp)
