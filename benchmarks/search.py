@@ -1,7 +1,8 @@
 """Time of one search by vector: embeddb, the same statement by hand, and langchain-postgres.
 
 By hand means the very statement that embeddb sends, prepared with psycopg on an open connection,
-its rows fetched. In turns, query by query, on one server and one HNSW index.
+its rows fetched. In turns, query by query, on one server and one HNSW index. Then all queries at
+once with `search_many`, in turns with one search after the other.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def main() -> None:
         collection.ingest(documents(stored))
         by_hand = ByHand(url, collection)
         times = in_turns(collection, by_hand, list(queries))
+        many = many_in_turns(collection, queries, options.rounds)
         recall = collection.recall(queries=queries[:100])
         path = Path(folder) / "vectors.npy"
         np.save(path, vectors)
@@ -55,14 +57,56 @@ def main() -> None:
     for way, values in times.items():
         p95 = statistics.quantiles(values, n=20)[-1]
         p50 = statistics.median(values)
-        rows.append({"way": way, "p50 ms": p50, "p95 ms": p95, "times by hand": p50 / hand})
+        rows.append(row(way, p50, p95, p50 / hand))
     if found:
         p50 = found["p50_ms"]
-        rows.append(
-            {"way": "langchain", "p50 ms": p50, "p95 ms": None, "times by hand": p50 / hand}
-        )
+        rows.append(row("langchain", p50, None, p50 / hand))
+    rows += many
     title = f"One search among {options.rows:,} vectors, limit {LIMIT}, recall {recall.recall:.3f}"
     show(options, title, rows)
+
+
+def row(
+    way: str,
+    p50: float | None,
+    p95: float | None,
+    times: float | None,
+    rate: float | None = None,
+    gain: float | None = None,
+) -> dict[str, Any]:
+    return {
+        "way": way,
+        "p50 ms": p50,
+        "p95 ms": p95,
+        "times by hand": p50 and times,
+        "searches/s": rate,
+        "times one by one": gain,
+    }
+
+
+def many_in_turns(
+    collection: embeddb.Collection, queries: Vector, rounds: int
+) -> list[dict[str, Any]]:
+    """Time all queries together and one by one, in turns; give the medians of the rates."""
+    rates: dict[str, list[float]] = {"one by one": [], "search_many": []}
+    for turn in range(rounds + 1):  # the first turn warms up
+        for way, search in (
+            ("one by one", lambda: [collection.search(query, LIMIT) for query in queries]),
+            ("search_many", lambda: collection.search_many(queries, LIMIT)),
+        ):
+            started = time.perf_counter()
+            found = search()
+            seconds = time.perf_counter() - started
+            assert len(found) == len(queries)
+            if turn:
+                rates[way].append(len(queries) / seconds)
+    gain = statistics.median(
+        many / one for one, many in zip(rates["one by one"], rates["search_many"], strict=True)
+    )
+    return [
+        row("one by one", None, None, None, statistics.median(rates["one by one"])),
+        row("search_many", None, None, None, statistics.median(rates["search_many"]), gain),
+    ]
 
 
 class ByHand:

@@ -57,10 +57,16 @@ FORMS = (
         index=HNSW(on="bit2"),
     ),
     Form(
-        name="int8 rotation, HNSW(m=12) on bit3",
+        name="int8 rotation, HNSW(ef_construction=200) on bit2",
         storage="int8",
         transform="rotation",
-        index=HNSW(m=12, on="bit3"),
+        index=HNSW(on="bit2", ef_construction=200),
+    ),
+    Form(
+        name="int8 rotation, HNSW(m=11, ef_construction=128) on bit3",
+        storage="int8",
+        transform="rotation",
+        index=HNSW(m=11, ef_construction=128, on="bit3"),
     ),
     Form(name="int8, IVFPQ", storage="int8", index=IVFPQ()),
     Form(name="int8 pca:256, HNSW", storage="int8", transform="pca:256", index=HNSW()),

@@ -9,19 +9,20 @@ config = context.config
 schema: str = config.attributes.get("schema", "embeddb")
 
 
-SINCE = {"filter_part": "0002"}
-"""Functions that came with a later revision than the first, which goes when they do."""
+SINCE = {"filter_part": "0002", "status": "0003"}
+"""Functions and views that came with a later revision than the first, which goes when they do."""
 
 
 def _functions(revision: str | None = None) -> list[str]:
-    """Give the statements that bring `sql/functions/` into the schema, as text.
+    """Give the statements that bring `sql/functions/` and `sql/views/` into the schema, as text.
 
     Those of a later revision than `revision` are left out; None: it is the newest.
     """
     parts = {"schema": sql.Identifier(schema)}
     return [
-        script("functions", name, **parts).as_string(None)
-        for name in scripts("functions")
+        script(folder, name, **parts).as_string(None)
+        for folder in ("functions", "views")
+        for name in scripts(folder)
         if revision is None or SINCE.get(name, "") <= revision
     ]
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from embeddb.evaluation.settings import ef_search
 from embeddb.schema.indexes import (
     HNSW,
     IVFPQ,
@@ -21,6 +20,7 @@ from embeddb.schema.indexes import (
     IVFFlat,
     derived_of,
     oversample_of,
+    widening,
 )
 
 LEAST_EF_SEARCH = 10
@@ -143,10 +143,15 @@ def _oversampled(index: Index, limit: int, most: float) -> list[Index]:
 
 
 def _wider(index: HNSW, limit: int, times: float) -> HNSW:
-    """Search the graph for more candidates than are rescored."""
-    if times == 1:
-        return replace(index, ef_search=None)
-    return replace(index, ef_search=min(round(ef_search(index, limit) * times), MAX_EF_SEARCH))
+    """Search the graph for so many times the candidates that are rescored.
+
+    Where that is what an index does by itself, it is left to do so, whatever the limit.
+    """
+    unset = replace(index, ef_search=None)
+    if times == widening(unset):
+        return unset
+    candidates = math.ceil(limit * oversample_of(index))
+    return replace(index, ef_search=min(round(candidates * times), MAX_EF_SEARCH))
 
 
 def _steps(low: int, high: int, factor: float) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from embeddb.records import ModelInfo
-from embeddb.schema import indexes, layouts
+from embeddb.schema import attached, indexes, layouts
 from embeddb.schema.catalog import CollectionRecord, Generation, TransformInfo, Wanted
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IndexSpec
@@ -26,14 +26,14 @@ MODEL_FIELDS = (
     "normalized",
     "dtype",
 )
-_OWN_FIELDS = 12
+_OWN_FIELDS = 13
 _TRANSFORM_START = _OWN_FIELDS + len(MODEL_FIELDS)
 
 
 def collection_record(schema: str, row: tuple[Any, ...]) -> CollectionRecord:
     """Read a row of `collections.list`."""
     name, number, dim, distance, storage, normalize, chunker = row[:7]
-    index_spec, state, table, wanted, layout = row[7:_OWN_FIELDS]
+    index_spec, state, table, wanted, layout, source = row[7:_OWN_FIELDS]
     model = row[_OWN_FIELDS:_TRANSFORM_START]
     transform = row[_TRANSFORM_START:]
     return CollectionRecord(
@@ -53,6 +53,7 @@ def collection_record(schema: str, row: tuple[Any, ...]) -> CollectionRecord:
             wanted=_wanted(wanted),
             layout=layouts.from_json(layout),
         ),
+        source=attached.from_json(source),
     )
 
 

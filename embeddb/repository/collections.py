@@ -87,7 +87,8 @@ class Collections:
         with self._database.transaction() as connection:
             try:
                 connection.execute(
-                    query("collections.add_collection", **self._catalog), {"name": name}
+                    query("collections.add_collection", **self._catalog),
+                    {"name": name, "source": None},
                 )
             except pg.UniqueViolation as error:
                 raise CollectionExistsError(
@@ -238,6 +239,7 @@ class Collections:
                 name=record.name,
                 tables=tables(self._schema, record.name, number),
                 generation=replace(generation, number=number, state="building"),
+                source=record.source,
             )
             if claim is not None:
                 claim(made.tables)

@@ -123,8 +123,9 @@ class Searcher:
         parameters: dict[str, Any],
         wish: Wish,
     ) -> psycopg.Cursor[Row]:
-        # a generic plan would know nothing of the filter or the part, which decide between plans
-        prepare = None if wish.filter is False and not wish.part else False
+        # a generic plan would not know which partition or partial index a part is in, nor what a
+        # caller's own expression is about
+        prepare = None if isinstance(wish.filter, bool) and not wish.part else False
         sent = self._parameters(connection, query, parameters)
         return connection.execute(statement, sent, prepare=prepare)
 

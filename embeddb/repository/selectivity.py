@@ -34,11 +34,13 @@ class Selectivity:
         passing: ids of the documents that pass, as far as they are few; otherwise useless.
         few: whether `passing` is all of them.
         share: how many documents there are for each one that passes.
+        count: how many documents pass, about.
     """
 
     passing: sa.CTE
     few: Expression
     share: Expression
+    count: Expression
 
 
 def selectivity(
@@ -72,10 +74,12 @@ def selectivity(
         .prefix_with("MATERIALIZED")
     )
     share = sa.cast(sample.c.seen, sa.Double) / sa.func.greatest(sample.c.passed, number(1))
+    count = sample.c.total / share
     return Selectivity(
         passing=passing,
         few=sa.select(counted.c.few).scalar_subquery(),
         share=sa.select(share).select_from(sample).scalar_subquery(),
+        count=sa.select(count).select_from(sample).scalar_subquery(),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embeddb.records import ModelInfo
+from embeddb.schema.attached import AttachedSource
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.layouts import Layout
@@ -89,8 +90,12 @@ class Generation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CollectionRecord:
-    """A collection with its active generation."""
+    """A collection with its active generation.
+
+    `source` is the table of the application's that it is attached to; None: it has its own.
+    """
 
     name: str
     tables: Tables
     generation: Generation
+    source: AttachedSource | None = None

@@ -22,8 +22,10 @@ within them too: with the method's whole name they would not."""
 RESERVED = frozenset(
     {
         "alembic_version",
+        "backfills",
         "collections",
         "drift_history",
+        "encode_requests",
         "failed_jobs",
         "generations",
         "jobs",
@@ -33,6 +35,7 @@ RESERVED = frozenset(
         "status",
         "transform_rows",
         "transforms",
+        "workers",
     }
 )
 _GENERATION = re.compile(r"_g\d+(_(new)?(list|word|code)s?|_p(\d+|d|art))?$")

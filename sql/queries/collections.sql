@@ -9,7 +9,8 @@ RETURNING id
 
 -- name: add_collection
 -- Take the name; a second collection of that name fails here.
-INSERT INTO {collections} (name, active_generation) VALUES (%(name)s, 1) RETURNING id
+INSERT INTO {collections} (name, active_generation, source) VALUES (%(name)s, 1, %(source)s)
+RETURNING id
 
 -- name: add_generation
 -- Describe a generation.
@@ -26,7 +27,7 @@ SELECT c.id, %(number)s, %(model_id)s, %(dim)s, %(distance)s, %(storage)s, %(nor
 -- Collections with their active generation, or every one, its model and its transform; all
 -- collections, or the one of that name.
 SELECT c.name, g.number, g.dim, g.distance, g.storage, g.normalize, g.chunker, g.index_spec,
-       g.state, g.table_name, g.wanted, g.layout,
+       g.state, g.table_name, g.wanted, g.layout, c.source,
        m.name, m.revision, m.fingerprint, m.modality, m.dim, m.max_tokens, m.query_prompt,
        m.document_prompt, m.normalized, m.dtype,
        t.id, t.words, t.dim, t.fingerprint, t.is_leading, t.is_unit, t.is_isometric

@@ -255,18 +255,22 @@ def test_a_session_keeps_its_settings(database: str, index: HNSW | IVFFlat) -> N
         assert settings() == before
 
 
-def test_a_repeated_search_is_planned_for_its_own_filter(database: str) -> None:
+def test_a_repeated_filtered_search_is_planned_once_for_every_filter(database: str) -> None:
     with ConnectionPool(database, min_size=1, max_size=1) as pool, embeddb.connect(pool) as store:
         docs = store.create_collection("docs", model=None, dim=DIM)
         docs.add(as_documents(VECTORS))
+        filters = [{"even": True}, {"even": False}, {"missing": 1}, {}]
+        before = [docs.search(QUERY, filter=wanted) for wanted in filters]
         for _ in range(15):
-            assert len(docs.search(QUERY, filter={"even": True})) == 10
+            docs.search(QUERY, filter={"even": True})
         with pool.connection() as connection:
             found = connection.execute(
-                "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE %s",
+                "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE statement LIKE %s",
                 ["%filter_path%"],
             ).fetchall()
-    assert found == []
+        assert found == [(True,)]
+        assert [docs.search(QUERY, filter=wanted) for wanted in filters] == before
+    assert [len(hits) for hits in before] == [10, 10, 0, 10]
 
 
 @pytest.mark.parametrize("limit", [0, -1, 2.5, "10", None, True])

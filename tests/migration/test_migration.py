@@ -194,9 +194,29 @@ def test_who_does_not_own_a_search_function_is_told_so(store: embeddb.Store) -> 
         "GRANT USAGE, CREATE ON SCHEMA embeddb TO {}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
         *("ALTER FUNCTION embeddb." + name + " OWNER TO {}" for name in scripts("functions")),
+        *("ALTER VIEW embeddb." + name + " OWNER TO {}" for name in scripts("views")),
     )
     with role(store.url, *grants) as url, pytest.raises(PermissionDeniedError, match="docs_search"):
         embeddb.migrate(url)
+
+
+def test_going_down_is_refused_while_there_are_attached_collections(database: str) -> None:
+    rows(
+        database,
+        "INSERT INTO embeddb.collections (name, source) VALUES ('articles', '{\"table\": \"a\"}')",
+    )
+    with pytest.raises(MigrationError, match="embeddb detach"):
+        embeddb.migrate(database, revision="0002")
+    rows(database, "DELETE FROM embeddb.collections")
+    assert embeddb.migrate(database, revision="0002").after == "0002"
+    assert embeddb.migrate(database).after == head()
+
+
+def test_the_status_of_nothing_is_nothing(store: embeddb.Store) -> None:
+    assert rows(store.url, "SELECT * FROM embeddb.status") == []
+    store.create_collection("docs", model=HashEncoder())
+    found = "SELECT name, source, pending, oldest_pending, failed, workers FROM embeddb.status"
+    assert rows(store.url, found) == [("docs", None, None, None, None, None)]
 
 
 def test_a_failing_revision_leaves_nothing_behind(empty_database: str) -> None:

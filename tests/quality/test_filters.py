@@ -23,7 +23,7 @@ from psycopg_pool import ConnectionPool
 import embeddb
 from embeddb import HNSW, Collection, Hit, IVFFlat
 from embeddb.evaluation.recall import recall_of
-from embeddb.repository import selectivity
+from embeddb.repository import selectivity, statement
 from embeddb.repository.functions import Functions
 from embeddb.schema.indexes import IndexSpec
 from tests.postgres import rows, session
@@ -179,13 +179,21 @@ def test_many_that_pass_far_from_the_query_are_found_in_their_order(
     assert recall_of(docs.search(QUERY, 10, filter={"far": "half"}), exact) >= FLOOR
 
 
-@pytest.mark.xfail(reason="64 signs tell too little of what is far: see docs/search.md")
-def test_many_that_pass_far_from_the_query_are_found_by_codes_too(
+def test_a_second_look_goes_as_far_as_what_passes(
     collection: Callable[[str], Collection],
 ) -> None:
-    docs = collection("hnsw on bits of bytes")
-    exact = docs.search(QUERY, 60, filter={"far": "half"}, exact=True)
-    assert recall_of(docs.search(QUERY, 60, filter={"far": "half"}), exact) >= FLOOR
+    """Half of the documents pass, but none of the nearest sixty, and then none of the half."""
+    docs = collection("hnsw")
+    ranks = RANKS["near"]
+    beyond_sixty = [f"v{row}" for row in range(ROWS) if ranks[row] >= 60 and ranks[row] % 2]
+    beyond_half = [f"v{row}" for row in range(ROWS) if ranks[row] >= ROWS // 2]
+    with _few(0), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(statement, "ROWS_FOR_A_NEAREST", 1)
+        for passing, way in ((beyond_sixty, INDEX), (beyond_half, BOTH)):
+            wanted = docs.columns.id.in_(passing)
+            assert ways(docs, QUERY, 10, filter=wanted) == {way}
+            exact = docs.search(QUERY, 10, filter=wanted, exact=True)
+            assert recall_of(_searched(docs, 10, wanted), exact) >= FLOOR
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -110,7 +110,7 @@ def test_settings_are_told_as_they_take_effect() -> None:
     assert search_settings(HNSW(), 10) == {"ef_search": 40}
     assert search_settings(HNSW(ef_search=70), 100) == {"ef_search": 100}
     assert search_settings(HNSW(), 5000) == {"ef_search": 1000}
-    assert search_settings(HNSW(on="bit"), 10) == {"ef_search": 200, "oversample": 20}
+    assert search_settings(HNSW(on="bit"), 10) == {"ef_search": 400, "oversample": 20}
     assert search_settings(IVFFlat(lists=9, probes=3), 10) == {"probes": 3}
     assert search_settings(IVFPQ(probes=5), 10) == {"probes": 5, "oversample": 10}
     assert search_settings(None, 10) == {}

@@ -1,0 +1,157 @@
+"""A collection's source where it is a table of the application's: what is read of it, by what key.
+
+A row's *key* is its primary key as one text: of one column its own text, of several a JSON array
+of their texts. Times are written in ISO 8601 and bytes in hexadecimal, so that no setting of a
+session changes how a key reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+OURS = frozenset(
+    {
+        "id",
+        "content",
+        "metadata",
+        "uri",
+        "media_type",
+        "chunk_no",
+        "span",
+        "embedding",
+        "scale",
+        "part",
+        "content_hash",
+        "distance",
+        "score",
+        "plan",
+        "start",
+        "stop",
+    }
+)
+"""Names of columns of ours: a source's own column of such a name gets another one beside them."""
+
+SEARCHED = frozenset({"chunk_no", "content", "metadata", "distance", "score", "uri", "span"})
+"""What a search gives beside the key, which keeps its own names as far as these allow."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """A column of the primary key; `type` is as Postgres spells it, with its schema if need be."""
+
+    name: str
+    type: str
+
+    @property
+    def view_name(self) -> str:
+        """Its name in the collection's view, which has an `id` of its own."""
+        return "key_" + self.name if self.name in OURS else self.name
+
+    @property
+    def chunk_name(self) -> str:
+        """Its name in the table of chunks."""
+        return "key_" + self.name
+
+    @property
+    def search_name(self) -> str:
+        """Its name in what a search function gives."""
+        return "key_" + self.name if self.name in SEARCHED else self.name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttachedSource:
+    """The table that a collection is attached to, and what is made of its rows.
+
+    Attributes:
+        schema: the table's schema.
+        table: the table's name.
+        keys: the primary key, in its own order.
+        text: the columns that are the text; None where an expression is.
+        expression: the text as the user wrote it in SQL; None where columns are.
+        metadata: the columns that are shown and filtered by.
+        where: which rows take part, as the user wrote it in SQL; None: all.
+        columns: every column that the text, `where` and the metadata read.
+        types: the type of each of these columns, as Postgres spells it.
+        content_sql: the expression as Postgres understood it, every name in it qualified.
+        where_sql: the same of `where`.
+        content_columns: the columns that the text reads: what a change of is a change of it.
+        row_security: whether the table had row-level security when it was attached.
+    """
+
+    schema: str
+    table: str
+    keys: tuple[Key, ...]
+    text: tuple[str, ...] | None = None
+    expression: str | None = None
+    metadata: tuple[str, ...] = ()
+    where: str | None = None
+    columns: tuple[str, ...] = ()
+    types: dict[str, str] = field(default_factory=dict, hash=False)
+    content_sql: str | None = None
+    where_sql: str | None = None
+    content_columns: tuple[str, ...] = ()
+    row_security: bool = False
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The metadata columns that the view has under their own names too."""
+        taken = OURS | {key.view_name for key in self.keys}
+        return tuple(name for name in self.metadata if name not in taken)
+
+    @property
+    def table_text(self) -> str:
+        """The table's name for people."""
+        return self.schema + "." + self.table
+
+    def to_json(self) -> dict[str, Any]:
+        """Write it as the catalog keeps it."""
+        return {
+            "schema": self.schema,
+            "table": self.table,
+            "keys": [{"name": key.name, "type": key.type} for key in self.keys],
+            "text": None if self.text is None else list(self.text),
+            "expression": self.expression,
+            "metadata": list(self.metadata),
+            "where": self.where,
+            "columns": list(self.columns),
+            "types": dict(self.types),
+            "content_sql": self.content_sql,
+            "where_sql": self.where_sql,
+            "content_columns": list(self.content_columns),
+            "row_security": self.row_security,
+        }
+
+    def declares_as(self, other: AttachedSource) -> bool:
+        """Say whether another one was declared in the same words, whatever Postgres made of it."""
+        return self._declared() == other._declared()
+
+    def _declared(self) -> tuple[Any, ...]:
+        text = self.text if self.expression is None else self.expression
+        return (self.schema, self.table, text, self.metadata, self.where)
+
+
+def from_json(value: dict[str, Any] | None) -> AttachedSource | None:
+    """Read what `to_json` wrote; None stays None: a collection of embeddb's own."""
+    if value is None:
+        return None
+    return AttachedSource(
+        schema=value["schema"],
+        table=value["table"],
+        keys=tuple(Key(name=key["name"], type=key["type"]) for key in value["keys"]),
+        text=_names(value["text"]),
+        expression=value["expression"],
+        metadata=tuple(value["metadata"]),
+        where=value["where"],
+        columns=tuple(value["columns"]),
+        types=dict(value.get("types", {})),
+        content_sql=value.get("content_sql"),
+        where_sql=value.get("where_sql"),
+        content_columns=tuple(value.get("content_columns", ())),
+        row_security=bool(value.get("row_security")),
+    )
+
+
+def _names(value: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(value)
