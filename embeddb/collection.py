@@ -47,7 +47,7 @@ from embeddb.repository.recall_history import MeasuredRecall, RecallHistory
 from embeddb.repository.search import Asked, Filter, Searcher, make_wish, split_filter
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
-from embeddb.schema.index_rules import resolve_index
+from embeddb.schema.index_rules import check_hidden, resolve_index
 from embeddb.schema.indexes import HNSW, IndexSpec
 from embeddb.schema.storage import Storage
 from embeddb.sources import open_source
@@ -143,6 +143,7 @@ class Collection:
             SourceError: the source as a whole cannot be read; nothing is pruned then.
             DatabaseUnavailableError: the connection was lost for good; run again to go on.
         """
+        self._check_own()
         opened = open_source(source)
         with _display(progress) as display, self._written():
             display.documents(0, None)
@@ -172,6 +173,7 @@ class Collection:
             DocumentError: a document cannot be taken; it is named.
             EncodingError: the model failed on one.
         """
+        self._check_own()
         tally = Tally(display=Silent())
         items = list(open_source(documents).documents())
         for item in items:
@@ -191,6 +193,7 @@ class Collection:
         """
         if (ids is None) == (filter is None):
             raise ConfigurationError("delete() takes either ids=[…] or filter={…}.")
+        self._check_own()
         with self._written():
             if ids is not None:
                 wanted = [ids] if isinstance(ids, str) else list(ids)
@@ -632,6 +635,14 @@ class Collection:
 
     # within
 
+    def _check_own(self) -> None:
+        """Refuse to write documents that are rows of somebody's table."""
+        if (source := self._record.source) is not None:
+            raise ConfigurationError(
+                f"Collection {self.name!r} is attached to {source.table_text}: write to that "
+                "table, and a worker follows."
+            )
+
     def _asked(
         self,
         limit: int,
@@ -659,6 +670,7 @@ class Collection:
 
     def _checked_index(self, index: IndexSpec | None) -> IndexSpec | None:
         """Warn where the index is to be another one than asked for."""
+        check_hidden(self._record.source, index)
         generation = self._record.generation
         return checked_index(index or generation.index or HNSW(), generation)
 

@@ -8,6 +8,12 @@
     │   ├── InvalidNameError            a collection name Postgres or embeddb cannot take
     │   ├── IndexSpecError              an index that contradicts itself or its storage
     │   ├── TransformError              a transform that contradicts itself or cannot be fitted
+    │   ├── AttachError                 a table that a collection cannot be attached to
+    │   │   ├── TableNotFoundError      there is no such table
+    │   │   ├── NotATableError          a view, a foreign table, a partition: no triggers there
+    │   │   ├── NoPrimaryKeyError       nothing says which row is which
+    │   │   ├── ColumnNotFoundError     the table has no such column
+    │   │   └── ExpressionError         SQL that is no text or condition of one row
     │   └── FilterError                 an unknown operator or a malformed filter
     ├── DatabaseError                   Postgres answered with an error
     │   ├── DatabaseUnavailableError    no server, or the connection was lost
@@ -81,6 +87,30 @@ class IndexSpecError(ConfigurationError):
 
 class TransformError(ConfigurationError):
     """The transform contradicts itself or cannot be fitted."""
+
+
+class AttachError(ConfigurationError):
+    """A collection cannot be attached to the table."""
+
+
+class TableNotFoundError(AttachError):
+    """There is no such table."""
+
+
+class NotATableError(AttachError):
+    """It is no table of its own: nothing can follow what is written to it."""
+
+
+class NoPrimaryKeyError(AttachError):
+    """The table has no primary key."""
+
+
+class ColumnNotFoundError(AttachError):
+    """The table has no such column."""
+
+
+class ExpressionError(AttachError):
+    """The SQL is no text, or no condition, of one row of the table."""
 
 
 class FilterError(ConfigurationError):

@@ -16,6 +16,8 @@ from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionExistsError, ConfigurationError, SchemaOutdatedError
 from embeddb.pipeline.forms import first_form
 from embeddb.protocols import Encoder
+from embeddb.repository.attach import Attachments
+from embeddb.repository.attach_resolve import Declaration
 from embeddb.repository.collections import Collections
 from embeddb.schema import layouts
 from embeddb.schema.catalog import Generation, Wanted
@@ -201,6 +203,98 @@ class Store:
             return self._existing(name, generation, encoder)
         return Collection(self._database, record, self._encoder, encoder)
 
+    def attach(
+        self,
+        source: str,
+        *,
+        name: str | None = None,
+        text: str | Sequence[str],
+        model: str | Encoder | Callable[..., Any],
+        metadata: Sequence[str] = (),
+        where: str | None = None,
+        distance: str = "cosine",
+        storage: str = "vector",
+        transform: str | Sequence[str] | None = None,
+        index: IndexChoice = HNSW(),  # noqa: B008  # frozen
+        chunker: str | dict[str, Any] | ChunkerSpec = "auto",
+        layout: Layout | None = None,
+        partition_by: str | None = None,
+        exist_ok: bool = False,
+    ) -> Collection:
+        """Make a collection of a table that is there, and follow what is written to it.
+
+        Triggers put what changed into a queue, in the application's own transactions; workers
+        encode it, the rows that are there already among them. See docs/attach.md.
+
+        Args:
+            source: the table, as SQL names it; it has a primary key.
+            name: the collection's; None: the table's.
+            text: columns, `title, body`, or a SQL expression over a row; a list is columns.
+            model: a preset, a path, a hub name, `openai:…`, an encoder or any callable.
+            metadata: columns that searches show and filter by.
+            where: a SQL condition; rows that do not meet it take no part.
+            distance: as in `create_collection`, and so are the next four.
+            storage: the kind of column.
+            transform: what is done to vectors before they are stored.
+            index: the vector index.
+            chunker: how texts are cut.
+            layout: how the chunks lie, by one of the metadata columns.
+            partition_by: short for layout=HashPartitions(column, 16).
+            exist_ok: where the collection is there, of the same model, make everything about its
+                source anew as declared now, and look at every row again; what is encoded stays.
+
+        Raises:
+            AttachError: the table cannot be had: TableNotFoundError, NotATableError,
+                NoPrimaryKeyError, ColumnNotFoundError, ExpressionError.
+            InvalidNameError, CollectionExistsError, PermissionDeniedError, IndexSpecError,
+            TransformError, ConfigurationError, ModelNotFoundError, UnsupportedServerError.
+        """
+        encoder = self._encoder(model)
+        chosen = layouts.chosen(layout, partition_by)
+        if chosen is not None and chosen.field not in metadata:
+            raise ConfigurationError(
+                f"The collection is laid out by {chosen.field!r}: name that column in metadata."
+            )
+        plain = Generation(
+            number=1,
+            dim=_dim(None, encoder),
+            distance=Distance.named(distance),
+            storage=Storage.named(storage),
+            model=encoder.info,
+            normalize=False,
+            chunker=_chunker(chunker).to_json(),
+            index=_index(index),
+            state="active",
+            layout=chosen,
+        )
+        generation = first_form(self._database, plain, TransformSpec.parse(transform))
+        declaration = Declaration(source=source, text=text, metadata=tuple(metadata), where=where)
+        attachments = Attachments(self._database)
+        try:
+            record = attachments.attach(name, declaration, generation)
+        except CollectionExistsError:
+            if not exist_ok:
+                raise
+            wanted = name or attachments.default_name(declaration)
+            there = self._existing(wanted, generation, encoder)
+            record = attachments.reattach(there.record, declaration)
+        return Collection(self._database, record, self._encoder, encoder)
+
+    def detach(self, name: str) -> None:
+        """Remove a collection that is attached; its table is as it was before.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            ConfigurationError: it has documents of its own, which `drop_collection` removes.
+        """
+        record = self._catalog.get(name)
+        if record.source is None:
+            raise ConfigurationError(
+                f"Collection {name!r} is attached to no table; drop_collection({name!r}) removes "
+                "it with its documents."
+            )
+        self._catalog.drop(name)
+
     def collection(
         self, name: str, *, encoder: Encoder | Callable[..., Any] | None = None
     ) -> Collection:
@@ -224,14 +318,14 @@ class Store:
         return [Collection(self._database, record, self._encoder) for record in self._catalog.all()]
 
     def drop_collection(self, name: str) -> None:
-        """Remove a collection with all its documents.
+        """Remove a collection with all its documents; what it is attached to stays as it is.
 
         Raises:
             CollectionNotFoundError: there is none of that name.
         """
         self._catalog.drop(name)
 
-    def sizes(self, name: str) -> tuple[int, int, int, int]:
+    def sizes(self, name: str) -> tuple[int | None, int, int, int]:
         """Count a collection's documents and chunks, and the bytes of its tables and indexes."""
         return self._catalog.sizes(self._catalog.get(name))
 

@@ -9,16 +9,21 @@ config = context.config
 schema: str = config.attributes.get("schema", "embeddb")
 
 
-SINCE = {"filter_part": "0002", "status": "0003"}
+SINCE = {"filter_part": "0002", "search": "0003", "status": "0003"}
 """Functions and views that came with a later revision than the first, which goes when they do."""
 
 
-def _functions(revision: str | None = None) -> list[str]:
+def _functions(revision: str | None = None, vector: sql.Composable | None = None) -> list[str]:
     """Give the statements that bring `sql/functions/` and `sql/views/` into the schema, as text.
 
-    Those of a later revision than `revision` are left out; None: it is the newest.
+    Those of a later revision than `revision` are left out; None: it is the newest. `vector` is
+    pgvector's type; None: it is where the extension was just created, in the search_path.
     """
-    parts = {"schema": sql.Identifier(schema)}
+    parts = {
+        "schema": sql.Identifier(schema),
+        "name": sql.Literal(schema),
+        "vector": vector or sql.SQL("vector"),
+    }
     return [
         script(folder, name, **parts).as_string(None)
         for folder in ("functions", "views")
@@ -60,7 +65,9 @@ def _online() -> None:
         context.run_migrations()
         current = context.get_context().get_current_revision()
         if current is not None:
-            for statement in _functions(current):
+            row = driver.execute(query("server.vector_schema"), {}).fetchone()
+            vector = None if row is None else sql.Identifier(row[0], "vector")
+            for statement in _functions(current, vector):
                 driver.execute(statement)
 
 

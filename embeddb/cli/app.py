@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from embeddb import __version__
 from embeddb.cli import (
+    attach,
     collection,
     compress,
     convert,
@@ -71,6 +72,8 @@ app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.add_typer(db.app, name="db")
 app.add_typer(collection.app, name="collection")
+app.command("attach")(attach.attach)
+app.command("detach")(attach.detach)
 app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
 app.command("get")(documents.get)

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg import errors as pg
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
@@ -18,6 +19,7 @@ from embeddb.errors import (
     InvalidNameError,
 )
 from embeddb.records import ModelInfo, Vector
+from embeddb.repository import attached_statements as attached
 from embeddb.repository.catalog_rows import (
     MODEL_FIELDS,
     collection_record,
@@ -29,6 +31,7 @@ from embeddb.repository.ivfpq import CodeTables, names_of
 from embeddb.repository.layout_tables import column_parts, create_partitions
 from embeddb.schema import indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
+from embeddb.schema.index_rules import check_hidden
 from embeddb.schema.indexes import IVFPQ, IndexSpec
 from embeddb.schema.names import Tables, check_name, tables
 from embeddb.schema.storage import Storage
@@ -42,7 +45,14 @@ class Collections:
         self._schema = database.schema
         self._catalog: dict[str, sql.Composable] = {
             table: Name(self._schema, table)
-            for table in ("models", "collections", "generations", "transforms", "recall_history")
+            for table in (
+                "models",
+                "collections",
+                "generations",
+                "transforms",
+                "recall_history",
+                "jobs",
+            )
         }
 
     def all(self) -> list[CollectionRecord]:
@@ -69,8 +79,12 @@ class Collections:
         """
         active = self.get(name)
         with self._database.connection() as connection:
-            found = self._read_on(connection, name, active_only=False)
+            found = self.generations_on(connection, name)
         return sorted(found, key=lambda record: record != active)
+
+    def generations_on(self, connection: Connection, name: str) -> list[CollectionRecord]:
+        """Give every generation of a collection, as the caller's transaction sees them."""
+        return self._read_on(connection, name, active_only=False)
 
     def create(self, name: str, generation: Generation) -> CollectionRecord:
         """Create tables and search function and enter them into the catalog, all or nothing.
@@ -85,20 +99,30 @@ class Collections:
             generation=generation,
         )
         with self._database.transaction() as connection:
-            try:
-                connection.execute(
-                    query("collections.add_collection", **self._catalog),
-                    {"name": name, "source": None},
-                )
-            except pg.UniqueViolation as error:
-                raise CollectionExistsError(
-                    f"There is a collection {name!r} already: open it with "
-                    f"store.collection({name!r}), or create it with exist_ok=True."
-                ) from error
-            self._add_generation(connection, record)
-            self._create_tables(connection, record)
-            Functions(self._database).create(connection, record)
+            self.create_on(connection, record)
         return record
+
+    def create_on(self, connection: Connection, record: CollectionRecord) -> None:
+        """Do the same in the caller's transaction, with a source of the application's or without.
+
+        Raises:
+            InvalidNameError: the name cannot be had.
+            CollectionExistsError: there is such a collection.
+        """
+        source = None if record.source is None else Jsonb(record.source.to_json())
+        try:
+            connection.execute(
+                query("collections.add_collection", **self._catalog),
+                {"name": record.name, "source": source},
+            )
+        except pg.UniqueViolation as error:
+            raise CollectionExistsError(
+                f"There is a collection {record.name!r} already: open it with "
+                f"store.collection({record.name!r}), or create it with exist_ok=True."
+            ) from error
+        self._add_generation(connection, record)
+        self._create_tables(connection, record)
+        Functions(self._database).create(connection, record)
 
     def drop(self, name: str) -> None:
         """Remove a collection with everything in it.
@@ -113,8 +137,8 @@ class Collections:
             functions.drop_search(connection, records[0])
             for record in records:
                 self._drop_generation(connection, record)
-            documents = query("collections.drop_table", table=records[0].tables.documents)
-            connection.execute(documents, {})
+            self._drop_documents(connection, records[0])
+            connection.execute(query("attach.remove_jobs", **self._catalog), {"name": name})
             connection.execute(query("collections.remove", **self._catalog), {"name": name})
 
     def set_index(
@@ -138,6 +162,7 @@ class Collections:
         thresholds: Vector | None = None,
     ) -> CollectionRecord:
         """Do the same in the caller's transaction."""
+        check_hidden(record.source, index)
         changed = replace(record, generation=replace(record.generation, index=index))
         functions = Functions(self._database)
         connection.execute(
@@ -190,14 +215,32 @@ class Collections:
                 Functions(self._database).create_search(connection, changed)
         return changed
 
-    def sizes(self, record: CollectionRecord) -> tuple[int, int, int, int]:
-        """Count documents and chunks, and the bytes of tables and of indexes."""
+    def sizes(self, record: CollectionRecord) -> tuple[int | None, int, int, int]:
+        """Count documents and chunks, and the bytes of tables and of indexes.
+
+        What an attached collection's source has is not among the bytes. Its documents are None
+        where the view that reads them is gone.
+        """
+        if record.source is None:
+            return self._sizes(record, record.tables.documents_name)
+        with self._database.connection() as connection:
+            try:
+                count = query("documents.count", **_documents(record), condition=sql.SQL("true"))
+                row = connection.execute(count, {}).fetchone()
+            except pg.UndefinedTable:
+                row = None
+        return (None if row is None else row[0], *self._sizes(record, None)[1:])
+
+    def _sizes(self, record: CollectionRecord, name: str | None) -> tuple[int, int, int, int]:
+        """Measure both tables, or that of the chunks alone, whose rows are counted as both."""
         names = record.tables
+        documents = names.documents if name else names.chunks
+        measured = sql.Identifier(self._schema, name).as_string() if name else None
         with self._database.connection() as connection:
             row = connection.execute(
-                query("collections.sizes", documents=names.documents, chunks=names.chunks),
+                query("collections.sizes", documents=documents, chunks=names.chunks),
                 {
-                    "documents": sql.Identifier(self._schema, names.documents_name).as_string(),
+                    "documents": measured,
                     "chunks": sql.Identifier(self._schema, names.chunks_name).as_string(),
                     "codes": [
                         sql.Identifier(self._schema, name).as_string()
@@ -303,9 +346,14 @@ class Collections:
         return _one(connection, "collections.add_model", values, **self._catalog)
 
     def _create_tables(self, connection: Connection, record: CollectionRecord) -> None:
-        documents = query("collections.create_documents", documents=record.tables.documents)
         try:
-            connection.execute(documents, {})
+            if record.source is not None:
+                for statement in (*attached.key_functions(record), attached.view(record)):
+                    connection.execute(statement)
+            else:
+                names = record.tables
+                create = query("collections.create_documents", documents=names.documents)
+                connection.execute(create, {})
             self._create_chunks(connection, record)
         except pg.DuplicateTable as error:
             raise InvalidNameError(
@@ -313,21 +361,39 @@ class Collections:
                 "choose another name."
             ) from error
 
+    def _drop_documents(self, connection: Connection, record: CollectionRecord) -> None:
+        """Drop the documents where they are embeddb's own, and what reads them where not."""
+        if record.source is None:
+            drop = query("collections.drop_table", table=record.tables.documents)
+            connection.execute(drop, {})
+            return
+        connection.execute(query("attach.drop_view", view=record.tables.documents), {})
+        for event in attached.EVENTS:
+            function = Name(self._schema, record.tables.trigger_function(event))
+            connection.execute(query("attach.drop_trigger_function", function=function), {})
+        for position in range(len(record.source.keys)):
+            function = Name(self._schema, record.tables.key_function(position))
+            connection.execute(query("attach.drop_key_function", function=function), {})
+
     def _create_chunks(
         self,
         connection: Connection,
         record: CollectionRecord,
         rights_of: CollectionRecord | None = None,
     ) -> None:
+        check_hidden(record.source, record.generation.index)
         column = self._vector_column(record.generation)
         statement = query(
             "collections.create_chunks",
             chunks=record.tables.chunks,
             embedding=column,
+            keys=attached.key_columns(record),
             **column_parts(record.generation.layout),
         )
         connection.execute(statement, {})
         create_partitions(connection, record)
+        if record.source is not None and record.source.row_security:
+            connection.execute(attached.policy(record))
         if rights_of is not None:
             self._grant(connection, rights_of, record)
         if isinstance(record.generation.index, IVFPQ):
@@ -371,6 +437,10 @@ class Collections:
             query("collections.list", **self._catalog), {"name": name, "active": active_only}
         ).fetchall()
         return [collection_record(self._schema, row) for row in rows]
+
+
+def _documents(record: CollectionRecord) -> dict[str, sql.Composable]:
+    return {"documents": record.tables.documents}
 
 
 def _one(connection: Connection, name: str, values: dict[str, Any], **parts: sql.Composable) -> int:

@@ -22,6 +22,7 @@ from embeddb.repository.expressions import Vectors
 from embeddb.repository.generations import join_writers
 from embeddb.repository.ivfpq import Codes
 from embeddb.repository.rendering import Expression, Written, as_text
+from embeddb.schema import attached_sql
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.layouts import Layout
 from embeddb.schema.storage import Storage
@@ -130,14 +131,25 @@ class Documents:
             elif batch.documents:
                 self._merge(connection, batch)
                 self._codes.remove(connection, [document.id for document in batch.documents])
-            self._codes.add(
-                connection,
-                [document.id_data for document in batch.documents for _ in document.chunks],
-                batch.numbers,
-                batch.vectors,
-            )
+            self._add_codes(connection, batch)
             if batch.metadata_changes:
                 self._update_metadata(connection, batch.metadata_changes)
+
+    def replace_chunks(self, connection: Connection, batch: Batch) -> None:
+        """Put the chunks of a batch in place of its documents', which have a table of their own.
+
+        In the caller's transaction, which they are complete or absent with.
+        """
+        self._join_writers(connection)
+        self.remove_chunks(connection, [document.id for document in batch.documents])
+        rows = self._chunk_rows(batch)
+        copy.copy_rows(connection, self._tables.chunks, self._chunk_columns, rows)
+        self._add_codes(connection, batch)
+
+    def remove_chunks(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Remove the chunks of documents, in the caller's transaction."""
+        connection.execute(query("documents.delete_chunks", **self._parts), {"ids": list(ids)})
+        self._codes.remove(connection, list(ids))
 
     def insert_chunks(self, connection: Connection, chunks: Chunks) -> None:
         """Copy chunks into the generation's table, in the caller's transaction."""
@@ -168,8 +180,12 @@ class Documents:
     def get(self, ids: Sequence[str]) -> list[Document]:
         """Give the documents of these ids that are there, in the order of `ids`."""
         found: dict[str, Document] = {}
+        wanted: sql.Composable = sql.SQL("d.id = ANY (%(ids)s)")
+        if self._record.source is not None:
+            wanted = attached_sql.wanted_keys(self._record.source)
         for start in range(0, len(ids), IDS_PER_QUERY):
-            rows = self._rows("documents.get", {"ids": list(ids[start : start + IDS_PER_QUERY])})
+            values = {"ids": list(ids[start : start + IDS_PER_QUERY])}
+            rows = self._rows("documents.get", values, wanted=wanted)
             found |= {row[0]: _document(row) for row in rows}
         return [found[id] for id in dict.fromkeys(ids) if id in found]
 
@@ -229,6 +245,10 @@ class Documents:
             cursor.itersize = IDS_PER_QUERY
             for row in cursor.execute(statement, {}):
                 yield row[0]
+
+    def _add_codes(self, connection: Connection, batch: Batch) -> None:
+        ids = [document.id_data for document in batch.documents for _ in document.chunks]
+        self._codes.add(connection, ids, batch.numbers, batch.vectors)
 
     def _join_writers(self, connection: Connection) -> None:
         """Hold off a switch to another generation until this transaction ends.

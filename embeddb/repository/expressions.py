@@ -13,7 +13,14 @@ from pgvector.sqlalchemy import BIT, HALFVEC, VECTOR
 from psycopg import sql
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from embeddb.repository.rendering import Bits, Expression, Qualified, Written, as_definition
+from embeddb.repository.rendering import (
+    Bits,
+    Expression,
+    Qualified,
+    Written,
+    as_definition,
+    constant,
+)
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
 from embeddb.schema.index_rules import Indexed, indexed
@@ -103,6 +110,23 @@ class Vectors:
         if self._generation.storage is Storage.BIT:
             return sa.func.pg_catalog.bit_send(columns.embedding)
         return self.own(self._generation.storage.compared_as + "_send")(self.scaled(columns))
+
+    def mean(self, alias: str) -> Expression:
+        """Give the mean of stored vectors, of a table that goes by `alias`, as a `vector`.
+
+        Bits count as 1 and -1.
+        """
+        columns = _columns_as(alias)
+        if self._generation.storage is not Storage.BIT:
+            return self.cast(self.own("avg")(self.scaled(columns)), "vector")
+        pg = sa.func.pg_catalog
+        text: Expression = pg.translate(
+            sa.cast(columns.embedding, sa.Text), constant("01"), constant("ab")
+        )
+        for letter, digit in (("a", "-1,"), ("b", "1,")):
+            text = pg.replace(text, constant(letter), constant(digit))
+        numbers = pg.concat(constant("["), pg.rtrim(text, constant(",")), constant("]"))
+        return self.cast(self.own("avg")(self.cast(numbers, "vector")), "vector")
 
     def sent_as_compared(self, alias: str) -> Expression:
         """Give a stored vector as it is compared, in its binary format; bits have another way."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from psycopg import sql
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query, script
 from embeddb.records import Vector
+from embeddb.repository import attached_statements as attached
 from embeddb.repository.rendering import as_function_body
 from embeddb.repository.statement import Compiler, Wish
+from embeddb.schema import attached_sql
+from embeddb.schema.attached import Key
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ, derived_of
@@ -37,33 +42,102 @@ class Functions:
             self.create_search(connection, record)
 
     def create_search(self, connection: Connection, record: CollectionRecord) -> None:
-        """Create the search function from the statements that the Python door sends too."""
+        """Create the search functions from the statements that the Python door sends too.
+
+        Of an attached collection also what its triggers call, which names the active generation.
+        """
         self.create_lookup(connection, record)
         compiler = Compiler(record, schema=self._schema, vector_schema=self._vector_schema)
+        generation = record.generation
+        transform: sql.Composable = sql.SQL("_query")
+        if generation.transform is not None:
+            function = sql.Identifier(self._schema, record.tables.transform_function)
+            transform = sql.SQL("{}(_query)").format(function)
+        self._create_search(
+            connection,
+            record,
+            compiler,
+            function=sql.Identifier(self._schema, record.tables.search_function),
+            arguments=_arguments(sql.SQL("_query {}").format(self._of_pgvector("vector")), True),
+            declared=sql.SQL(""),
+            query=script(
+                "templates",
+                "search_by_vector",
+                vector_dims=self._of_pgvector("vector_dims"),
+                dim=sql.Literal(generation.dim),
+                transform=transform,
+            ),
+        )
+        self._create_similar(connection, record, compiler)
+        for statement in attached.trigger_functions(record) if record.source else ():
+            connection.execute(statement)
+
+    def _create_similar(
+        self, connection: Connection, record: CollectionRecord, compiler: Compiler
+    ) -> None:
+        keys = record.source.keys if record.source else (Key(name="id", type="text"),)
+        places = [
+            sql.Identifier(("_key_" if "_" + key.name in _VARIABLES else "_") + key.name)
+            for key in keys
+        ]
+        arguments = [
+            sql.SQL("{} {}").format(place, attached_sql.verbatim(key.type))
+            for place, key in zip(places, keys, strict=True)
+        ]
+        declared = sql.SQL("_document text; _query {}; _max_distance double precision;").format(
+            self._of_pgvector("vector")
+        )
+        self._create_search(
+            connection,
+            record,
+            compiler,
+            without=True,
+            function=sql.Identifier(self._schema, record.tables.similar_function),
+            arguments=_arguments(sql.SQL(", ").join(arguments), False),
+            declared=declared,
+            query=script(
+                "templates",
+                "search_by_document",
+                id=attached_sql.key_text_of(keys, list(places)),
+                mean=attached_sql.verbatim(as_function_body(compiler.vectors.mean("c"))),
+                chunks=sql.Identifier(self._schema, record.tables.chunks_name),
+            ),
+        )
+
+    def _create_search(
+        self,
+        connection: Connection,
+        record: CollectionRecord,
+        compiler: Compiler,
+        *,
+        without: bool = False,
+        **parts: sql.Composable,
+    ) -> None:
         layout = record.generation.layout
+        wish = Wish(limit=None, max_distance=True, without=without)
         statements = [
-            as_function_body(
-                compiler.select(Wish(limit=None, filter=filtered, max_distance=True, part=parted))
-            )
+            as_function_body(compiler.select(replace(wish, filter=filtered, part=parted)))
             for parted in ((False, True) if layout else (False,))
             for filtered in (False, True)
         ]
-        transform = sql.SQL("_query")
-        if record.generation.transform is not None:
-            function = sql.Identifier(self._schema, record.tables.transform_function)
-            transform = sql.SQL("{}(_query)").format(function)  # type: ignore[assignment]
+        key: sql.Composable = sql.SQL("id text")
+        if record.source is not None:
+            key = sql.SQL(", ").join(
+                sql.SQL("{} {}").format(
+                    sql.Identifier(one.search_name), attached_sql.verbatim(one.type)
+                )
+                for one in record.source.keys
+            )
         connection.execute(
             script(
                 "templates",
                 "search_function",
-                function=sql.Identifier(self._schema, record.tables.search_function),
-                vector=self._of_pgvector("vector"),
-                vector_dims=self._of_pgvector("vector_dims"),
-                transform=transform,
+                key=key,
                 names=sql.Literal(list(compiler.names())),
-                dim=sql.Literal(record.generation.dim),
                 statements=sql.Literal(statements),
+                without=sql.SQL("_document" if without else "NULL::text"),
                 **self._part(layout),
+                **parts,
             )
         )
 
@@ -130,7 +204,7 @@ class Functions:
             self._drop(connection, function, kind)
 
     def drop_search(self, connection: Connection, record: CollectionRecord) -> None:
-        """Drop the search function."""
+        """Drop the search functions."""
         connection.execute(
             query(
                 "collections.drop_search",
@@ -139,6 +213,8 @@ class Functions:
             ),
             {},
         )
+        similar = Name(self._schema, record.tables.similar_function)
+        connection.execute(query("collections.drop_similar", function=similar), {})
 
     def create_transform(self, connection: Connection, record: CollectionRecord) -> None:
         """Create the function that applies a generation's transform to a query."""
@@ -208,6 +284,33 @@ class Functions:
 
     def _of_pgvector(self, name: str) -> sql.Identifier:
         return sql.Identifier(self._vector_schema, name)
+
+
+_VARIABLES = frozenset(
+    {
+        "_query",
+        "_limit",
+        "_filter",
+        "_max_distance",
+        "_names",
+        "_statements",
+        "_part",
+        "_number",
+        "_before",
+        "_name",
+        "_document",
+    }
+)
+"""What a search function calls its own: no argument for a key may have such a name."""
+
+
+def _arguments(first: sql.Composable, has_distance: bool) -> sql.Composable:
+    """Write the arguments of a search function; what it compares by comes first."""
+    others = "_limit integer DEFAULT 10,\n    _filter jsonb DEFAULT NULL"
+    distance = ",\n    _max_distance double precision DEFAULT NULL"
+    return sql.SQL("{},\n    {}{}").format(
+        first, sql.SQL(others), sql.SQL(distance if has_distance else "")
+    )
 
 
 def _guess(generation: Generation, levels: int) -> Vector:

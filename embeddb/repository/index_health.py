@@ -9,6 +9,7 @@ from typing import Any
 from embeddb.db.boundary import translated
 from embeddb.db.database import Database
 from embeddb.db.queries import query
+from embeddb.repository.attached_statements import EVENTS
 from embeddb.repository.collections import Collections
 from embeddb.repository.functions import Functions
 from embeddb.repository.generations import Claim
@@ -88,9 +89,21 @@ class IndexHealth:
             wanted.append(self._tables.code_function)
         if isinstance(generation.index, IVFPQ):
             wanted.append(self._tables.lookup_function)
-        rows = self._rows("functions", names=wanted, vector_schema=self._database.vector_schema())
+        others = self._others()
+        rows = self._rows(
+            "functions",
+            names=wanted,
+            others=others,
+            vector_schema=self._database.vector_schema(),
+        )
         found = {row[0] for row in rows}
-        return [name for name in wanted if name not in found]
+        return [name for name in (*wanted, *others) if name not in found]
+
+    def _others(self) -> list[str]:
+        """Name the functions that are made with the search, and take nothing of pgvector's."""
+        events = EVENTS if self._record.source else ()
+        triggers = (self._tables.trigger_function(event) for event in events)
+        return [self._tables.similar_function, *triggers]
 
     def create_functions(self, names: list[str]) -> None:
         """Create functions that are missing; whoever had a right on one has to get it again.
@@ -107,7 +120,7 @@ class IndexHealth:
             if self._tables.lookup_function in names:
                 CodeTables(self._database, self._record).create(connection)  # it reads them
                 functions.create_lookup(connection, self._record)
-            if self._tables.search_function in names:
+            if {self._tables.search_function, *self._others()} & set(names):
                 functions.create_search(connection, self._record)
 
     def table(self) -> TableState:

@@ -76,7 +76,7 @@ class Indexes:
     def missing(self, index: IndexSpec | None) -> list[str]:
         """Name the indexes that should be there and are not, or are invalid."""
         valid = {info.name for info in self.all() if info.valid}
-        wanted = [self._tables.metadata_index]
+        wanted = [] if self._record.source else [self._tables.metadata_index]
         if index is not None:
             wanted += self._vector_names(index)
         return [name for name in wanted if name not in valid]
@@ -131,7 +131,8 @@ class Indexes:
             for name in lacking:
                 self._build_vector(connection, wanted, name, progress)
         with translated():
-            for table in (self._tables.documents, self._tables.chunks):
+            documents = [] if self._record.source else [self._tables.documents]
+            for table in (*documents, self._tables.chunks):
                 connection.execute(query("indexes.analyze", table=table), {})
 
     def _drop_vector_indexes(self, connection: Connection, but: str | None) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 
 from embeddb.db.database import Database
-from embeddb.db.queries import query as named
 from embeddb.records import Hit, SearchPlan, Vector
 from embeddb.repository.rendering import as_text, count_all
 from embeddb.repository.search import Asked, Row, Searcher, hit
@@ -78,26 +77,15 @@ class Plans:
         if wish.filter is False:
             return None
         compiler = self._searcher.compiler
-        documents = cast(sa.Alias, compiler.documents)
-        known = selectivity(
-            documents,
-            cast(sa.Table, documents.element),
-            compiler.condition(wish.filter),
-            self._record.tables,
-        )
+        known = selectivity(compiler.rows, compiler.condition(wish.filter))
         counted = sa.select(count_all()).select_from(known.passing).scalar_subquery()
-        text, given = as_text(sa.select(known.few, counted, known.share))
+        text, given = as_text(sa.select(known.few, counted, known.count))
         values = {name: value for name, value in values.items() if name == "filter"}
-        names = self._record.tables
         with self._database.connection() as connection:
             row = connection.execute(text.encode(), {**given, **values}, prepare=False).fetchone()
-            total = connection.execute(
-                named("recall.rows_known"),
-                {"schema": names.schema, "table": names.documents_name},
-            ).fetchone()
-        assert row is not None and total is not None
-        few, exactly, share = row
-        return int(exactly) if few else round(total[0] / share) if share else 0
+        assert row is not None
+        few, exactly, about = row
+        return int(exactly) if few else round(about or 0)
 
     def _ways(self, rows: Sequence[Row], wish: Wish, index: str | None) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(row[-1] for row in rows))

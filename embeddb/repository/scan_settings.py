@@ -33,7 +33,9 @@ def setting_names(index: IndexSpec | None) -> Sequence[str]:
             return ()
 
 
-def scan_settings(index: IndexSpec | None, wanted: Expression | int) -> list[Setting]:
+def scan_settings(
+    index: IndexSpec | None, wanted: Expression | int, *, bounded: bool = False
+) -> list[Setting]:
     """Give the settings of a scan that is to find `wanted` rows.
 
     Without iterative scan the dead among the nearest would be missing in the answer.
@@ -41,16 +43,18 @@ def scan_settings(index: IndexSpec | None, wanted: Expression | int) -> list[Set
     Args:
         index: the index to be scanned.
         wanted: rows to find: a number, or an expression where it is a parameter.
+        bounded: look at no more than so many rows, and find what of them may be seen. Where
+            row-level security hides most, going on would find some that may, not the nearest.
     """
     match index:
         case HNSW(ef_search=ef_search):
-            scan = ("hnsw.iterative_scan", constant("relaxed_order"))
+            scan = ("hnsw.iterative_scan", constant("off" if bounded else "relaxed_order"))
             if (wider := widening(index)) > 1:
                 wanted = wanted * wider
             return [scan, *_ef_search(ef_search or DEFAULT_EF_SEARCH, wanted)]
         case IVFFlat(probes=probes):
             # what the probed lists lack of the limit is looked for in the next nearest ones
-            scan = ("ivfflat.iterative_scan", constant("relaxed_order"))
+            scan = ("ivfflat.iterative_scan", constant("off" if bounded else "relaxed_order"))
             return [scan, ("ivfflat.probes", constant(str(probes or 1)))]
         case _:
             return []

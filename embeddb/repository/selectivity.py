@@ -8,16 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from psycopg import sql
-from sqlalchemy.dialects.postgresql import REGCLASS
-from sqlalchemy.sql.selectable import NamedFromClause
-from sqlalchemy.sql.util import ClauseAdapter
 
-from embeddb.repository.rendering import Expression, constant, count_all, number
-from embeddb.schema.names import Tables
-
-SAMPLE_ROWS = 400
-"""Documents that the filter is tried on: half a millisecond."""
+from embeddb.repository.document_rows import DocumentRows
+from embeddb.repository.rendering import Expression, count_all, number
 
 EXACT_ROWS = 2_000
 """As many documents are compared one by one faster than an index finds ten among them."""
@@ -43,18 +36,15 @@ class Selectivity:
     count: Expression
 
 
-def selectivity(
-    documents: NamedFromClause, table: sa.Table, condition: Expression, names: Tables
-) -> Selectivity:
+def selectivity(rows: DocumentRows, condition: Expression) -> Selectivity:
     """Make the parts of a statement that find out how selective `condition` is.
 
     Args:
-        documents: the alias that the condition is about.
-        table: the table that it is an alias of.
+        rows: the documents that the condition is about.
         condition: what a document has to pass.
-        names: the collection's tables.
     """
-    sample = _sample(documents, table, condition, names)
+    documents = rows.documents
+    sample = rows.sample(condition)
     promising = (
         sa.select(sample.c.passed * sample.c.total <= sample.c.seen * number(PROBE_IF_BELOW))
         .select_from(sample)
@@ -80,33 +70,4 @@ def selectivity(
         few=sa.select(counted.c.few).scalar_subquery(),
         share=sa.select(share).select_from(sample).scalar_subquery(),
         count=sa.select(count).select_from(sample).scalar_subquery(),
-    )
-
-
-def _sample(
-    documents: NamedFromClause, table: sa.Table, condition: Expression, names: Tables
-) -> sa.CTE:
-    """Count the documents of a few pages, those that pass, and (as ANALYZE knows) all."""
-    name = sql.Identifier(names.schema, names.documents_name).as_string()
-    tables = sa.table("pg_class", sa.column("oid"), sa.column("reltuples"), schema="pg_catalog")
-    total = (
-        sa.select(sa.func.greatest(tables.c.reltuples, number(1)))
-        .where(tables.c.oid == sa.cast(constant(name), REGCLASS))
-        .scalar_subquery()
-    )
-    percent = sa.func.least(number(100), number(100.0 * SAMPLE_ROWS) / total)
-    some = sa.tablesample(table, sa.func.system(percent), name="s")
-    same: dict[Expression, set[Expression]] = {
-        column: {table.c[column.key]} for column in documents.c
-    }
-    asked = ClauseAdapter(some, equivalents=same).traverse(condition)
-    return (
-        sa.select(
-            count_all().label("seen"),
-            count_all().filter(asked).label("passed"),
-            total.label("total"),
-        )
-        .select_from(some)
-        .cte("sample")
-        .prefix_with("MATERIALIZED")
     )

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +21,7 @@ from pgvector.sqlalchemy import VECTOR
 from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from embeddb.repository.document_rows import document_rows, sql_type
 from embeddb.repository.expressions import Vectors, columns_of
 from embeddb.repository.ivfpq_search import CodeScan, is_searchable
 from embeddb.repository.rendering import Expression, constant, count_all, number, parameter
@@ -82,12 +82,13 @@ class Compiler:
     def __init__(self, record: CollectionRecord, *, schema: str, vector_schema: str) -> None:
         metadata = sa.MetaData(schema=schema)
         self._generation = record.generation
-        self._tables = record.tables
         self.vectors = Vectors(record, schema=schema, vector_schema=vector_schema)
         self._codes = None
         if is_searchable(record.generation.index):
             self._codes = CodeScan(record, self.vectors, schema)
-        self._documents_table, self.documents = _documents(schema, record.tables.documents_name)
+        self.rows = document_rows(record, schema)
+        self.documents = self.rows.documents
+        self._is_hiding = record.source is not None and record.source.row_security
         chunks = sa.Table(
             record.tables.chunks_name,
             metadata,
@@ -97,18 +98,22 @@ class Compiler:
             sa.Column("span", INT4RANGE),
             *self.vectors.columns(),
             *([sa.Column("part", sa.Text)] if record.generation.layout else []),
+            *_key_columns(record),
         )
         self.chunks = chunks.alias("c")
         self._probed = chunks.alias("p")
         self._shares_partitions = isinstance(record.generation.layout, HashPartitions)
 
     def select(self, wish: Wish) -> sa.Select[Any]:
-        """Make the statement: id, chunk_no, content, metadata, distance, score, uri, span."""
-        nearest = self._nearest(wish)
-        rows = self.documents.join(nearest, nearest.c.id == self.documents.c.id)
+        """Make the statement: id, chunk_no, content, metadata, distance, score, uri, span.
+
+        In a function (no limit) the key of an attached collection stands in the place of the id.
+        """
+        nearest = self._nearest(self._seen(wish))
+        rows = self.documents.join(nearest, self.rows.same(nearest))
         distance = nearest.c.distance
         statement = sa.select(
-            nearest.c.id,
+            *(self.rows.key(nearest) if wish.limit is None else [nearest.c.id]),
             nearest.c.chunk_no,
             nearest.c.content,
             self.documents.c.metadata,
@@ -126,6 +131,12 @@ class Compiler:
             )
         # `+ 0` keeps the planner from trusting the order of a relaxed scan
         return statement.order_by(distance + _ZERO, nearest.c.id, nearest.c.chunk_no)
+
+    def _seen(self, wish: Wish) -> Wish:
+        """Treat row-level security as the filter that it is: it hides chunks from an index scan."""
+        if self._is_hiding and wish.filter is False:
+            return replace(wish, filter=sa.true())
+        return wish
 
     def condition(self, wanted: bool | Expression) -> Expression:
         """Make the condition of a filter on the documents."""
@@ -181,7 +192,7 @@ class Compiler:
             condition = self.condition(wish.filter)
         rows: sa.FromClause = self.chunks
         if condition is not None:
-            rows = rows.join(self.documents, self.documents.c.id == self.chunks.c.id)
+            rows = rows.join(self.documents, self.rows.same(self.chunks))
         distance = self._distance(self._query())
         statement = (
             self._columns(distance, plan).select_from(rows).where(*self._others(wish, self.chunks))
@@ -223,7 +234,7 @@ class Compiler:
         starts.
         """
         condition = self.settled_condition(wish.filter)
-        known = selectivity(self.documents, self._documents_table, condition, self._tables)
+        known = selectivity(self.rows, condition)
         others = [sa.select(_cte(self._of_few(wish, known), "of_few"))]
         many: list[Expression] = [sa.not_(known.few)]
         if wish.part and self._shares_partitions:
@@ -421,7 +432,7 @@ class Compiler:
         """Ask of one row at a time: OFFSET keeps Postgres from making a join of the question."""
         return (
             sa.select(self.documents.c.id)
-            .where(self.documents.c.id == rows.c.id, condition)
+            .where(self.rows.same(rows), condition)
             .correlate(rows)
             .offset(number(0))
             .exists()
@@ -462,7 +473,7 @@ class Compiler:
         for its query, so before the scan starts; set_config(…, true) ends with the transaction.
         One statement, one round trip, nothing left behind on the session.
         """
-        settings = scan_settings(self._generation.index, wanted)
+        settings = scan_settings(self._generation.index, wanted, bounded=self._is_hiding)
         query = self._query()
         if not settings:
             return query, self.vectors.derived(query)
@@ -501,25 +512,10 @@ class Compiler:
                 return _ONE / (_ONE + distance)
 
 
-@cache
-def _documents(schema: str, name: str) -> tuple[sa.Table, NamedFromClause]:
-    """Give the table of documents and its alias.
-
-    There is one of each, so that an expression of one compiler's columns means the same rows to
-    another.
-    """
-    table = sa.Table(
-        name,
-        sa.MetaData(schema=schema),
-        sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("content", sa.Text),
-        sa.Column("metadata", JSONB),
-        sa.Column("uri", sa.Text),
-        sa.Column("media_type", sa.Text),
-        sa.Column("created_at", sa.DateTime(timezone=True)),
-        sa.Column("updated_at", sa.DateTime(timezone=True)),
-    )
-    return table, table.alias("d")
+def _key_columns(record: CollectionRecord) -> list[sa.Column[Any]]:
+    """Give the columns of a chunk that hold the key of the application's own table."""
+    keys = record.source.keys if record.source else ()
+    return [sa.Column(key.chunk_name, sql_type(key.type)) for key in keys]
 
 
 def _cte(statement: sa.Select[Any], name: str) -> sa.CTE:

@@ -95,6 +95,19 @@ class Tables:
         return self.documents_name + "_search"
 
     @property
+    def similar_function(self) -> str:
+        """The name of the function that searches by what is stored."""
+        return self.documents_name + "_similar"
+
+    def trigger_function(self, event: str) -> str:
+        """The function that follows an event on the table that the collection is attached to."""
+        return self.documents_name + "_on_" + event
+
+    def key_function(self, position: int) -> str:
+        """The function that reads one column of a source's key."""
+        return self.documents_name + "_key_" + str(position + 1)
+
+    @property
     def metadata_index(self) -> str:
         """The name of the GIN index on the metadata."""
         return self.documents_name + "_metadata"

@@ -104,6 +104,9 @@ def downgrade() -> None:
     status = sql.Identifier(*filter(None, [schema]), "status")
     drop = sql.SQL("DROP VIEW IF EXISTS {}").format(status).as_string(None)
     op.execute(drop.replace(":", r"\:"))  # a colon would begin a parameter
+    search = sql.Identifier(*filter(None, [schema]), "search")
+    drop = sql.SQL("DROP FUNCTION IF EXISTS {}").format(search).as_string(None)
+    op.execute(drop.replace(":", r"\:"))
     for table in ("workers", "backfills", "failed_jobs", "jobs"):
         op.drop_table(table, schema=schema)
     op.drop_column("collections", "source", schema=schema)

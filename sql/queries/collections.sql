@@ -73,6 +73,7 @@ CREATE TABLE {chunks} (
     span int4range NOT NULL,
     content_hash bytea NOT NULL,
     {embedding},
+    {keys}
     {part}
     PRIMARY KEY ({key})
 ) {partitioning}
@@ -150,6 +151,10 @@ DROP FUNCTION IF EXISTS {function}({type})
 -- Remove a collection's search function.
 DROP FUNCTION IF EXISTS {function}({vector}, integer, jsonb, double precision)
 
+-- name: drop_similar
+-- Remove a collection's function that searches by what is stored.
+DROP FUNCTION IF EXISTS {function}
+
 -- name: exists
 -- Whether a relation of that name is there already.
 SELECT EXISTS (SELECT
@@ -167,9 +172,9 @@ WITH tables AS (
 SELECT
     (SELECT pg_catalog.count(*) FROM {documents}),
     (SELECT pg_catalog.count(*) FROM {chunks}),
-    pg_catalog.pg_table_size(%(documents)s::regclass)
+    coalesce(pg_catalog.pg_table_size(%(documents)s::regclass), 0)
         + (SELECT pg_catalog.sum(pg_catalog.pg_table_size(t.relid)) FROM tables t)::bigint,
-    pg_catalog.pg_indexes_size(%(documents)s::regclass)
+    coalesce(pg_catalog.pg_indexes_size(%(documents)s::regclass), 0)
         + (SELECT pg_catalog.sum(pg_catalog.pg_indexes_size(t.relid)) FROM tables t)::bigint
         + (SELECT coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(
                                pg_catalog.to_regclass(t.name))), 0)::bigint

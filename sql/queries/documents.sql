@@ -50,6 +50,11 @@ DELETE FROM {chunks} c
  USING pg_temp.staged_documents s
  WHERE c.id = s.id
 
+-- name: stage_ids
+-- The documents of a batch whose text is in a table of the application's.
+CREATE TEMPORARY TABLE staged_documents ON COMMIT DROP AS
+SELECT k.id FROM pg_catalog.unnest(%(ids)s::text[]) AS k (id)
+
 -- name: insert_chunks
 -- Add the batch's chunks.
 INSERT INTO {chunks} ({columns})
@@ -79,7 +84,7 @@ UPDATE {chunks} c
 -- Documents by id.
 SELECT d.id, d.content, d.metadata, d.uri, d.media_type
   FROM {documents} d
- WHERE d.id = ANY (%(ids)s)
+ WHERE {wanted}
 
 -- name: first_vectors
 -- The vector of each document's first chunk.

@@ -23,13 +23,15 @@ SELECT i.relname,
  ORDER BY i.relname
 
 -- name: functions
--- Which functions of these names take a type of pgvector's first.
+-- Which functions of these names take a type of pgvector's first, or are of those other names.
 SELECT DISTINCT p.proname
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-  JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
-  JOIN pg_catalog.pg_namespace v ON v.oid = t.typnamespace
- WHERE n.nspname = %(schema)s AND p.proname = ANY (%(names)s) AND v.nspname = %(vector_schema)s
+  LEFT JOIN pg_catalog.pg_type t ON t.oid = p.proargtypes[0]
+  LEFT JOIN pg_catalog.pg_namespace v ON v.oid = t.typnamespace
+ WHERE n.nspname = %(schema)s
+   AND (p.proname = ANY (%(names)s) AND v.nspname = %(vector_schema)s
+        OR p.proname = ANY (%(others)s))
 
 -- name: table
 -- What the statistics say of a table: rows as the planner knows them, live and dead rows, and how

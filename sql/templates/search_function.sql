@@ -1,12 +1,9 @@
 -- Search a collection from SQL: the statements are those that the Python door sends. The tag
 -- around the body is longer than any name that Postgres takes, so that no name in it ends it.
 CREATE OR REPLACE FUNCTION {function}(
-    _query {vector},
-    _limit integer DEFAULT 10,
-    _filter jsonb DEFAULT NULL,
-    _max_distance double precision DEFAULT NULL
+    {arguments}
 )
-RETURNS TABLE (id text, chunk_no integer, content text, metadata jsonb, distance double precision,
+RETURNS TABLE ({key}, chunk_no integer, content text, metadata jsonb, distance double precision,
                score double precision, uri text, span int4range)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
@@ -14,6 +11,7 @@ PARALLEL RESTRICTED
 AS $the_body_of_a_search_function_between_tags_longer_than_sixty_three_bytes$
 #variable_conflict use_column
 DECLARE
+    {declared}
     _names text[] := {names};
     -- without a filter and with one, and both once more for the rows of one part
     _statements text[] := {statements};
@@ -22,15 +20,11 @@ DECLARE
     _before text[];
     _name text;
 BEGIN
-    IF {vector_dims}(_query) OPERATOR(pg_catalog.<>) {dim} THEN
-        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = pg_catalog.format(
-            'The query has %s dimensions; this collection has {dim}.', {vector_dims}(_query));
-    END IF;
     IF _limit IS NULL OR _limit OPERATOR(pg_catalog.<) 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = pg_catalog.format(
             'A search needs a limit of at least 1, not %s.', _limit);
     END IF;
-    _query := {transform};
+    {query}
     -- what the statement sets for itself is put back, so that the transaction goes on as it was
     FOREACH _name IN ARRAY _names LOOP
         _before := pg_catalog.array_append(_before, pg_catalog.current_setting(_name, true));
@@ -42,7 +36,8 @@ BEGIN
     IF _part IS NOT NULL THEN
         _number := _number OPERATOR(pg_catalog.+) 2;
     END IF;
-    RETURN QUERY EXECUTE _statements[_number] USING _query, _limit, _filter, _max_distance, _part;
+    RETURN QUERY EXECUTE _statements[_number] USING _query, _limit, _filter, _max_distance, _part,
+        {without};
     FOR _i IN 1 .. pg_catalog.cardinality(_names) LOOP
         IF _before[_i] IS NULL THEN
             EXECUTE pg_catalog.format('SET LOCAL %s TO DEFAULT', _names[_i]);

@@ -23,7 +23,7 @@ from psycopg_pool import ConnectionPool
 import embeddb
 from embeddb import HNSW, Collection, Hit, IVFFlat
 from embeddb.evaluation.recall import recall_of
-from embeddb.repository import selectivity, statement
+from embeddb.repository import document_rows, selectivity, statement
 from embeddb.repository.functions import Functions
 from embeddb.schema.indexes import IndexSpec
 from tests.postgres import rows, session
@@ -112,7 +112,7 @@ def _few(count: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selectivity, "EXACT_ROWS", count)
         patch.setattr(selectivity, "PROBE_IF_BELOW", 2 * count)
-        patch.setattr(selectivity, "SAMPLE_ROWS", ROWS * 100)
+        patch.setattr(document_rows, "SAMPLE_ROWS", ROWS * 100)
         yield
 
 

@@ -1,0 +1,294 @@
+"""What a collection needs in the database beside its chunks where its source is somebody's table.
+
+Pure: each function gives statements to be executed without parameters, or to be printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from embeddb.db.queries import Name, script
+from embeddb.schema import attached_sql
+from embeddb.schema.attached import AttachedSource
+from embeddb.schema.attached_sql import fragment
+from embeddb.schema.catalog import CollectionRecord
+
+EVENTS = ("insert", "update", "delete", "truncate")
+
+_REFERENCING = {
+    "insert": "REFERENCING NEW TABLE AS new_rows",
+    "update": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+    "delete": "REFERENCING OLD TABLE AS old_rows",
+    "truncate": "",
+}
+
+MAX_IDENTIFIER_BYTES = 63
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceTable:
+    """A table whose changes a collection follows: the source itself, or a partition of it.
+
+    Attributes:
+        is_whole: whether nothing of the source is outside of it, so that emptying it empties all.
+    """
+
+    schema: str
+    table: str
+    is_whole: bool = True
+
+
+def tables_of(source: AttachedSource) -> tuple[SourceTable]:
+    """Name what is followed where nothing is known of partitions: the source alone."""
+    return (SourceTable(schema=source.schema, table=source.table),)
+
+
+def statements(
+    record: CollectionRecord, followed: Sequence[SourceTable] | None = None
+) -> list[sql.Composed]:
+    """Give everything that makes a source followed, in its order, the table of chunks apart."""
+    source = source_of(record)
+    return [
+        *key_functions(record),
+        view(record),
+        *trigger_functions(record),
+        *triggers(record, followed or tables_of(source)),
+    ]
+
+
+def source_of(record: CollectionRecord) -> AttachedSource:
+    """Give the source of a collection that is attached."""
+    assert record.source is not None
+    return record.source
+
+
+def view(record: CollectionRecord) -> sql.Composed:
+    """Make the view that reads the source's rows as documents."""
+    source = source_of(record)
+    passes = attached_sql.passes(source)
+    return script(
+        "templates",
+        "attached_view",
+        view=sql.Identifier(record.tables.schema, record.tables.documents_name),
+        columns=sql.SQL(",\n       ").join(_view_columns(source)),
+        source=table(source),
+        alias=sql.Identifier(source.table),
+        where=sql.SQL("") if passes is None else sql.SQL("WHERE {}").format(passes),
+    )
+
+
+def documents_select(source: AttachedSource) -> list[tuple[str, sql.Composable]]:
+    """Give the columns of the view: what each is named, and what it is of the source."""
+    null = sql.SQL("NULL::text")
+    return [
+        ("id", attached_sql.key_text(source)),
+        *((key.view_name, sql.Identifier(key.name)) for key in source.keys),
+        ("content", attached_sql.content(source)),
+        ("metadata", attached_sql.metadata(source)),
+        ("uri", null),
+        ("media_type", null),
+        *((name, sql.Identifier(name)) for name in source.shown),
+    ]
+
+
+def _view_columns(source: AttachedSource) -> Iterable[sql.Composable]:
+    for name, written in documents_select(source):
+        yield sql.SQL("{} AS {}").format(written, sql.Identifier(name))
+
+
+def key_functions(record: CollectionRecord) -> list[sql.Composed]:
+    """Make the functions that read columns of a key whose type depends on settings."""
+    source = source_of(record)
+    return [
+        script(
+            "templates",
+            "attached_key",
+            function=key_function(record, position),
+            type=attached_sql.verbatim(key.type),
+            value=attached_sql.key_value(source.keys, position, sql.Identifier("_id")),
+        )
+        for position, key in enumerate(source.keys)
+        if attached_sql.has_key_function(key)
+    ]
+
+
+def key_columns(record: CollectionRecord) -> sql.Composable:
+    """Write the columns of a table of chunks that hold the source's own key, for CREATE TABLE."""
+    if record.source is None:
+        return sql.SQL("")
+    keys = record.source.keys
+    id = sql.Identifier("id")
+    columns = []
+    for position, key in enumerate(keys):
+        value = attached_sql.key_value(keys, position, id)
+        if attached_sql.has_key_function(key):
+            function = Name(record.tables.schema, record.tables.key_function(position))
+            value = sql.SQL("{}({})").format(function, id)
+        columns.append(
+            sql.SQL("{} {} GENERATED ALWAYS AS ({}) STORED,").format(
+                Name(key.chunk_name), fragment(key.type), value
+            )
+        )
+    return sql.SQL(" ").join(columns)
+
+
+def key_function(record: CollectionRecord, position: int) -> sql.Identifier:
+    """Name the function that reads a column of a key."""
+    return sql.Identifier(record.tables.schema, record.tables.key_function(position))
+
+
+def policy(record: CollectionRecord) -> sql.Composed:
+    """Hide the chunks of the rows that are hidden."""
+    source = source_of(record)
+    return script(
+        "templates",
+        "attached_policy",
+        chunks=_chunks(record),
+        source=table(source),
+        same=_same(source),
+    )
+
+
+def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
+    """Make the functions that the triggers call; they name the active generation's table."""
+    source = source_of(record)
+    own = record.tables.schema
+    parts: dict[str, sql.Composable] = {
+        **{t: sql.Identifier(own, t) for t in ("collections", "jobs", "failed_jobs")},
+        "name": sql.Literal(record.name),
+        "chunks": _chunks(record),
+    }
+    old, new = _keys_of(source, "old_rows"), _keys_of(source, "new_rows")
+    updates = _updates(source)
+    filtered = _keys_of(source, "new_rows", attached_sql.passes(source))
+    changed = sql.SQL("(SELECT u.key FROM {} u WHERE u.changed)").format(updates)
+    gone = sql.SQL("(SELECT u.old_key AS key FROM {} u WHERE u.gone)").format(updates)
+    replaced = sql.SQL("(SELECT k.key FROM {} k EXCEPT SELECT k.key FROM {} k)").format(old, new)
+    every = _snippet("enqueue", new, parts)
+    bodies: dict[str, dict[str, sql.Composable]] = {
+        "insert": {
+            "probed": filtered,
+            "enqueue_all": every,
+            "enqueue": _snippet("enqueue", filtered, parts),
+        },
+        "update": {
+            "updates": updates,
+            "enqueue_all": every,
+            "remove_replaced": _snippet("remove", replaced, parts),
+            "remove": _snippet("remove", gone, parts),
+            "enqueue": _snippet("enqueue", changed, parts),
+        },
+        "delete": {"keys": old, "remove": _snippet("remove", old, parts)},
+        "truncate": {"source": table(source), "same": _same(source, "c")},
+    }
+    return [
+        script(
+            "templates",
+            "attached_" + event,
+            function=sql.Identifier(own, record.tables.trigger_function(event)),
+            **parts,
+            **bodies[event],
+        )
+        for event in EVENTS
+    ]
+
+
+def triggers(record: CollectionRecord, followed: Sequence[SourceTable]) -> list[sql.Composed]:
+    """Make the triggers on the source, and on each of its partitions."""
+    return [
+        script(
+            "templates",
+            "attached_trigger",
+            trigger=sql.Identifier(trigger_name(record.name, event)),
+            event=sql.SQL(event.upper()),
+            table=sql.Identifier(one.schema, one.table),
+            referencing=sql.SQL(_REFERENCING[event]),
+            function=sql.Identifier(record.tables.schema, record.tables.trigger_function(event)),
+            argument=sql.SQL("'all'" if one.is_whole else "'part'"),
+        )
+        for one in followed
+        for event in EVENTS
+    ]
+
+
+def trigger_name(collection: str, event: str) -> str:
+    """Name a trigger; Postgres would cut a longer name at the same place, and say so."""
+    name = "embeddb_" + collection + "_" + event
+    return name.encode()[:MAX_IDENTIFIER_BYTES].decode(errors="ignore")
+
+
+def table(source: AttachedSource) -> sql.Identifier:
+    """Name the source."""
+    return sql.Identifier(source.schema, source.table)
+
+
+def _chunks(record: CollectionRecord) -> sql.Identifier:
+    return sql.Identifier(record.tables.schema, record.tables.chunks_name)
+
+
+def _same(source: AttachedSource, chunks: str | None = None) -> sql.Composable:
+    """Write that a row `s` of the source is the one that a chunk is of."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(
+            sql.Identifier("s", key.name),
+            sql.Identifier(*filter(None, [chunks]), key.chunk_name),
+        )
+        for key in source.keys
+    )
+
+
+def _snippet(name: str, keys: sql.Composable, parts: dict[str, sql.Composable]) -> sql.Composable:
+    return script("templates", "attached_" + name, keys=keys, **parts)
+
+
+def _keys_of(
+    source: AttachedSource, rows: str, passes: sql.Composable | None = None
+) -> sql.Composable:
+    """Give the keys of a statement's rows, those that take part if so wanted.
+
+    The rows go by the table's own name, as in what the user wrote of them.
+    """
+    return sql.SQL("(SELECT {} AS key FROM {} AS {} {})").format(
+        attached_sql.key_text(source, source.table),
+        sql.Identifier(rows),
+        sql.Identifier(source.table),
+        sql.SQL("") if passes is None else sql.SQL("WHERE {}").format(passes),
+    )
+
+
+def _updates(source: AttachedSource) -> sql.Composable:
+    """Set the old rows of an UPDATE beside the new ones, and say what became of each."""
+    changes = [
+        sql.SQL("o.{0} IS DISTINCT FROM n.{0}").format(sql.Identifier("c" + str(number)))
+        for number in range(len(source.content_columns))
+    ]
+    changed = sql.SQL(" OR ").join(changes) if changes else sql.SQL("false")
+    # a FULL JOIN is never done row by row, so a plan made for one row serves 100,000 too; OFFSET
+    # keeps Postgres from making a lesser join of it where only some of its rows are wanted
+    return sql.SQL(
+        "(SELECT n.key, o.key AS old_key, "
+        "n.passes AND (o.passes IS NOT TRUE OR {}) AS changed, "
+        "o.passes AND n.passes IS NOT TRUE AS gone "
+        "FROM {} o FULL JOIN {} n ON n.key OPERATOR(pg_catalog.=) o.key OFFSET 0)"
+    ).format(changed, _compared(source, "old_rows"), _compared(source, "new_rows"))
+
+
+def _compared(source: AttachedSource, rows: str) -> sql.Composable:
+    columns = [
+        sql.SQL("{} AS {}").format(
+            attached_sql.comparable(source, name), sql.Identifier("c" + str(number))
+        )
+        for number, name in enumerate(source.content_columns)
+    ]
+    passes = attached_sql.passes(source) or sql.SQL("true")
+    return sql.SQL("(SELECT {}, {} IS TRUE AS passes FROM {} AS {})").format(
+        sql.SQL(", ").join(
+            [sql.SQL("{} AS key").format(attached_sql.key_text(source, source.table)), *columns]
+        ),
+        passes,
+        sql.Identifier(rows),
+        sql.Identifier(source.table),
+    )

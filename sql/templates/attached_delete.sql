@@ -1,0 +1,23 @@
+-- What a collection does about rows that were deleted from its source: nothing of them is left.
+CREATE OR REPLACE FUNCTION {function}()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+AS $the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$
+DECLARE
+    _collection bigint;
+    _keys text[];
+BEGIN
+    SELECT c.id INTO _collection FROM {collections} c WHERE c.name OPERATOR(pg_catalog.=) {name};
+    BEGIN  -- only reads, so that a failure of it cannot fail the application's own statement
+        PERFORM k.key FROM {keys} k LIMIT 1;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'embeddb could not follow collection %: %', {name}, SQLERRM
+            USING HINT = 'Run embeddb doctor.';
+        RETURN NULL;
+    END;
+{remove}
+    RETURN NULL;
+END
+$the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$

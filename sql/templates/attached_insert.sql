@@ -1,0 +1,29 @@
+-- What a collection does about rows that were inserted into its source: a job for each.
+CREATE OR REPLACE FUNCTION {function}()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+AS $the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$
+DECLARE
+    _collection bigint;
+BEGIN
+    SELECT c.id INTO _collection FROM {collections} c WHERE c.name OPERATOR(pg_catalog.=) {name};
+    IF _collection IS NULL THEN
+        RETURN NULL;
+    END IF;
+    BEGIN  -- only reads, so that a failure of it cannot fail the application's own statement
+        PERFORM pg_catalog.count(*) FILTER (WHERE k.key IS NOT NULL) FROM {probed} k;
+    EXCEPTION WHEN OTHERS THEN
+        BEGIN
+{enqueue_all}
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'embeddb could not follow collection %: %', {name}, SQLERRM
+                USING HINT = 'Run embeddb doctor.';
+        END;
+        RETURN NULL;
+    END;
+{enqueue}
+    RETURN NULL;
+END
+$the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$

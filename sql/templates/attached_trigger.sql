@@ -1,0 +1,5 @@
+-- Have a function called once a statement that changed the source.
+CREATE TRIGGER {trigger}
+ AFTER {event} ON {table}
+ {referencing}
+   FOR EACH STATEMENT EXECUTE FUNCTION {function}({argument})

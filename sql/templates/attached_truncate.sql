@@ -1,0 +1,31 @@
+-- What a collection does about its source, or one partition of it, having been emptied.
+CREATE OR REPLACE FUNCTION {function}()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path TO pg_catalog, pg_temp
+AS $the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$
+DECLARE
+    _collection bigint;
+BEGIN
+    SELECT c.id INTO _collection FROM {collections} c WHERE c.name OPERATOR(pg_catalog.=) {name};
+    IF TG_ARGV[0] OPERATOR(pg_catalog.=) 'part' THEN
+        BEGIN
+            DELETE FROM {chunks} c WHERE NOT EXISTS (SELECT FROM {source} s WHERE {same});
+        EXCEPTION WHEN undefined_table OR undefined_column THEN
+            RAISE WARNING 'embeddb could not follow collection %: %', {name}, SQLERRM
+                USING HINT = 'Run embeddb doctor.';
+        END;
+        RETURN NULL;  -- jobs of rows that are gone end by themselves
+    END IF;
+    DELETE FROM {jobs} j WHERE j.collection_id OPERATOR(pg_catalog.=) _collection;
+    DELETE FROM {failed_jobs} f WHERE f.collection_id OPERATOR(pg_catalog.=) _collection;
+    BEGIN  -- an emptied index is a fresh one; but nobody who searches is waited for
+        LOCK TABLE {chunks} IN ACCESS EXCLUSIVE MODE NOWAIT;
+        TRUNCATE {chunks};
+    EXCEPTION WHEN lock_not_available OR object_in_use THEN
+        DELETE FROM {chunks} c;
+    END;
+    RETURN NULL;
+END
+$the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$

@@ -1,0 +1,8 @@
+-- What a search for what is similar compares by: the mean of a document's chunks, as stored.
+    _document := {id};
+    SELECT {mean} INTO _query FROM {chunks} c WHERE c.id OPERATOR(pg_catalog.=) _document;
+    IF _query IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = pg_catalog.format(
+            'There is no document %s in this collection, or it is not encoded yet.',
+            pg_catalog.quote_nullable(_document));
+    END IF;

@@ -1,0 +1,6 @@
+-- What a search compares by: the query, once it has been looked at and transformed.
+    IF {vector_dims}(_query) OPERATOR(pg_catalog.<>) {dim} THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception', MESSAGE = pg_catalog.format(
+            'The query has %s dimensions; this collection has {dim}.', {vector_dims}(_query));
+    END IF;
+    _query := {transform};
