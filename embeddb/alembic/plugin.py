@@ -14,6 +14,7 @@ from alembic.operations import ops
 from sqlalchemy import Column, Table
 
 from embeddb.alembic import types
+from embeddb.alembic.collection_compare import compare_collections
 from embeddb.alembic.vector_compare import compare_vector_indexes, take_over
 from embeddb.config import Settings
 
@@ -35,6 +36,7 @@ def setup(plugin: Plugin) -> None:
     add(prepare, "schema", priority=first)
     add(compare_column, "column", priority=last)
     add(compare_table, "table", priority=last)
+    add(finish, "schema", priority=last)
 
 
 def register() -> None:
@@ -66,6 +68,7 @@ def _register_by_hand() -> None:
         listed["schema", "default"].insert(0, prepare)
         listed["column", "default"].append(compare_column)
         listed["table", "default"].append(compare_table)
+        listed["schema", "default"].append(finish)
 
 
 def prepare(context: AutogenContext, upgrade: ops.UpgradeOps, schemas: set[str | None]) -> None:
@@ -74,6 +77,12 @@ def prepare(context: AutogenContext, upgrade: ops.UpgradeOps, schemas: set[str |
         schemas.discard(Settings.from_environment().schema)
         context.opts["render_item"] = types.rendering(context.opts.get("render_item"))
         take_over(context)
+
+
+def finish(context: AutogenContext, upgrade: ops.UpgradeOps, schemas: set[str | None]) -> None:
+    """After tables have been compared: add what has to be done for embeddings."""
+    if _is_postgres(context):
+        compare_collections(context, upgrade, schemas)
 
 
 def compare_column(

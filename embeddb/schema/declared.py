@@ -1,4 +1,4 @@
-"""An embedding as an application's models declare it, and where a table keeps its own."""
+"""An embedding as an application's models declare it, and where these keep it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from embeddb.schema.indexes import HNSW, IndexSpec
 
 INFO = "embeddb"
-"""Under this key the `info` of a table has the embeddings that are declared on it, by name."""
+"""Under this key the `info` of a MetaData has the embeddings declared on its tables: by the table's
+key, then by name. A table's own `info` would be written into revisions."""
 
 _DEFAULT_INDEX = HNSW()
 
@@ -40,7 +41,6 @@ class DeclaredEmbedding:
     transform: tuple[str, ...] = ()
     index: IndexSpec | None = _DEFAULT_INDEX
     chunker: str | Mapping[str, Any] = "auto"
-    normalize: bool = False
 
     @property
     def source_text(self) -> str | tuple[str, ...]:

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from pgvector import Vector as PgVector
-from psycopg import sql
 
 from embeddb.config import Settings
-from embeddb.db.queries import Name, statement
+from embeddb.db.queries import statement
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionNotFoundError
 from embeddb.pipeline.bound_model import BoundModel
 from embeddb.pipeline.stored_form import StoredForm
 from embeddb.protocols import Encoder
-from embeddb.repository.catalog_rows import collection_record
+from embeddb.repository.catalog_reading import read_records
 from embeddb.schema.catalog import CollectionRecord
 
 _VECTOR_SCHEMAS: WeakKeyDictionary[sa.Engine, str] = WeakKeyDictionary()
-
-_JSON = frozenset({"chunker", "index_spec", "wanted", "layout", "source", "words"})
-"""Columns of the catalog that a driver may give as text."""
 
 
 def read_record(connection: sa.Connection, name: str) -> CollectionRecord:
@@ -35,24 +29,13 @@ def read_record(connection: sa.Connection, name: str) -> CollectionRecord:
     Raises:
         CollectionNotFoundError: there is none of that name.
     """
-    schema = own_schema()
-    parts: dict[str, sql.Composable] = {
-        table: Name(schema, table)
-        for table in ("collections", "generations", "models", "transforms")
-    }
-    listed = statement("collections.list", **parts)
-    result = connection.execute(listed, {"name": name, "active": True})
-    names, row = list(result.keys()), result.first()
-    if row is None:
+    found = read_records(connection, own_schema(), name)
+    if not found:
         raise CollectionNotFoundError(
             f"There is no collection {name!r}: generate and apply a revision with "
             "`alembic revision --autogenerate` and `alembic upgrade head`."
         )
-    return collection_record(schema, tuple(map(_plain, names, row)))
-
-
-def _plain(key: str, value: Any) -> Any:  # noqa: ANN401
-    return json.loads(value) if key in _JSON and isinstance(value, str) else value
+    return found[0]
 
 
 def vector_schema(connection: sa.Connection) -> str:

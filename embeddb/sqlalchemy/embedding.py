@@ -45,7 +45,6 @@ class Embedding:
         transform: e.g. `pca:128`, or several of them one after the other.
         index: HNSW(…), IVFFlat(…), IVFPQ(…), or None for exact search.
         chunker: auto, none, text, markdown or code, or a ChunkerSpec.
-        normalize: scale vectors to length 1, those of queries too.
 
     Raises:
         ConfigurationError: what is declared contradicts itself.
@@ -64,7 +63,6 @@ class Embedding:
         transform: str | Sequence[str] | None = None,
         index: IndexSpec | Literal["hnsw", "ivfflat", "ivfpq", "exact"] | None = HNSW(),  # noqa: B008
         chunker: str | Mapping[str, Any] | ChunkerSpec = "auto",
-        normalize: bool = False,
     ) -> None:
         if bool(text) == bool(expression):
             raise ConfigurationError(
@@ -90,7 +88,6 @@ class Embedding:
             "transform": spec.words if spec else (),
             "index": _INDEXES[index] if isinstance(index, str) else index,
             "chunker": chunker.to_json() if isinstance(chunker, ChunkerSpec) else chunker,
-            "normalize": normalize,
         }
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -127,7 +124,7 @@ class Embedding:
         attributes: Mapping[str, sa.Column[Any]],
         owner: type | None = None,
     ) -> None:
-        """Enter the declaration into a table's `info`, where Alembic finds it.
+        """Enter the declaration into the `info` of a table's MetaData, where Alembic finds it.
 
         Args:
             table: the table.
@@ -147,7 +144,9 @@ class Embedding:
         )
         if owner is not None:
             self._names[owner] = name
-        known: dict[str, DeclaredEmbedding] = table.info.setdefault(INFO, {})
+        known: dict[str, DeclaredEmbedding] = table.metadata.info.setdefault(INFO, {}).setdefault(
+            table.key, {}
+        )
         if known.setdefault(name, declared) != declared:
             raise ConfigurationError(
                 f"Two embeddings of {table.fullname} are named {name!r}: give one of them a "
