@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 import platformdirs
 import psycopg
+from tokenizers import Tokenizer
 
 import embeddb
 from benchmarks import corpus
@@ -31,6 +33,7 @@ from benchmarks.common import fresh_database, parser, show
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.pipeline.bound_model import BoundModel
 from embeddb.pipeline.stored_form import StoredForm
+from embeddb.protocols import Tokenized
 from embeddb.query_server import QueryServer
 from embeddb.records import ModelInfo, Role, Vector
 from embeddb.sql_encoder import TrainOptions
@@ -47,18 +50,19 @@ class Remembering:
 
     def __init__(self) -> None:
         self._encoder = load_encoder(corpus.MODEL, settings=EncoderSettings())
-        self._path = Path(platformdirs.user_cache_dir("embeddb")) / "benchmarks" / "texts.npz"
+        folder = Path(platformdirs.user_cache_dir("embeddb")) / "benchmarks"
+        self._texts, self._vectors = folder / "texts.json", folder / "texts.npy"
         self._known: dict[str, Vector] = {}
-        if self._path.exists():
-            kept = np.load(self._path)
-            self._known = dict(zip(kept["texts"].tolist(), kept["vectors"], strict=True))
+        if self._vectors.exists():
+            texts = json.loads(self._texts.read_text("utf-8"))
+            self._known = dict(zip(texts, np.load(self._vectors), strict=True))
 
     @property
     def info(self) -> ModelInfo:
         return self._encoder.info
 
-    def tokenizer(self) -> Any:
-        return self._encoder.tokenizer()  # type: ignore[attr-defined]
+    def tokenizer(self) -> Tokenizer | None:
+        return self._encoder.tokenizer() if isinstance(self._encoder, Tokenized) else None
 
     def know(self, texts: Sequence[str], vectors: Vector) -> None:
         """Take vectors that were encoded before."""
@@ -73,9 +77,9 @@ class Remembering:
         return np.stack([given[text] if text in given else self._known[text] for text in texts])
 
     def save(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        texts = np.array(list(self._known))
-        np.savez(self._path, texts=texts, vectors=np.stack(list(self._known.values())))
+        self._texts.parent.mkdir(parents=True, exist_ok=True)
+        self._texts.write_text(json.dumps(list(self._known)), "utf-8")
+        np.save(self._vectors, np.stack(list(self._known.values())))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +245,7 @@ def main() -> None:
             docs, tasks = cranfield(store, model, options.cranfield)
             quality += measure(store, docs, model, tasks, options.spans)
             model.save()
+            print(json.dumps(quality), file=sys.stderr, flush=True)
         docs, tasks = wordnet(store, model, options.wordnet)
         quality += measure(store, docs, model, tasks, options.spans)
         model.save()

@@ -61,12 +61,21 @@ def show(name: Name, dsn: Dsn = None, schema: Schema = None, as_json: AsJson = F
 
 
 @app.command()
-def drop(name: Name, yes: Yes = False, dsn: Dsn = None, schema: Schema = None) -> None:
+def drop(
+    name: Name,
+    yes: Yes = False,
+    dsn: Dsn = None,
+    schema: Schema = None,
+    as_json: AsJson = False,
+) -> None:
     """Remove the collection's encoder."""
     with opened_store(dsn, schema) as store:
         collection = store.collection(name)
         confirm(f"Remove the SQL encoder of {name!r}?", yes=yes)
         gone = collection.drop_sql_encoder()
+    if as_json:
+        emit({"collection": name, "dropped": gone})
+        return
     say(f"Removed the SQL encoder of {name!r}." if gone else f"{name!r} had no SQL encoder.")
 
 

@@ -112,10 +112,13 @@ def print_report(report: WorkerReport) -> None:
 
 
 def _run(store: Any, options: WorkerOptions, address: tuple[str, int] | None) -> WorkerReport:  # noqa: ANN401
+    from embeddb.query_server import QueryServer
     from embeddb.worker import Worker
 
+    # a worker that soon ends is none that somebody should wait for
+    serve = None if options.once else QueryServer(store.database.schema, options.collections)
     with _display(options) as display:
-        made = Worker(store, options, display=display)
+        made = Worker(store, options, requests=serve, display=display)
         monitor = None if address is None else made.monitor(*address)
         with _stopped_by_signals(made):
             if monitor is not None:

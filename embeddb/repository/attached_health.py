@@ -82,21 +82,22 @@ class AttachedHealth:
     def _faults(self, connection: Connection) -> list[SourceFault]:
         source, place = self._source, self._source.table_text
         named = {"schema": source.schema, "table": source.table}
-        row = connection.execute(query("attached.source"), named).fetchone()
-        if row is None:
-            return [SourceFault("table", f"Table {place} is gone, or has another name now.")]
-        oid, row_security, columns = row
         found = []
-        wanted = (*(key.name for key in source.keys), *source.columns)
-        for name in dict.fromkeys(wanted):
-            if name not in columns:
-                message = f"Column {name} of {place} is gone, or has another name now."
-                found.append(SourceFault("column", message))
         if not self._has_view(connection):
             message = (
                 f"View {self._record.name} is gone, as after DROP … CASCADE: nothing is found."
             )
             found.append(SourceFault("view", message))
+        row = connection.execute(query("attached.source"), named).fetchone()
+        if row is None:
+            message = f"Table {place} is gone, or has another name now."
+            return [*found, SourceFault("table", message)]
+        oid, row_security, columns = row
+        wanted = (*(key.name for key in source.keys), *source.columns)
+        for name in dict.fromkeys(wanted):
+            if name not in columns:
+                message = f"Column {name} of {place} is gone, or has another name now."
+                found.append(SourceFault("column", message))
         if row_security != source.row_security:
             message = f"Row-level security of {place} was turned on since: chunks are not hidden."
             if source.row_security:

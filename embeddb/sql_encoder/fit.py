@@ -69,7 +69,7 @@ def fit(features: Features, examples: Examples, prior: Vector, progress: Any) ->
         prior: shape (columns, dim).
         progress: called with the dimensions done, and with how many there are.
     """
-    from sklearn.linear_model import Ridge
+    from sklearn.linear_model import Ridge  # type: ignore[import-untyped]
 
     bias = features.pieces.vocabulary.index(BIAS)
     matrix: sparse.csr_matrix = features.matrix(examples.texts, bias)

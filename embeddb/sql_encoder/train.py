@@ -215,5 +215,5 @@ def _is_word(features: Features, column: int) -> bool:
 
 def _unit(vectors: Vector) -> Vector:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vector = vectors / np.where(lengths > 0, lengths, 1)
+    unit: Vector = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     return unit

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
+from psycopg import sql
 from tokenizers import Tokenizer
 
 from embeddb.chunkers import ChunkerSpec, make_chunker
-from embeddb.errors import ConfigurationError
+from embeddb.db.queries import query
+from embeddb.errors import CollectionNotFoundError, ConfigurationError, PermissionDeniedError
 from embeddb.pipeline.bound_model import BoundModel
 from embeddb.pipeline.prepare import Preparer
 from embeddb.pipeline.stored_form import StoredForm
@@ -16,6 +18,7 @@ from embeddb.protocols import Chunker, Encoder
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.source_rows import AttachedChunks, SourceRows
+from embeddb.schema.attached import AttachedSource
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.store import Store
 from embeddb.worker.backoff import Backoff
@@ -42,9 +45,11 @@ class Opened:
         Raises:
             ModelError, MissingDependencyError: the model cannot be loaded, or is another one.
             ConfigurationError: the collection has none.
+            PermissionDeniedError: row-level security may hide rows from this role.
         """
         if record.source is None:
             raise ConfigurationError(f"Collection {record.name!r} is not attached to a table.")
+        _check_sight(store, record, record.source)
         tokenizer, capacity = model.tokenizer(), model.capacity()
         spec = ChunkerSpec.from_json(record.generation.chunker)
         database = store.database
@@ -74,12 +79,27 @@ class Opened:
         )
 
 
+def _check_sight(store: Store, record: CollectionRecord, source: AttachedSource) -> None:
+    """Refuse to work where a row that is hidden would look like one that was deleted."""
+    tables = [(source.schema, source.table), (record.tables.schema, record.tables.chunks_name)]
+    names = [sql.Identifier(*name).as_string() for name in tables]
+    with store.database.connection() as connection:
+        rows = connection.execute(query("jobs.row_security"), {"tables": names}).fetchall()
+    if hidden := [row[0] for row in rows]:
+        raise PermissionDeniedError(
+            f"Row-level security of {' and '.join(hidden)} may hide rows from this role, and what "
+            "a worker does not see it would remove: run it as a role with BYPASSRLS, or as the "
+            "tables' owner."
+        )
+
+
 class Member:
     """A collection that a worker works for.
 
     Attributes:
         backoff: the pauses of the collection as a whole, while its model or its source is away.
         problem: why it is put off; None: it is not.
+        gone: it was dropped, or taken off its table.
         given_up: a worker that is to end does not wait for it any more.
         indexed: its indexes are built, as far as is known.
     """
@@ -120,7 +140,10 @@ class Member:
 
     def reload(self, store: Store) -> None:
         """Read the catalog anew: the collection was converted, or is gone."""
-        self.refresh(Collections(store.database).get(self.name))
+        try:
+            self.refresh(Collections(store.database).get(self.name))
+        except CollectionNotFoundError:
+            self.gone = True
 
     def open(self, store: Store) -> Opened:
         """Give the collection with its model loaded.

@@ -112,6 +112,11 @@ class Worker:
         """Make the HTTP server of metrics and health; the caller starts it."""
         return Monitor(self._shop, host, port, self._health, self._readiness)
 
+    @property
+    def healthy(self) -> bool:
+        """Whether all of the worker's threads run."""
+        return self._health()[0]
+
     def stop(self) -> None:
         """Claim nothing more, finish what is being encoded, and give the rest back.
 

@@ -104,11 +104,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "sql_encoder_tokens",
-        sa.Column(
-            "encoder_id",
-            sa.BigInteger,
-            sa.ForeignKey(prefix + "sql_encoders.id", ondelete="CASCADE"),
-        ),
+        sa.Column("encoder_id", sa.BigInteger, encoder),
         sa.Column("token", sa.Text(collation="C")),
         # of the model's own vocabulary, not a whole word or a pair that the encoder adds
         sa.Column("is_piece", sa.Boolean, nullable=False),

@@ -21,7 +21,7 @@ from embeddb.repository.jobs import Jobs
 from embeddb.repository.workers import Workers
 from embeddb.worker import Requests, Worker, WorkerOptions, WorkerReport
 from tests.faults import NAN, POISON, FragileEncoder, GatedEncoder
-from tests.postgres import one, rows, terminate
+from tests.postgres import one, role, rows, terminate
 from tests.support import HashEncoder
 from tests.workers import attach
 
@@ -479,4 +479,43 @@ def test_a_row_deleted_while_the_backfill_enqueues_it_leaves_no_chunk(
             other.commit()
             until(lambda: Jobs(store.database).counts()[0].backfill_finished)
             until(lambda: one(source, "SELECT count(*) FROM embeddb.jobs") == 0)
+    assert stored(source) == expected(source)
+
+
+def test_a_collection_that_is_detached_meanwhile_is_let_go(
+    store: embeddb.Store, source: str
+) -> None:
+    attach(store, "public.articles", "body", name="articles", model=HashEncoder())
+
+    def detach(call: int) -> None:
+        if call == 1:
+            store.detach("articles")
+
+    with running(store, GatedEncoder(detach), build_indexes=False) as worker:
+        until(lambda: one(source, "SELECT count(*) FROM embeddb.collections") == 0)
+        time.sleep(0.5)
+        rows(source, "UPDATE articles SET body = 'changed'")
+        assert worker.healthy
+
+
+def test_a_role_that_row_security_hides_rows_from_removes_nothing(
+    store: embeddb.Store, source: str
+) -> None:
+    attach(store, "public.articles", "body", name="articles", model=HashEncoder())
+    work(store, HashEncoder())
+    rows(source, "ALTER TABLE articles ENABLE ROW LEVEL SECURITY")
+    rows(source, "UPDATE articles SET body = 'changed ' || id")
+    grants = (
+        "GRANT USAGE ON SCHEMA embeddb TO {}",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
+        "GRANT INSERT, UPDATE, DELETE ON embeddb.jobs, embeddb.failed_jobs, embeddb.backfills, "
+        "embeddb.workers, embeddb.articles_g1 TO {}",
+        "GRANT SELECT ON articles TO {}",
+    )
+    with role(source, *grants) as url, embeddb.connect(url) as own:
+        report = work(own, HashEncoder(), build_indexes=False)
+        assert "BYPASSRLS" in report.problems["articles"]
+        assert len(stored(source)) == 5
+        rows(source, "ALTER TABLE articles DISABLE ROW LEVEL SECURITY")
+        assert work(own, HashEncoder(), build_indexes=False).succeeded
     assert stored(source) == expected(source)
