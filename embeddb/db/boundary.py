@@ -21,6 +21,13 @@ _UNREACHABLE_HINT = (
 )
 
 
+RIGHTS_HINT = (
+    "Ask the schema's owner for the right, or connect as another role: `embeddb grant reader ROLE` "
+    "gives what searching needs, `writer` what writing, `worker` what encoding, `owner` the rest. "
+    "On a table that a collection is attached to it is that table's owner: GRANT SELECT ON … TO …."
+)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn what psycopg raises inside the block into an EmbedDBError."""
@@ -39,9 +46,7 @@ def translate(error: psycopg.Error) -> errors.EmbedDBError:
         told = (error.diag.message_primary, error.diag.message_hint)
         return errors.QueryEncoderError("\n".join(filter(None, told)))
     if isinstance(error, pg.InsufficientPrivilege):
-        return errors.PermissionDeniedError(
-            text + "\nAsk the schema's owner for the right, or connect as another role."
-        )
+        return errors.PermissionDeniedError(text + "\n" + RIGHTS_HINT)
     if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
         return errors.DatabaseUnavailableError(text + "\n" + _UNREACHABLE_HINT)
     if isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow):

@@ -336,7 +336,8 @@ def check_rights(connection: Connection, schema: str) -> None:
         raise PermissionDeniedError(
             f"Triggers run as whoever attaches, and this role lacks in schema {schema}: "
             + ", ".join(row[0] for row in rows)
-            + ".\nAsk the schema's owner for the right, or connect as another role."
+            + ".\nAsk the schema's owner to make it one, `embeddb grant owner ROLE`, or connect as "
+            "another role."
         )
 
 

@@ -38,8 +38,9 @@ class Need:
 
 
 def written(statement: sql.Composable) -> str:
-    """Write a statement that takes parameters as one types it."""
-    return statement.as_string(None).replace("%%", "%")
+    """Write a statement that takes parameters as one types it, without what tells of it."""
+    lines = statement.as_string(None).replace("%%", "%").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("-- "))
 
 
 def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[Need]:
