@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -18,6 +19,7 @@ from embeddb.errors import (
     DatabaseError,
     EmbedDBError,
     GenerationChangedError,
+    IndexBuildWarning,
     IngestAbortedError,
     InvalidVectorError,
 )
@@ -44,6 +46,7 @@ from embeddb.repository.documents import Documents
 from embeddb.repository.indexes import Indexes, IndexInfo
 from embeddb.repository.plans import Plans
 from embeddb.repository.recall_history import MeasuredRecall, RecallHistory
+from embeddb.repository.rights import owns_chunks
 from embeddb.repository.search import Asked, Filter, Searcher, make_wish, split_filter
 from embeddb.repository.sql_encoders import SQLEncoderInfo, SQLEncoders
 from embeddb.schema.catalog import CollectionRecord
@@ -719,11 +722,28 @@ class Collection:
         return checked_index(index or generation.index or HNSW(), generation)
 
     def _ensure_indexes(self, display: Display) -> None:
-        if not self._indexed:
+        if not self._indexed and self._may_index():
             self._update(realize(self._database, self._record, display))
             self._update(ensure_indexes(self._database, self._record, display))
             missing = Indexes(self._database, self._record).missing(self._record.generation.index)
             self._indexed = self._record.generation.wanted is None and not missing
+
+    def _may_index(self) -> bool:
+        """Say whether the role owns the tables; if not, warn that it does not build what is due."""
+        with self._database.connection() as connection:
+            if owns_chunks(connection, self._record.tables):
+                return True
+        self._indexed = True
+        generation = self._record.generation
+        due = Indexes(self._database, self._record).missing(generation.index)
+        if due or generation.wanted is not None:
+            warnings.warn(
+                f"The index of {self.name!r} is not built: this role does not own its tables. "
+                f"Their owner builds it: embeddb index build '{self.name}'",
+                IndexBuildWarning,
+                stacklevel=4,
+            )
+        return False
 
     def _take(self, record: CollectionRecord, encoder: Encoder | None = None) -> None:
         """Take a generation: what is made of vectors, and where they are."""

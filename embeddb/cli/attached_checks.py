@@ -44,6 +44,9 @@ def remedy(collection: Collection) -> str:
 
 
 def _waiting(name: str, status: SyncStatus) -> Iterator[Finding]:
+    if status.pending is None:
+        yield Finding("ok", name, "what waits is shown to workers and owners alone")
+        return
     if status.failed:
         message = f"{status.failed:,} rows could not be encoded; the last error: "
         yield Finding("warn", name, message + str(status.last_error), "embeddb jobs failed")

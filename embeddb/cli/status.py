@@ -58,6 +58,8 @@ def _waiting(sync: SyncStatus | None) -> tuple[str, str]:
     """Write what waits in a collection, and for how long; nothing ever does in one of our own."""
     if sync is None:
         return ("", "")
+    if sync.pending is None or sync.failed is None:
+        return ("not shown", "not shown")
     waiting = f"{sync.pending:,}"
     if sync.backfill_finished_at is None:
         waiting += " and more"

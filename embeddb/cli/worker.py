@@ -16,7 +16,7 @@ import typer
 from embeddb.cli.failure import FAILED
 from embeddb.cli.opening import opened_store
 from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import emit, err, facts, out, table
+from embeddb.cli.output import emit, err, facts, out, say, table
 
 if TYPE_CHECKING:
     from embeddb.worker import Worker, WorkerOptions, WorkerReport
@@ -109,6 +109,8 @@ def print_report(report: WorkerReport) -> None:
     out.print(facts([*pairs, ("seconds", f"{report.seconds:,.1f}")]))
     if report.problems:
         out.print(table(("collection", "why it was left"), report.problems.items()))
+    for name in report.unbuilt:
+        say(f"The index of {name} is left to the owner of its tables: embeddb index build {name}")
 
 
 def _run(store: Any, options: WorkerOptions, address: tuple[str, int] | None) -> WorkerReport:  # noqa: ANN401

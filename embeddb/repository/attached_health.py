@@ -19,7 +19,8 @@ class SyncStatus:
 
     Attributes:
         source: the table.
-        pending: rows that wait to be encoded.
+        pending: rows that wait to be encoded; hidden, as much else, from those from whom rows
+            may be hidden.
         oldest_pending_seconds: how long the first of them has waited.
         failed: rows that were given up.
         last_error: the latest error of either.
@@ -31,9 +32,9 @@ class SyncStatus:
     """
 
     source: str
-    pending: int
+    pending: int | None
     oldest_pending_seconds: float | None
-    failed: int
+    failed: int | None
     last_error: str | None
     workers: int
     per_minute: float | None

@@ -22,6 +22,8 @@ _COLLECTION_CLASSES = frozenset({"28", "3D", "3F", "42", "53", "58", "XX"})
 
 _REPEATABLE = (pg.DeadlockDetected, pg.SerializationFailure)
 
+_GRANT = ". What a worker needs, embeddb grant worker ROLE gives."
+
 _ANSWER = re.compile(r"(HTTP \d+).*", re.DOTALL)
 
 
@@ -66,7 +68,8 @@ def told(error: BaseException) -> str:
     """Say what is wrong with a collection, for its status."""
     raised = driver_error(error)
     if raised is not None and not isinstance(error, EmbedDBError):
-        return f"{type(raised).__name__}: {_primary(raised)}"
+        may_not = isinstance(raised, pg.InsufficientPrivilege)
+        return f"{type(raised).__name__}: {_primary(raised)}" + (_GRANT if may_not else "")
     return f"{type(error).__name__}: {error}"
 
 

@@ -19,6 +19,7 @@ from embeddb.worker.faults import told
 from embeddb.worker.link import Link, StoppedError
 from embeddb.worker.member import Member, Opened
 from embeddb.worker.parcel import Parcel, Problem
+from embeddb.worker.permit import refusal
 from embeddb.worker.reading import prepare
 from embeddb.worker.shop import Shop
 from embeddb.worker.writing import Finisher
@@ -115,6 +116,7 @@ class Lane:
         """Work for one collection; say whether there was something to do."""
         claim: Claim | None = None
         try:
+            self._permit(link, member)
             fed = self._feeder.feed(link, member)
             opened = member.open(self._shop.store)
             claim = self._claim(link, member)
@@ -133,6 +135,21 @@ class Lane:
         for parcel in parcels:
             self._hand_over(link, parcel)
         return True
+
+    def _permit(self, link: Link, member: Member) -> None:
+        """Find out before the first job whether the role may do this.
+
+        Raises:
+            PermissionDeniedError: it may not; the message says what would let it.
+        """
+        if member.permitted:
+            return
+        schema = self._shop.store.database.schema
+        error = link.run(lambda connection: refusal(connection, schema, member.record))
+        if error is not None:
+            raise error
+        member.permitted = True
+        self._shop.recovered(member)
 
     def _claim(self, link: Link, member: Member) -> Claim | None:
         if self._shop.stopping.is_set():

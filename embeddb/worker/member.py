@@ -101,7 +101,8 @@ class Member:
         problem: why it is put off; None: it is not.
         gone: it was dropped, or taken off its table.
         given_up: a worker that is to end does not wait for it any more.
-        indexed: its indexes are built, as far as is known.
+        indexed: its indexes are built, as far as is known, or left to the owner of its tables.
+        permitted: the role may do all that the work takes.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class Member:
         self.given_up = False
         self.gone = False
         self.indexed = False
+        self.permitted = False
         self._record = record
         self._encoder = encoder
         self._opened: Opened | None = None

@@ -23,6 +23,7 @@ from embeddb.worker.listen import Ear, Requests, job_ear, request_ear
 from embeddb.worker.member import Member, bound_model
 from embeddb.worker.monitor import Monitor
 from embeddb.worker.options import WorkerOptions
+from embeddb.worker.permit import check_shared
 from embeddb.worker.shop import Shop
 from embeddb.worker.upkeep import Upkeep
 
@@ -45,6 +46,7 @@ class WorkerReport:
         encoded: texts that the models were given.
         problems: collections that it could not work for, and why.
         indexed: whether every index that was due could be built.
+        unbuilt: collections whose index is left to their owner, whom the role is not.
     """
 
     processed: int
@@ -55,6 +57,7 @@ class WorkerReport:
     seconds: float
     problems: dict[str, str] = field(default_factory=dict)
     indexed: bool = True
+    unbuilt: tuple[str, ...] = ()
 
     @property
     def succeeded(self) -> bool:
@@ -148,8 +151,11 @@ class Worker:
             CollectionNotFoundError: a collection that was asked for is not attached.
             SchemaOutdatedError: the schema was migrated meanwhile.
             DatabaseUnavailableError: the server is away; only with `once`, or at the start.
+            PermissionDeniedError: the role may not use the queue.
         """
         try:
+            schema = self._store.database.schema
+            self._link.run(lambda connection: check_shared(connection, schema))
             self._check_names()
             self._refresh()
             log.info("worker started", extra=self._told())
@@ -324,6 +330,7 @@ class Worker:
                 member.name: member.problem for member in self._members.values() if member.problem
             },
             indexed=self._indexed,
+            unbuilt=self._upkeep.unbuilt,
         )
 
 

@@ -19,6 +19,7 @@ from embeddb.worker.backoff import Backoff
 from embeddb.worker.faults import loggable
 from embeddb.worker.link import Link, StoppedError
 from embeddb.worker.member import Member
+from embeddb.worker.permit import builds
 from embeddb.worker.shop import Shop
 
 EVERY_SECONDS = 5.0
@@ -37,6 +38,7 @@ class Upkeep:
         self._database = shop.store.database
         self._backfills = Backfills(self._database)
         self._backoffs: dict[int, Backoff] = {}
+        self._unbuilt: dict[str, None] = {}
         self._thread = Thread(target=self._run, name="embeddb-upkeep", daemon=True)
         self._woken = Event()
 
@@ -58,7 +60,8 @@ class Upkeep:
                 continue
             if not link.run(partial(self._is_filled, member)):
                 continue
-            fine = self._build(member, display) and fine
+            if link.run(partial(self._may_build, member)):
+                fine = self._build(member, display) and fine
         return fine
 
     def _run(self) -> None:
@@ -80,6 +83,26 @@ class Upkeep:
             return False
         batch = self._shop.options.batch
         return self._shop.jobs.pending(connection, member.id, batch) < batch
+
+    def _may_build(self, member: Member, connection: Connection) -> bool:
+        """Say whether the role owns the tables; if not, what is missing is the owner's to build."""
+        if builds(connection, member.record):
+            return True
+        member.indexed = True
+        generation = member.record.generation
+        missing = Indexes(self._database, member.record).missing(generation.index)
+        if missing or generation.wanted is not None:
+            self._unbuilt[member.name] = None
+            log.warning(
+                "index left to the owner of the tables: embeddb index build",
+                extra={"collection": member.name},
+            )
+        return False
+
+    @property
+    def unbuilt(self) -> tuple[str, ...]:
+        """The collections whose index is left to their owner."""
+        return tuple(self._unbuilt)
 
     def _build(self, member: Member, display: Display) -> bool:
         started = time.monotonic()

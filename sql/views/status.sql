@@ -1,22 +1,29 @@
 -- What is waiting, failing and going on in each collection; what is not known is NULL, never a
--- number that stands for it. Of a collection that embeddb writes itself nothing ever waits.
+-- number that stands for it. Of a collection that embeddb writes itself nothing ever waits. Where
+-- rows are hidden by a policy, how many there are and what is wrong with them is for those alone who
+-- may read the queue.
 CREATE OR REPLACE VIEW {schema}.status AS
 SELECT c.name,
        CASE WHEN c.source IS NULL THEN NULL
             ELSE pg_catalog.format('%I.%I', c.source OPERATOR(pg_catalog.->>) 'schema',
                                     c.source OPERATOR(pg_catalog.->>) 'table')
        END AS source,
-       CASE WHEN c.source IS NULL THEN NULL ELSE j.pending END AS pending,
-       pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) j.oldest AS oldest_pending,
-       CASE WHEN c.source IS NULL THEN NULL ELSE f.failed END AS failed,
-       COALESCE(j.last_error, f.last_error) AS last_error,
+       CASE WHEN c.source IS NOT NULL AND NOT h.is_hidden THEN j.pending END AS pending,
+       CASE WHEN NOT h.is_hidden THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) j.oldest
+       END AS oldest_pending,
+       CASE WHEN c.source IS NOT NULL AND NOT h.is_hidden THEN f.failed END AS failed,
+       CASE WHEN NOT h.is_hidden THEN COALESCE(j.last_error, f.last_error) END AS last_error,
        CASE WHEN c.source IS NULL THEN NULL ELSE w.workers END AS workers,
-       w.per_minute,
-       b.done AS backfill_done,
-       b.total AS backfill_total,
+       CASE WHEN NOT h.is_hidden THEN w.per_minute END AS per_minute,
+       CASE WHEN NOT h.is_hidden THEN b.done END AS backfill_done,
+       CASE WHEN NOT h.is_hidden THEN b.total END AS backfill_total,
        b.finished_at AS backfill_finished_at
   FROM {schema}.collections c
   LEFT JOIN {schema}.backfills b ON b.collection_id OPERATOR(pg_catalog.=) c.id
+ CROSS JOIN LATERAL (
+    SELECT COALESCE((c.source OPERATOR(pg_catalog.->>) 'row_security')::boolean, false)
+           AND NOT pg_catalog.has_table_privilege(
+                       pg_catalog.format('%I.jobs', {name}::text), 'SELECT') AS is_hidden) h
  CROSS JOIN LATERAL (
     SELECT pg_catalog.count(*) AS pending,
            pg_catalog.min(q.enqueued_at) AS oldest,
