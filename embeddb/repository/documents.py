@@ -143,8 +143,29 @@ class Documents:
         self._join_writers(connection)
         self.remove_chunks(connection, [document.id for document in batch.documents])
         rows = self._chunk_rows(batch)
-        copy.copy_rows(connection, self._tables.chunks, self._chunk_columns, rows)
+        if self._is_copied_to(connection):
+            copy.copy_rows(connection, self._tables.chunks, self._chunk_columns, rows)
+        else:
+            self._stage_chunks(connection, rows)
         self._add_codes(connection, batch)
+
+    def _is_copied_to(self, connection: Connection) -> bool:
+        """Say whether this role may COPY into the chunks: not where policies concern it."""
+        source = self._record.source
+        if source is None or not source.row_security:
+            return True
+        named = {"chunks": self._tables.chunks_text}
+        row = connection.execute(query("documents.is_copied_to"), named).fetchone()
+        return row is not None and bool(row[0])
+
+    def _stage_chunks(self, connection: Connection, rows: Iterator[tuple[copy.Field, ...]]) -> None:
+        columns = sql.SQL(", ").join(map(sql.Identifier, self._chunk_columns))
+        parts = {**self._parts, "columns": columns}
+        connection.execute(query("documents.stage_chunks", **parts), {}, prepare=False)
+        staged = sql.Identifier("pg_temp", "staged_chunks")
+        copy.copy_rows(connection, staged, self._chunk_columns, rows)
+        connection.execute(query("documents.insert_chunks", **parts), {}, prepare=False)
+        connection.execute(query("documents.unstage_chunks"), {}, prepare=False)
 
     def remove_chunks(self, connection: Connection, ids: Sequence[str]) -> None:
         """Remove the chunks of documents, in the caller's transaction."""

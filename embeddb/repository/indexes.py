@@ -15,7 +15,12 @@ from psycopg import sql
 from embeddb.db.boundary import translate, translated
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, Value, query
-from embeddb.errors import EmbedDBError, IndexBuildError, IndexBuildWarning
+from embeddb.errors import (
+    EmbedDBError,
+    IndexBuildError,
+    IndexBuildWarning,
+    PermissionDeniedError,
+)
 from embeddb.repository.expressions import Vectors
 from embeddb.repository.index_build import POLL_SECONDS, Progress, prepare_session, run_build
 from embeddb.repository.index_parts import (
@@ -251,6 +256,8 @@ class Indexes:
                 error.add_note(left)
             return error
         cause = translate(error)
+        if isinstance(cause, PermissionDeniedError):
+            return cause
         remedy = _BUILD_REMEDIES.get(error.sqlstate or "", "Then run `embeddb index build` again.")
         return IndexBuildError(
             f"The index {name} could not be built: {_first(cause)} {remedy}{left}"

@@ -11,6 +11,7 @@ from embeddb.db.database import Connection
 from embeddb.db.queries import Name, query
 from embeddb.schema.attached import AttachedSource
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.names import Tables
 from embeddb.schema.rights import Level, Standing
 
 POLICY = "embeddb_worker_"
@@ -57,7 +58,7 @@ def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[
         found.append(
             Need(
                 statement=query("rights.temporary", **database),
-                reason=f"{role} may make no temporary tables, which documents are written by.",
+                reason=f"{role} may make no temporary tables, which texts are written by.",
                 is_given=owns_database,
             )
         )
@@ -114,6 +115,13 @@ def needs_of(
         show = query("rights.show_source", policy=_policy(role), **parts)
         found.append(Need(statement=show, reason=reason))
     return found
+
+
+def hides_chunks(connection: Connection, role: str, tables: Tables) -> bool:
+    """Say whether a policy hides chunks from a role."""
+    values = {"role": role, "schema": tables.schema, "table": tables.chunks_name, "columns": []}
+    row = connection.execute(query("rights.source"), values).fetchone()
+    return row is not None and bool(row[2])
 
 
 def takes_back(role: str, source: AttachedSource) -> list[sql.Composed]:

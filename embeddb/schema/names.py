@@ -93,6 +93,11 @@ class Tables:
         return Name(self.schema, self.chunks_name)
 
     @property
+    def chunks_text(self) -> str:
+        """The generation's table as a text, for Postgres to look up."""
+        return sql.Identifier(self.schema, self.chunks_name).as_string()
+
+    @property
     def search_function(self) -> str:
         """The typed search function's name."""
         return self.documents_name + "_search"

@@ -144,8 +144,15 @@ def collection_things(record: CollectionRecord) -> list[str]:
 
 
 def needs_temporary(standing: Standing, records: Iterable[CollectionRecord]) -> bool:
-    """Say whether a role needs temporary tables, which batches of documents are written by."""
-    writes = (one.source is None and standing.level(one) == Level.WRITE for one in records)
+    """Say whether a role needs temporary tables.
+
+    Batches of documents are written by way of them, and chunks where a policy concerns the role,
+    for then Postgres refuses COPY.
+    """
+    writes = (
+        standing.level(one) == Level.WRITE and (one.source is None or one.source.row_security)
+        for one in records
+    )
     return "writer" in standing.marks or any(writes)
 
 

@@ -34,6 +34,9 @@ CHECK_SECONDS = 0.1
 
 LEAST_WAIT_SECONDS = 0.01
 
+PERMIT_SECONDS = 30.0
+"""How often a lane looks whether policies still show its role every row."""
+
 
 class Lane:
     """The collections of one model.
@@ -137,19 +140,20 @@ class Lane:
         return True
 
     def _permit(self, link: Link, member: Member) -> None:
-        """Find out before the first job whether the role may do this.
+        """Find out before the first job, and now and then, whether the role may do this.
 
         Raises:
             PermissionDeniedError: it may not; the message says what would let it.
         """
-        if member.permitted:
+        if time.monotonic() - member.permitted_at < PERMIT_SECONDS:
             return
         schema = self._shop.store.database.schema
         error = link.run(lambda connection: refusal(connection, schema, member.record))
         if error is not None:
             raise error
-        member.permitted = True
-        self._shop.recovered(member)
+        if member.permitted_at < 0:
+            self._shop.recovered(member)
+        member.permitted_at = time.monotonic()
 
     def _claim(self, link: Link, member: Member) -> Claim | None:
         if self._shop.stopping.is_set():

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-from psycopg import sql
 from tokenizers import Tokenizer
 
 from embeddb.chunkers import ChunkerSpec, make_chunker
-from embeddb.db.queries import query
-from embeddb.errors import CollectionNotFoundError, ConfigurationError, PermissionDeniedError
+from embeddb.errors import CollectionNotFoundError, ConfigurationError
 from embeddb.pipeline.bound_model import BoundModel
 from embeddb.pipeline.prepare import Preparer
 from embeddb.pipeline.stored_form import StoredForm
@@ -18,7 +16,6 @@ from embeddb.protocols import Chunker, Encoder
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.source_rows import AttachedChunks, SourceRows
-from embeddb.schema.attached import AttachedSource
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.store import Store
 from embeddb.worker.backoff import Backoff
@@ -45,11 +42,9 @@ class Opened:
         Raises:
             ModelError, MissingDependencyError: the model cannot be loaded, or is another one.
             ConfigurationError: the collection has none.
-            PermissionDeniedError: row-level security may hide rows from this role.
         """
         if record.source is None:
             raise ConfigurationError(f"Collection {record.name!r} is not attached to a table.")
-        _check_sight(store, record, record.source)
         tokenizer, capacity = model.tokenizer(), model.capacity()
         spec = ChunkerSpec.from_json(record.generation.chunker)
         database = store.database
@@ -79,20 +74,6 @@ class Opened:
         )
 
 
-def _check_sight(store: Store, record: CollectionRecord, source: AttachedSource) -> None:
-    """Refuse to work where a row that is hidden would look like one that was deleted."""
-    tables = [(source.schema, source.table), (record.tables.schema, record.tables.chunks_name)]
-    names = [sql.Identifier(*name).as_string() for name in tables]
-    with store.database.connection() as connection:
-        rows = connection.execute(query("jobs.row_security"), {"tables": names}).fetchall()
-    if hidden := [row[0] for row in rows]:
-        raise PermissionDeniedError(
-            f"Row-level security of {' and '.join(hidden)} may hide rows from this role, and what "
-            "a worker does not see it would remove: run it as a role with BYPASSRLS, or as the "
-            "tables' owner."
-        )
-
-
 class Member:
     """A collection that a worker works for.
 
@@ -102,7 +83,8 @@ class Member:
         gone: it was dropped, or taken off its table.
         given_up: a worker that is to end does not wait for it any more.
         indexed: its indexes are built, as far as is known, or left to the owner of its tables.
-        permitted: the role may do all that the work takes.
+        permitted_at: when the role was last seen to be allowed all that the work takes, by the
+            monotonic clock.
     """
 
     def __init__(
@@ -121,7 +103,7 @@ class Member:
         self.given_up = False
         self.gone = False
         self.indexed = False
-        self.permitted = False
+        self.permitted_at = float("-inf")
         self._record = record
         self._encoder = encoder
         self._opened: Opened | None = None

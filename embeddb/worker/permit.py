@@ -6,20 +6,25 @@ from embeddb.db.database import Connection
 from embeddb.db.queries import query
 from embeddb.errors import PermissionDeniedError
 from embeddb.repository.rights import lacking, owns_chunks
-from embeddb.repository.source_rights import needs_of
+from embeddb.repository.source_rights import hides_chunks, needs_of
 from embeddb.schema import rights
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.rights import Level, Standing
 
+ANSWERS = ("encode_requests", "encoded_queries")
+"""What only a worker uses that answers the texts of SQL functions."""
 
-def check_shared(connection: Connection, schema: str) -> None:
-    """See to it that the role may use the queue at all.
+
+def check_shared(connection: Connection, schema: str, *, answers: bool) -> None:
+    """See to it that the role may use the queue at all, and answer texts where it is to.
 
     Raises:
         PermissionDeniedError: it may not; the message says what gives it that.
     """
     wanted = rights.needs(Standing(marks={"worker"}), [])
     del wanted["TABLE", rights.EVERY]  # a worker of some collections has nothing there
+    for name in () if answers else ANSWERS:
+        del wanted["TABLE", name]
     missing = lacking(connection, schema, wanted)
     if missing:
         role = _role(connection)
@@ -35,6 +40,8 @@ def refusal(
     """Say why the role cannot work for a collection, and what would let it; None: it can."""
     role = _role(connection)
     wanted = rights.needs(Standing(levels={record.name: Level.WRITE}), [record])
+    own = set(rights.collection_things(record))
+    wanted = {thing: some for thing, some in wanted.items() if thing[1] in own}
     missing = lacking(connection, schema, wanted)
     if missing:
         return PermissionDeniedError(
@@ -42,9 +49,21 @@ def refusal(
             f"schema's owner gives it: embeddb grant worker {role} --collection '{record.name}'"
         )
     assert record.source is not None  # workers work for attached collections
-    for need in needs_of(connection, role, record.source, sees_all=True):
+    needs = needs_of(connection, role, record.source, sees_all=True)
+    if needs:
         return PermissionDeniedError(
-            f"{need.reason} The owner of {record.source.table_text} gives it: {need.text};"
+            f"{needs[0].reason} The owner of {record.source.table_text} gives it: {needs[0].text};"
+        )
+    if not _stages(connection, record):
+        return PermissionDeniedError(
+            f"Role {role} may make no temporary tables, which it writes the chunks of "
+            f"{record.name!r} by, since policies hide them: embeddb grant worker {role} gives it "
+            "that, if run as the owner of the database."
+        )
+    if hides_chunks(connection, role, record.tables):
+        return PermissionDeniedError(
+            f"Row-level security hides chunks of {record.name!r} from {role}. The schema's owner "
+            f"gives it a policy: embeddb grant worker {role}"
         )
     return None
 
@@ -52,6 +71,12 @@ def refusal(
 def builds(connection: Connection, record: CollectionRecord) -> bool:
     """Say whether the role may build indexes for a collection, which takes its owner's rights."""
     return owns_chunks(connection, record.tables)
+
+
+def _stages(connection: Connection, record: CollectionRecord) -> bool:
+    values = {"chunks": record.tables.chunks_text}
+    row = connection.execute(query("rights.stages"), values).fetchone()
+    return row is None or bool(row[0])
 
 
 def _role(connection: Connection) -> str:

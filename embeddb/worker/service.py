@@ -155,7 +155,8 @@ class Worker:
         """
         try:
             schema = self._store.database.schema
-            self._link.run(lambda connection: check_shared(connection, schema))
+            answers = len(self._ears) > 1
+            self._link.run(lambda connection: check_shared(connection, schema, answers=answers))
             self._check_names()
             self._refresh()
             log.info("worker started", extra=self._told())

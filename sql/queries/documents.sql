@@ -2,6 +2,10 @@
 -- Receive rows in Postgres's binary format.
 COPY {table} ({columns}) FROM STDIN (FORMAT binary)
 
+-- name: is_copied_to
+-- Whether a role may COPY into the chunks, which Postgres refuses where a policy concerns it.
+SELECT NOT pg_catalog.row_security_active(pg_catalog.to_regclass(%(chunks)s)::oid)
+
 -- name: is_empty
 -- Whether a collection has no document at all.
 SELECT NOT EXISTS (SELECT FROM {documents})
@@ -54,6 +58,10 @@ DELETE FROM {chunks} c
 -- The documents of a batch whose text is in a table of the application's.
 CREATE TEMPORARY TABLE staged_documents ON COMMIT DROP AS
 SELECT k.id FROM pg_catalog.unnest(%(ids)s::text[]) AS k (id)
+
+-- name: unstage_chunks
+-- The next batch of the same transaction stages its own.
+DROP TABLE pg_temp.staged_chunks
 
 -- name: insert_chunks
 -- Add the batch's chunks.

@@ -253,10 +253,3 @@ SELECT c.id,
   FROM {chunks} c
  WHERE c.id = ANY (%(ids)s)
  GROUP BY c.id
-
--- name: row_security
--- Those of these tables whose row-level security applies to the current role.
-SELECT t.name
-  FROM pg_catalog.unnest(%(tables)s::text[]) t (name)
- WHERE pg_catalog.to_regclass(t.name) IS NOT NULL
-   AND pg_catalog.row_security_active(pg_catalog.to_regclass(t.name)::oid)

@@ -147,6 +147,12 @@ SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE')
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
+-- name: stages
+-- Whether this session's role may write to a table: by COPY where no policy concerns it, or else by
+-- way of a temporary table.
+SELECT NOT pg_catalog.row_security_active(pg_catalog.to_regclass(%(chunks)s)::oid)
+       OR pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')
+
 -- name: owner
 -- Who owns the schema, whether that is a superuser, and whether a role is or may be the owner.
 SELECT o.rolname::text, o.rolsuper, o.rolname = %(role)s,
