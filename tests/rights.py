@@ -1,4 +1,4 @@
-"""What tests of roles share: roles by the name, and what each was given, as the catalogs have it."""
+"""What tests of roles share: roles, and what each was given as the catalogs have it."""
 
 from __future__ import annotations
 

@@ -58,6 +58,15 @@ BEGIN
                     pg_catalog.format('embeddb.encode_timeout is %L, which is no time.', _wait);
             END;
             BEGIN
+                IF NOT pg_catalog.has_function_privilege(pg_catalog.format(
+                           '%I.encode_by_worker(bigint, text, integer)', {name}::text), 'EXECUTE')
+                THEN
+                    RAISE EXCEPTION USING ERRCODE = 'ED002',
+                        MESSAGE = pg_catalog.format(
+                            'Role %I may not hand texts to workers.', CURRENT_USER),
+                        HINT = pg_catalog.format(
+                            'As the owner of the schema: embeddb grant reader %I', CURRENT_USER);
+                END IF;
                 embedding := {schema}.encode_by_worker(_known.id, _text, _milliseconds);
                 RETURN;
             EXCEPTION WHEN SQLSTATE 'ED002' THEN

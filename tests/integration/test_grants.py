@@ -20,14 +20,31 @@ from tests.support import HashEncoder
 
 READ = ("SELECT",)
 ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
-CATALOG = (
-    "alembic_version collections generations models transforms transform_rows recall_history "
-    "sql_encoders sql_encoder_tokens encoded_queries status every_collection"
-).split()
-SHARED = (
-    "filter_path filter_part search encode encode_query encode_by_worker encode_in_sql "
-    "query_tokens query_worker"
-).split()
+CATALOG = [
+    "alembic_version",
+    "collections",
+    "generations",
+    "models",
+    "transforms",
+    "transform_rows",
+    "recall_history",
+    "sql_encoders",
+    "sql_encoder_tokens",
+    "encoded_queries",
+    "status",
+    "every_collection",
+]
+SHARED = [
+    "filter_path",
+    "filter_part",
+    "search",
+    "encode",
+    "encode_query",
+    "encode_by_worker",
+    "encode_in_sql",
+    "query_tokens",
+    "query_worker",
+]
 TABLES = {
     "reader": {
         **dict.fromkeys(CATALOG, READ),

@@ -20,6 +20,7 @@ from tests.support import HashEncoder
 GRANTS = (
     "GRANT USAGE ON SCHEMA embeddb TO {}",
     "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
+    "GRANT EXECUTE ON FUNCTION embeddb.encode_by_worker(bigint, text, integer) TO {}",
 )
 SEARCH = "SELECT id, encoder FROM embeddb.docs_search(%s, 2)"
 
