@@ -25,6 +25,8 @@ _REFERENCING = {
     "truncate": "",
 }
 
+_QUEUE = ("collections", "jobs", "failed_jobs", "backfills")
+
 MAX_IDENTIFIER_BYTES = 63
 
 
@@ -157,7 +159,7 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
     source = source_of(record)
     own = record.tables.schema
     parts: dict[str, sql.Composable] = {
-        **{t: sql.Identifier(own, t) for t in ("collections", "jobs", "failed_jobs")},
+        **{t: sql.Identifier(own, t) for t in _QUEUE},
         "name": sql.Literal(record.name),
         "chunks": _chunks(record),
     }
