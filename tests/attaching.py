@@ -68,8 +68,13 @@ def clear(url: str) -> None:
     rows(url, "DELETE FROM embeddb.jobs")
 
 
-def drain(store: embeddb.Store, collection: embeddb.Collection) -> None:
-    """Do at once what a worker would: every row's chunks, one a row, and no job left."""
+def drain(
+    store: embeddb.Store, collection: embeddb.Collection, separator: str | None = None
+) -> None:
+    """Do at once what a worker would: every row's chunks, and no job left.
+
+    There is one chunk a row, or one for each part between separators.
+    """
     record, database = collection.record, store.database
     source, chunks = SourceRows(database, record), AttachedChunks(database, record)
     with database.transaction() as connection:
@@ -81,7 +86,7 @@ def drain(store: embeddb.Store, collection: embeddb.Collection) -> None:
             if len(found) < 1000:
                 break
         read = source.read(connection, keys)
-        documents = [_ready(row.id, row.content) for row in read.values() if row.content]
+        documents = [_ready(row.id, row.content, separator) for row in read.values() if row.content]
         texts = [chunk.data.decode() for one in documents for chunk in one.chunks if chunk.data]
         chunks.replace(connection, documents, HashEncoder().encode(texts))
         chunks.remove(connection, [key for key in keys if key not in read])
@@ -168,10 +173,14 @@ def collection_id(url: str, name: str = "articles") -> int:
     return int(one(url, "SELECT id FROM embeddb.collections WHERE name = %s", [name]))
 
 
-def _ready(id: str, content: str) -> ReadyDocument:
+def _ready(id: str, content: str, separator: str | None = None) -> ReadyDocument:
     data = content.encode()
     digest = hashlib.sha256(data).digest()
-    chunk = ReadyChunk(data, (0, len(content)), digest)
+    parts = content.split(separator) if separator else [content]
+    chunks = [
+        ReadyChunk(part.encode(), (0, len(part)), hashlib.sha256(part.encode()).digest())
+        for part in parts
+    ]
     return ReadyDocument(
         id=id,
         id_data=id.encode(),
@@ -180,5 +189,5 @@ def _ready(id: str, content: str) -> ReadyDocument:
         uri=None,
         media_type=None,
         content_hash=digest,
-        chunks=[chunk],
+        chunks=chunks,
     )
