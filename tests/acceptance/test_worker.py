@@ -28,7 +28,7 @@ from tests.conftest import ROOT, RunCLI
 from tests.postgres import one, rows
 from tests.workers import attach
 
-DEADLINE_SECONDS = 8.0
+DEADLINE_SECONDS = 60.0
 CANARY = "zanzibar"
 """A word of a document that must not be found in any log."""
 
