@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,21 @@ def glosses(folder: Path = WORDNET) -> list[str]:
     texts = list(found)
     random.Random(0).shuffle(texts)
     return texts
+
+
+def entries(folder: Path = WORDNET) -> dict[str, list[str]]:
+    """Read the words that each gloss explains."""
+    found: dict[str, dict[str, None]] = {}
+    for part in ("noun", "verb", "adj", "adv"):
+        for line in (folder / ("data." + part)).read_text("utf-8").splitlines():
+            if line.startswith("  "):
+                continue
+            head, _, gloss = line.partition(" | ")
+            fields = head.split()
+            words = fields[4 : 4 + 2 * int(fields[3], 16) : 2]
+            plain = (re.sub(r"\(.*\)$", "", word).replace("_", " ") for word in words)
+            found.setdefault(gloss.strip(), {}).update(dict.fromkeys(plain))
+    return {gloss: list(words) for gloss, words in found.items()}
 
 
 def vectors(folder: Path = WORDNET) -> Vector:

@@ -45,6 +45,7 @@ from embeddb.repository.indexes import Indexes, IndexInfo
 from embeddb.repository.plans import Plans
 from embeddb.repository.recall_history import MeasuredRecall, RecallHistory
 from embeddb.repository.search import Asked, Filter, Searcher, make_wish, split_filter
+from embeddb.repository.sql_encoders import SQLEncoderInfo, SQLEncoders
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
 from embeddb.schema.index_rules import check_hidden, resolve_index
@@ -55,6 +56,9 @@ from embeddb.transforms import TransformSpec
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+    from embeddb.sql_encoder import SQLEncoderReport, TrainOptions
+    from embeddb.sql_encoder.train import Progress as SQLEncoderProgress
 
 Read = TypeVar("Read")
 
@@ -632,6 +636,46 @@ class Collection:
                 queries=None if queries is None else self._model.queries(queries),
                 display=display,
             )
+
+    # text queries in SQL
+
+    def train_sql_encoder(
+        self, options: TrainOptions | None = None, *, progress: SQLEncoderProgress | None = None
+    ) -> SQLEncoderReport:
+        """Train an encoder that Postgres runs itself, so that `<name>_search('text')` needs no one.
+
+        It predicts the model's own vector of a query from its tokens, and is trained on this
+        collection's texts and on short pieces of them: one to a few minutes. What it loses against
+        the model is measured on held-out queries, and stored with it. See docs/sql.md.
+
+        Args:
+            options: how much to train on.
+            progress: called with what is being done, how much of it is done and is to be done.
+
+        Raises:
+            ConfigurationError: the collection has no model.
+            SQLEncoderError: the model's tokenizer is not WordPiece, or there are too few texts.
+            GenerationChangedError: the collection was converted meanwhile.
+        """
+        from embeddb.sql_encoder import TrainOptions, train_sql_encoder  # it needs scipy
+
+        given = options or TrainOptions()
+        with self._written():
+            return train_sql_encoder(
+                self._database,
+                self._record,
+                self._model,
+                given,
+                progress or (lambda phase, done, total: None),
+            )
+
+    def sql_encoder(self) -> SQLEncoderInfo | None:
+        """Describe the encoder that Postgres runs itself; None where there is none."""
+        return SQLEncoders(self._database).get(self._record)
+
+    def drop_sql_encoder(self) -> bool:
+        """Remove the encoder that Postgres runs itself; say whether there was one."""
+        return SQLEncoders(self._database).drop(self._record)
 
     # within
 

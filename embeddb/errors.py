@@ -35,7 +35,8 @@
     │   │   └── DuplicateIdError        the same id twice in one run
     │   ├── InvalidVectorError          NaN, infinite, zero under cosine, out of range
     │   │   └── DimensionMismatchError
-    │   └── ChunkTooLongError           a chunk over the model's limit
+    │   ├── ChunkTooLongError           a chunk over the model's limit
+    │   └── WorkerDiedError             workers died each time one was at work on it
     ├── SourceError                     a source as a whole cannot be read
     │   ├── UnreadableDocumentError     one file or record of it cannot be read
     │   └── UnsupportedFormatError      no parser for this kind of file
@@ -43,7 +44,9 @@
     │   ├── ModelNotFoundError          no such model on disk, in a package or on the hub
     │   ├── ModelMismatchError          another model than the collection's
     │   ├── ModelUnavailableError       an endpoint that does not answer
-    │   └── EncodingError               the model failed on a text
+    │   ├── EncodingError               the model failed on a text
+    │   ├── SQLEncoderError             no encoder for SQL can be made of the model
+    │   └── QueryEncoderError           nothing can encode a text that SQL asked with
     └── IngestAbortedError              a strict run met a document it could not take
 """
 
@@ -201,6 +204,10 @@ class ChunkTooLongError(DocumentError):
     """A chunk is longer than the model can read."""
 
 
+class WorkerDiedError(DocumentError):
+    """The worker died each time it was at work on this row alone."""
+
+
 class SourceError(EmbedDBError):
     """The source cannot be read."""
 
@@ -231,6 +238,14 @@ class ModelUnavailableError(ModelError):
 
 class EncodingError(ModelError):
     """The model failed on a text."""
+
+
+class SQLEncoderError(ModelError):
+    """An encoder for SQL cannot be made of the model."""
+
+
+class QueryEncoderError(ModelError):
+    """There is neither a running worker nor an encoder in the database for a text in SQL."""
 
 
 class IngestAbortedError(EmbedDBError):

@@ -9,7 +9,19 @@ config = context.config
 schema: str = config.attributes.get("schema", "embeddb")
 
 
-SINCE = {"filter_part": "0002", "search": "0003", "status": "0003"}
+SINCE = {
+    "filter_part": "0002",
+    "search": "0003",
+    "status": "0003",
+    "await_encoding": "0004",
+    "encode": "0004",
+    "encode_by_worker": "0004",
+    "encode_in_sql": "0004",
+    "encode_query": "0004",
+    "query_tokens": "0004",
+    "query_worker": "0004",
+    "search_text": "0004",
+}
 """Functions and views that came with a later revision than the first, which goes when they do."""
 
 

@@ -86,7 +86,14 @@ def drain(
             if len(found) < 1000:
                 break
         read = source.read(connection, keys)
-        documents = [_ready(row.id, row.content, separator) for row in read.values() if row.content]
+        layout = record.generation.layout
+        documents = [
+            _ready(
+                row.id, row.content, layout.part(row.id, row.metadata) if layout else "", separator
+            )
+            for row in read.values()
+            if row.content
+        ]
         texts = [chunk.data.decode() for one in documents for chunk in one.chunks if chunk.data]
         chunks.replace(connection, documents, HashEncoder().encode(texts))
         chunks.remove(connection, [key for key in keys if key not in read])
@@ -173,13 +180,13 @@ def collection_id(url: str, name: str = "articles") -> int:
     return int(one(url, "SELECT id FROM embeddb.collections WHERE name = %s", [name]))
 
 
-def _ready(id: str, content: str, separator: str | None = None) -> ReadyDocument:
+def _ready(id: str, content: str, part: str, separator: str | None = None) -> ReadyDocument:
     data = content.encode()
     digest = hashlib.sha256(data).digest()
-    parts = content.split(separator) if separator else [content]
+    texts = content.split(separator) if separator else [content]
     chunks = [
-        ReadyChunk(part.encode(), (0, len(part)), hashlib.sha256(part.encode()).digest())
-        for part in parts
+        ReadyChunk(text.encode(), (0, len(text)), hashlib.sha256(text.encode()).digest())
+        for text in texts
     ]
     return ReadyDocument(
         id=id,
@@ -190,4 +197,5 @@ def _ready(id: str, content: str, separator: str | None = None) -> ReadyDocument
         media_type=None,
         content_hash=digest,
         chunks=chunks,
+        part=part,
     )

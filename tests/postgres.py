@@ -144,7 +144,7 @@ def catalog(url: str, schema: str = "embeddb") -> dict[str, list[Row]]:
         "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = %s ORDER BY 1",
         "functions": """
             SELECT p.proname, pg_get_functiondef(p.oid)
-              FROM pg_proc p WHERE p.pronamespace = quote_ident(%s)::regnamespace ORDER BY 1""",
+              FROM pg_proc p WHERE p.pronamespace = quote_ident(%s)::regnamespace ORDER BY 1, 2""",
     }
     return {label: rows(url, statement, [schema]) for label, statement in statements.items()}
 

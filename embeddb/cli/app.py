@@ -19,11 +19,14 @@ from embeddb.cli import (
     documents,
     index,
     ingest,
+    jobs,
     migrate,
     recall,
     search,
+    sql_encoder,
     status,
     tune,
+    worker,
 )
 from embeddb.cli.failure import reported
 from embeddb.cli.notes import noting
@@ -83,3 +86,6 @@ app.command("recall")(recall.recall)
 app.command("tune")(tune.tune)
 app.command("compress")(compress.compress)
 app.command("convert")(convert.convert)
+app.add_typer(sql_encoder.app, name="sql-encoder")
+app.command("worker")(worker.worker)
+app.add_typer(jobs.app, name="jobs")

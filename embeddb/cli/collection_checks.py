@@ -22,6 +22,7 @@ def check_collection(store: Store, collection: Collection, *, models: bool) -> I
     if chunks:
         yield from _indexes(collection)
         yield from check_tables(store, collection, chunks)
+    yield from _sql_encoder(collection)
     if models and collection.record.generation.model is not None:
         yield from examine(collection.name, lambda: _model(collection))
 
@@ -68,6 +69,26 @@ def _told(collection: Collection, fault: Fault) -> tuple[Level, str]:
     if fault.name == collection.record.tables.metadata_index:
         return "warn", "The index on the metadata is missing: filters read every document."
     return "warn", "The vector index is missing: searches read every row."
+
+
+def _sql_encoder(collection: Collection) -> Iterator[Finding]:
+    """Tell of an encoder that answers in the space of another model, so that nothing takes it."""
+    info = collection.sql_encoder()
+    if info is None:
+        return
+    remedy = f"embeddb sql-encoder train '{collection.name}'"
+    if not info.current:
+        message = (
+            f"The SQL encoder was trained for generation {info.generation} and another model than "
+            "the active one: searches by a text in SQL need a worker until it is trained again."
+        )
+        yield Finding("warn", collection.name, message, remedy)
+    elif info.generation != collection.record.generation.number:
+        message = (
+            f"The SQL encoder was trained for generation {info.generation}; the model is the same, "
+            "so it still works, on texts that may have changed."
+        )
+        yield Finding("ok", collection.name, message)
 
 
 def _indexes(collection: Collection) -> Iterator[Finding]:

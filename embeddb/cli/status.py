@@ -11,24 +11,32 @@ from embeddb.cli.output import emit, facts, out, say, size, table
 
 if TYPE_CHECKING:
     from embeddb.repository.attached_health import SyncStatus
+    from embeddb.repository.workers import WorkerInfo
     from embeddb.store import Store
 
 COLUMNS = ("collection", "documents", "chunks", "model", "storage", "index", "size")
 WAITING = ("waiting", "failed")
+WORKER_COLUMNS = ("worker", "collections", "per minute", "done", "failed", "wasted", "seen")
 NUMBERS = ("documents", "chunks", "size", *WAITING)
 
 
 def status(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
     """Show the server and every collection: documents, model, storage, index, sizes, what waits."""
+    from embeddb.repository.workers import Workers
+
     with opened_store(dsn, schema) as store:
         server = _server(store, embedded=is_embedded(dsn))
         collections = [describe(store, collection) for collection in store.collections()]
+        workers = Workers(store.database).all()
     if as_json:
-        emit({"server": server, "collections": collections})
+        emit({"server": server, "collections": collections, "workers": workers})
         return
     out.print(facts((name, value) for name, value in server.items() if name != "embedded"))
     out.print()
     print_collections(collections)
+    if workers:
+        out.print()
+        out.print(table(WORKER_COLUMNS, map(_worker, workers), right=WORKER_COLUMNS[2:]))
 
 
 def print_collections(collections: list[dict[str, Any]]) -> None:
@@ -56,6 +64,19 @@ def _waiting(sync: SyncStatus | None) -> tuple[str, str]:
     if sync.oldest_pending_seconds is not None:
         waiting += f", {sync.oldest_pending_seconds:,.0f} s"
     return (waiting, f"{sync.failed:,}")
+
+
+def _worker(info: WorkerInfo) -> tuple[object, ...]:
+    """Write what a worker last told of itself."""
+    return (
+        f"{info.host}, {info.pid}",
+        "all" if info.collections is None else ", ".join(info.collections),
+        f"{sum(info.rates.values()):,.0f}",
+        f"{info.processed:,}",
+        f"{info.failed:,}",
+        f"{info.wasted:,}",
+        f"{info.silent_seconds:,.0f} s ago",
+    )
 
 
 def _row(data: dict[str, Any]) -> tuple[object, ...]:

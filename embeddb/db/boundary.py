@@ -13,6 +13,9 @@ from embeddb import errors
 FILTER_SQLSTATE = "ED001"
 """What `embeddb.filter_path` raises (sql/functions/filter_path.sql)."""
 
+QUERY_ENCODER_SQLSTATE = "ED002"
+"""What `embeddb.encode_query` raises (sql/functions/encode_query.sql)."""
+
 _UNREACHABLE_HINT = (
     "Is the server running and the address right? `embeddb db start` starts the embedded one."
 )
@@ -32,6 +35,9 @@ def translate(error: psycopg.Error) -> errors.EmbedDBError:
     text = str(error).strip()
     if error.sqlstate == FILTER_SQLSTATE:
         return errors.FilterError(error.diag.message_primary)
+    if error.sqlstate == QUERY_ENCODER_SQLSTATE:
+        told = (error.diag.message_primary, error.diag.message_hint)
+        return errors.QueryEncoderError("\n".join(filter(None, told)))
     if isinstance(error, pg.InsufficientPrivilege):
         return errors.PermissionDeniedError(
             text + "\nAsk the schema's owner for the right, or connect as another role."

@@ -13,6 +13,7 @@ from embeddb.records import Vector
 from embeddb.repository import attached_statements as attached
 from embeddb.repository.rendering import as_function_body
 from embeddb.repository.statement import Compiler, Wish
+from embeddb.repository.text_functions import TextFunctions
 from embeddb.schema import attached_sql
 from embeddb.schema.attached import Key
 from embeddb.schema.catalog import CollectionRecord, Generation
@@ -30,6 +31,7 @@ class Functions:
     def __init__(self, database: Database) -> None:
         self._schema = database.schema
         self._vector_schema = database.vector_schema()
+        self._texts = TextFunctions(database)
 
     def create(self, connection: Connection, record: CollectionRecord) -> None:
         """Create the functions of a new generation; one that is active gets the search too."""
@@ -68,6 +70,7 @@ class Functions:
                 transform=transform,
             ),
         )
+        self._texts.create(connection, record)
         self._create_similar(connection, record, compiler)
         for statement in attached.trigger_functions(record) if record.source else ():
             connection.execute(statement)
@@ -205,6 +208,7 @@ class Functions:
 
     def drop_search(self, connection: Connection, record: CollectionRecord) -> None:
         """Drop the search functions."""
+        self._texts.drop(connection, record)
         connection.execute(
             query(
                 "collections.drop_search",

@@ -179,3 +179,7 @@ SELECT
         + (SELECT coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(
                                pg_catalog.to_regclass(t.name))), 0)::bigint
              FROM pg_catalog.unnest(%(codes)s::text[]) t (name))
+
+-- name: drop_text_search
+-- Remove a collection's search by a text.
+DROP FUNCTION IF EXISTS {function}(text, integer, jsonb, double precision, text)

@@ -445,3 +445,21 @@ def test_a_conversion_takes_the_keys_along(store: embeddb.Store) -> None:
     clear(store.url)
     store.detach("articles")
     assert not {name for name in ours(store.url) if name.startswith("articles")}
+
+
+def test_chunks_may_be_laid_out_by_a_column(store: embeddb.Store) -> None:
+    articles(store.url, 60)
+    with pytest.raises(ConfigurationError, match="name that column in metadata"):
+        attach(store, partition_by="views")
+    found = attach(store, metadata=["views"], partition_by="views")
+    drain(store, found)
+    found.create_index()
+    hits = found.search(query("word7"), 6, filter={"views": 7})
+    assert {int(hit.id) % 10 for hit in hits} == {7}
+    rows(store.url, "UPDATE articles SET views = 7, status = 'x' WHERE id = 8")
+    assert pending(store.url) == {"8": 1}
+    drain(store, found)
+    assert len(found.search(query("word7"), 20, filter={"views": 7})) == 7
+    vector = str(query("word7").tolist())
+    search = "SELECT count(*) FROM embeddb.articles_search(%s::vector, 20, %s)"
+    assert one(store.url, search, [vector, '{"views": 7}']) == 7

@@ -103,9 +103,10 @@ def test_going_down_is_refused_while_there_are_collections(store: embeddb.Store)
         "DROP FUNCTION embeddb.filter_path",
         "CREATE OR REPLACE FUNCTION embeddb.filter_path(_filter jsonb) RETURNS jsonpath "
         "LANGUAGE sql AS $$ SELECT '1 == 0'::jsonpath $$",
-        "DROP FUNCTION embeddb.docs_search",
+        "DROP FUNCTION embeddb.docs_search(vector, integer, jsonb, float8)",
         "CREATE OR REPLACE FUNCTION embeddb.filter_path(_filter jsonb) RETURNS jsonpath "
-        "LANGUAGE sql AS $$ SELECT '1 == 0'::jsonpath $$; DROP FUNCTION embeddb.docs_search",
+        "LANGUAGE sql AS $$ SELECT '1 == 0'::jsonpath $$; "
+        "DROP FUNCTION embeddb.docs_search(text, integer, jsonb, float8, text)",
     ],
     ids=["dropped", "replaced", "a collection's", "both"],
 )
@@ -190,10 +191,14 @@ def test_the_owner_of_the_schema_needs_no_right_on_the_database(empty_database: 
 
 def test_who_does_not_own_a_search_function_is_told_so(store: embeddb.Store) -> None:
     store.create_collection("docs", model=HashEncoder())
+    routines = (
+        "SELECT oid::regprocedure::text FROM pg_proc "
+        "WHERE pronamespace = 'embeddb'::regnamespace AND proname NOT LIKE 'docs%'"
+    )
     grants = (
         "GRANT USAGE, CREATE ON SCHEMA embeddb TO {}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
-        *("ALTER FUNCTION embeddb." + name + " OWNER TO {}" for name in scripts("functions")),
+        *("ALTER ROUTINE " + one + " OWNER TO {}" for (one,) in rows(store.url, routines)),
         *("ALTER VIEW embeddb." + name + " OWNER TO {}" for name in scripts("views")),
     )
     with role(store.url, *grants) as url, pytest.raises(PermissionDeniedError, match="docs_search"):

@@ -1,0 +1,94 @@
+"""How a server reaches itself to hand texts to workers: a role, a foreign server, a mapping."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from psycopg import sql
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, Value, query
+from embeddb.errors import ConfigurationError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServeSetup:
+    """What was set up: who connects, as whom the functions run, and the foreign server."""
+
+    role: str
+    owner: str
+    server: str
+    host: str
+    port: str
+
+
+def set_up_serving(
+    database: Database, *, role: str | None = None, host: str = "localhost", port: int | None = None
+) -> ServeSetup:
+    """Let SQL functions hand texts to workers, whoever owns them, with the least rights.
+
+    Only needed where the owner of the schema is no superuser, or the server does not let its own
+    user in by its socket.
+
+    Args:
+        database: whose functions.
+        role: connects; made here, or given a new password; None: `<schema>_encode`.
+        host: where the server reaches itself; it has to ask for a password there.
+        port: None: the server's own.
+
+    Raises:
+        ConfigurationError: dblink is not installed.
+        PermissionDeniedError: the role may not do this.
+    """
+    name = database.schema + "_encode"
+    with database.transaction() as connection:
+        row = connection.execute(query("serve_setup.has_dblink"), {}).fetchone()
+        if row is None or not row[0]:
+            raise ConfigurationError(
+                "The extension dblink is not installed. As a role that may: CREATE EXTENSION "
+                "dblink; and for an owner who is no superuser: GRANT USAGE ON FOREIGN DATA "
+                "WRAPPER dblink_fdw TO the owner;"
+            )
+        found = connection.execute(
+            query("serve_setup.owner"), {"schema": database.schema}
+        ).fetchone()
+        assert found is not None  # the schema is migrated, or the store had not opened
+        owner, _, own_port, dbname = found
+        done = ServeSetup(
+            role=role or name, owner=owner, server=name, host=host, port=str(port or own_port)
+        )
+        password = secrets.token_urlsafe(24)
+        _role(connection, database.schema, done.role, password)
+        _server(connection, done, dbname, password)
+    return done
+
+
+def _role(connection: Connection, schema: str, role: str, password: str) -> None:
+    row = connection.execute(query("serve_setup.has_role"), {"role": role}).fetchone()
+    verb = "alter_role" if row and row[0] else "create_role"
+    hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    parts: dict[str, sql.Composable] = {"role": Name(role)}
+    made = query("serve_setup." + verb, password=Value(hashed.decode()), **parts)
+    connection.execute(made, {})
+    connection.execute(query("serve_setup.grant_schema", schema=Name(schema), **parts), {})
+    requests = Name(schema, "encode_requests")
+    connection.execute(query("serve_setup.grant_requests", requests=requests, **parts), {})
+
+
+def _server(connection: Connection, done: ServeSetup, dbname: str, password: str) -> None:
+    server = Name(done.server)
+    connection.execute(query("serve_setup.drop_server", server=server), {})
+    place = {"host": done.host, "port": done.port, "dbname": dbname}
+    options = {name: Value(value) for name, value in place.items()}
+    connection.execute(query("serve_setup.create_server", server=server, **options), {})
+    connection.execute(
+        query(
+            "serve_setup.create_mapping",
+            server=server,
+            owner=Name(done.owner),
+            user=Value(done.role),
+            password=Value(password),
+        ),
+        {},
+    )
