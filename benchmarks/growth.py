@@ -23,7 +23,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "int8 rotation, HNSW on bit3": {
         "storage": "int8",
         "transform": "rotation",
-        "index": HNSW(m=12, on="bit3", ef_search=100, oversample=5),
+        "index": HNSW(m=11, ef_construction=128, on="bit3", ef_search=100, oversample=5),
     },
 }
 

@@ -18,6 +18,7 @@ import numpy as np
 import psycopg
 
 import embeddb
+from benchmarks import corpus
 from benchmarks.common import clustered, documents, fresh_database, parser, peer, show
 from embeddb.db.vectors import BinaryVector
 from embeddb.records import Vector
@@ -32,8 +33,13 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--rows", type=int, default=50_000)
     made.add_argument("--queries", type=int, default=500)
+    made.add_argument("--wordnet", type=Path, help="real vectors: where WordNet's files are")
     options = made.parse_args()
-    vectors = clustered(options.rows + options.queries)
+    if options.wordnet:
+        vectors = corpus.vectors(options.wordnet)[: options.rows + options.queries]
+        options.rows = len(vectors) - options.queries
+    else:
+        vectors = clustered(options.rows + options.queries)
     stored, queries = vectors[: options.rows], vectors[options.rows :]
     with (
         fresh_database(options.dsn) as url,
@@ -90,10 +96,11 @@ def many_in_turns(
     """Time all queries together and one by one, in turns; give the medians of the rates."""
     rates: dict[str, list[float]] = {"one by one": [], "search_many": []}
     for turn in range(rounds + 1):  # the first turn warms up
-        for way, search in (
+        ways: list[tuple[str, Callable[[], Sequence[object]]]] = [
             ("one by one", lambda: [collection.search(query, LIMIT) for query in queries]),
             ("search_many", lambda: collection.search_many(queries, LIMIT)),
-        ):
+        ]
+        for way, search in ways:
             started = time.perf_counter()
             found = search()
             seconds = time.perf_counter() - started

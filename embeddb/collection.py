@@ -48,7 +48,7 @@ from embeddb.repository.search import Asked, Filter, Searcher, make_wish, split_
 from embeddb.repository.sql_encoders import SQLEncoderInfo, SQLEncoders
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
-from embeddb.schema.index_rules import resolve_index
+from embeddb.schema.index_rules import check_hidden, resolve_index
 from embeddb.schema.indexes import HNSW, IndexSpec
 from embeddb.schema.storage import Storage
 from embeddb.sources import open_source
@@ -714,6 +714,7 @@ class Collection:
 
     def _checked_index(self, index: IndexSpec | None) -> IndexSpec | None:
         """Warn where the index is to be another one than asked for."""
+        check_hidden(self._record.source, index)
         generation = self._record.generation
         return checked_index(index or generation.index or HNSW(), generation)
 

@@ -35,7 +35,8 @@
     │   │   └── DuplicateIdError        the same id twice in one run
     │   ├── InvalidVectorError          NaN, infinite, zero under cosine, out of range
     │   │   └── DimensionMismatchError
-    │   └── ChunkTooLongError           a chunk over the model's limit
+    │   ├── ChunkTooLongError           a chunk over the model's limit
+    │   └── WorkerDiedError             workers died each time one was at work on it
     ├── SourceError                     a source as a whole cannot be read
     │   ├── UnreadableDocumentError     one file or record of it cannot be read
     │   └── UnsupportedFormatError      no parser for this kind of file
@@ -201,6 +202,10 @@ class DimensionMismatchError(InvalidVectorError):
 
 class ChunkTooLongError(DocumentError):
     """A chunk is longer than the model can read."""
+
+
+class WorkerDiedError(DocumentError):
+    """The worker died each time it was at work on this row alone."""
 
 
 class SourceError(EmbedDBError):

@@ -325,7 +325,7 @@ class Store:
         """
         self._catalog.drop(name)
 
-    def sizes(self, name: str) -> tuple[int, int, int, int]:
+    def sizes(self, name: str) -> tuple[int | None, int, int, int]:
         """Count a collection's documents and chunks, and the bytes of its tables and indexes."""
         return self._catalog.sizes(self._catalog.get(name))
 
@@ -344,9 +344,9 @@ class Store:
 
     def _encoder(self, model: str | Encoder | Callable[..., Any]) -> Encoder:
         if not isinstance(model, str):
-            return load_encoder(model, settings=_encoder_settings(self._settings))
+            return load_encoder(model, settings=EncoderSettings.of(self._settings))
         if model not in self._encoders:
-            self._encoders[model] = load_encoder(model, settings=_encoder_settings(self._settings))
+            self._encoders[model] = load_encoder(model, settings=EncoderSettings.of(self._settings))
         return self._encoders[model]
 
     def _existing(self, name: str, wanted: Generation, encoder: Encoder | None) -> Collection:
@@ -405,15 +405,3 @@ def _index(index: IndexChoice) -> IndexSpec | None:
 
 def _chunker(chunker: str | dict[str, Any] | ChunkerSpec) -> ChunkerSpec:
     return chunker if isinstance(chunker, ChunkerSpec) else ChunkerSpec.from_json(chunker)
-
-
-def _encoder_settings(settings: Settings) -> EncoderSettings:
-    given = {
-        "openai_base_url": settings.openai_base_url,
-        "openai_api_key": settings.openai_api_key,
-        "device": settings.device,
-        "dtype": settings.dtype,
-        "python_models": settings.python_models,
-        "offline": settings.offline,
-    }
-    return EncoderSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]

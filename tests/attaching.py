@@ -59,7 +59,7 @@ def pending(url: str, name: str = "articles") -> dict[str, int]:
             "SELECT j.key, j.version FROM embeddb.jobs j JOIN embeddb.collections c "
             "ON c.id = j.collection_id WHERE c.name = %s ORDER BY j.key",
             [name],
-        )  # type: ignore[arg-type]
+        )
     )
 
 
@@ -81,7 +81,12 @@ def drain(store: embeddb.Store, collection: embeddb.Collection) -> None:
             if len(found) < 1000:
                 break
         read = source.read(connection, keys)
-        documents = [_ready(row.id, row.content) for row in read.values() if row.content]
+        layout = record.generation.layout
+        documents = [
+            _ready(row.id, row.content, layout.part(row.id, row.metadata) if layout else "")
+            for row in read.values()
+            if row.content
+        ]
         texts = [chunk.data.decode() for one in documents for chunk in one.chunks if chunk.data]
         chunks.replace(connection, documents, HashEncoder().encode(texts))
         chunks.remove(connection, [key for key in keys if key not in read])
@@ -168,7 +173,7 @@ def collection_id(url: str, name: str = "articles") -> int:
     return int(one(url, "SELECT id FROM embeddb.collections WHERE name = %s", [name]))
 
 
-def _ready(id: str, content: str) -> ReadyDocument:
+def _ready(id: str, content: str, part: str) -> ReadyDocument:
     data = content.encode()
     digest = hashlib.sha256(data).digest()
     chunk = ReadyChunk(data, (0, len(content)), digest)
@@ -181,4 +186,5 @@ def _ready(id: str, content: str) -> ReadyDocument:
         media_type=None,
         content_hash=digest,
         chunks=[chunk],
+        part=part,
     )

@@ -163,8 +163,11 @@ def _database(server_url: str, template: str) -> Iterator[str]:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"test_{_run_id()}_{worker}_{next(_numbers)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
+        # copying the files takes a tenth of the time of writing every page to the log
+        copy = "STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} {}")
+        names = sql.Identifier(name), sql.Identifier(template)
+        connection.execute(create.format(*names, sql.SQL(copy)))
         try:
             yield with_database(server_url, name)
         finally:

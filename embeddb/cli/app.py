@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from embeddb import __version__
 from embeddb.cli import (
+    attach,
     collection,
     compress,
     convert,
@@ -18,12 +19,14 @@ from embeddb.cli import (
     documents,
     index,
     ingest,
+    jobs,
     migrate,
     recall,
     search,
     sql_encoder,
     status,
     tune,
+    worker,
 )
 from embeddb.cli.failure import reported
 from embeddb.cli.notes import noting
@@ -72,6 +75,8 @@ app.command("doctor")(doctor.doctor)
 app.command("status")(status.status)
 app.add_typer(db.app, name="db")
 app.add_typer(collection.app, name="collection")
+app.command("attach")(attach.attach)
+app.command("detach")(attach.detach)
 app.command("ingest")(ingest.ingest)
 app.command("search")(search.search)
 app.command("get")(documents.get)
@@ -82,3 +87,5 @@ app.command("tune")(tune.tune)
 app.command("compress")(compress.compress)
 app.command("convert")(convert.convert)
 app.add_typer(sql_encoder.app, name="sql-encoder")
+app.command("worker")(worker.worker)
+app.add_typer(jobs.app, name="jobs")

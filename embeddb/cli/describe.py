@@ -23,6 +23,7 @@ def describe(store: Store, collection: Collection) -> dict[str, Any]:
     indexes = collection.indexes()
     return {
         "name": collection.name,
+        **_source(store, collection),
         "model": generation.model,
         "dim": generation.dim,
         "distance": generation.distance.label,
@@ -43,6 +44,21 @@ def describe(store: Store, collection: Collection) -> dict[str, Any]:
         "oversample": oversample_of(generation.index),
         "index_state": index_state(collection, indexes),
         "indexes": indexes,
+    }
+
+
+def _source(store: Store, collection: Collection) -> dict[str, Any]:
+    """Describe what a collection is attached to, what waits there, and what is wrong with it."""
+    from embeddb.repository.attached_health import AttachedHealth
+
+    source = collection.record.source
+    if source is None:
+        return {"source": None, "sync": None, "problems": []}
+    health = AttachedHealth(store.database, collection.record)
+    return {
+        "source": source.to_json(),
+        "sync": health.status(),
+        "problems": [fault.message for fault in health.faults()],
     }
 
 

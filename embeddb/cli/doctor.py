@@ -55,10 +55,15 @@ def _server(dsn: str | None, schema: str | None) -> Iterator[Finding]:
 
 
 def _collections(dsn: str | None, schema: str | None, models: bool) -> Iterator[Finding]:
+    from embeddb.cli.attached_checks import check_attached, is_readable
     from embeddb.cli.collection_checks import check_collection, check_recall
 
     with opened_store(dsn, schema) as store:
         for collection in store.collections():
+            if collection.record.source is not None:
+                yield from check_attached(store, collection)
+                if not is_readable(store, collection):
+                    continue
             yield from check_collection(store, collection, models=models)
         yield from check_recall(store)
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib import resources
-from typing import LiteralString
+from typing import TYPE_CHECKING, LiteralString
 
 from psycopg import sql
 from psycopg.abc import AdaptContext
 
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
 _BLOCK = re.compile(r"^-- name: (?P<name>\w+)\n(?P<text>.*?)(?=^-- name: |\Z)", re.M | re.S)
 
 
@@ -47,6 +51,21 @@ def query(name: str, **parts: sql.Composable) -> sql.Composed:
     """
     file, block = name.split(".")
     return sql.SQL(_literal(_blocks(file)[block])).format(**parts)
+
+
+def statement(name: str, **parts: sql.Composable) -> sa.TextClause:
+    """Give the statement `file.block` for a SQLAlchemy connection, whatever its driver."""
+    import sqlalchemy as sa
+
+    text = query(name, **parts).as_string(None).replace(":", "\\:")
+    return sa.text(_PARAMETER.sub(r":\1", text).replace("%%", "%"))
+
+
+def text_of(composed: sql.Composable) -> sa.TextClause:
+    """Give SQL without parameters, and with single percent signs, for a SQLAlchemy connection."""
+    import sqlalchemy as sa
+
+    return sa.text(composed.as_string(None).replace(":", "\\:"))
 
 
 def script(folder: str, file: str, **parts: sql.Composable) -> sql.Composed:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from embeddb.config import Settings
+
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 """Where `openai:` names go when nothing else is said."""
 
@@ -27,3 +29,15 @@ class EncoderSettings:
     dtype: str | None = None
     python_models: tuple[str, ...] = ()
     offline: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> EncoderSettings:
+        """Take from the settings of the environment what encoders need."""
+        return cls(
+            openai_base_url=settings.openai_base_url,
+            openai_api_key=settings.openai_api_key,
+            device=settings.device,
+            dtype=settings.dtype,
+            python_models=settings.python_models,
+            offline=settings.offline,
+        )

@@ -13,7 +13,7 @@ from embeddb.errors import ConfigurationError, InvalidVectorError, ModelMismatch
 from embeddb.pipeline.stored_form import StoredForm
 from embeddb.protocols import Encoder, Tokenized
 from embeddb.records import Vector
-from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.catalog import CollectionRecord, Generation
 
 Query: TypeAlias = "str | ArrayLike"
 """A text, encoded with the collection's model, or a vector of shape (dim,)."""
@@ -61,6 +61,11 @@ class BoundModel:
                 f"{self._generation.dim} numbers instead of a text."
             )
         return self._checked(self._load(model.name))
+
+    @property
+    def generation(self) -> Generation:
+        """The generation that the model belongs to."""
+        return self._generation
 
     @property
     def loaded(self) -> Encoder | None:

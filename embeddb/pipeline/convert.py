@@ -28,6 +28,7 @@ from embeddb.pipeline.display import Display, Silent
 from embeddb.pipeline.forms import checked_index, expected
 from embeddb.pipeline.indexing import build_index
 from embeddb.pipeline.stored_form import keep_transform
+from embeddb.repository.attached_health import remove_orphans
 from embeddb.repository.collections import Collections
 from embeddb.repository.documents import Documents
 from embeddb.repository.functions import Functions
@@ -94,6 +95,10 @@ def convert(
                 raise
             active = _active(built)  # it was switched to, and only the answer was lost
     _drop_retired(database, replace(record, generation=_state(record, "retired")))
+    if active.source is not None:
+        # whoever deleted a row and had not committed yet knew nothing of the new generation
+        with database.transaction() as connection:
+            remove_orphans(connection, active)
     return active
 
 

@@ -29,10 +29,11 @@ row's scale is this over 127, and float16 keeps 1 % of it down to there."""
 class StoredForm:
     """Normalizes and transforms vectors as one generation does, documents and queries alike.
 
-    Its transform is read from the catalog when the first vector comes.
+    Its transform is read from the catalog when the first vector comes; a generation without one
+    needs no database.
     """
 
-    def __init__(self, database: Database, generation: Generation) -> None:
+    def __init__(self, database: Database | None, generation: Generation) -> None:
         self._database = database
         self._generation = generation
 
@@ -47,6 +48,7 @@ class StoredForm:
         info = self._generation.transform
         if info is None:
             return None
+        assert self._database is not None
         return read_transform(Transforms(self._database).get(info.id))
 
     def vectors(

@@ -120,6 +120,11 @@ class Attachments:
             self._follow(connection, changed, resolved)
         return changed
 
+    def unfollow(self, record: CollectionRecord) -> None:
+        """Take triggers and view away, so that the source can change; `reattach` puts them back."""
+        with self._attaching() as connection:
+            self._unfollow(connection, record)
+
     def detach(self, record: CollectionRecord) -> None:
         """Remove a collection; the source is left as it was before it was attached."""
         self._catalog.drop(record.name)

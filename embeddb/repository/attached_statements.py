@@ -25,6 +25,8 @@ _REFERENCING = {
     "truncate": "",
 }
 
+_QUEUE = ("collections", "jobs", "failed_jobs", "backfills")
+
 MAX_IDENTIFIER_BYTES = 63
 
 
@@ -157,12 +159,12 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
     source = source_of(record)
     own = record.tables.schema
     parts: dict[str, sql.Composable] = {
-        **{t: sql.Identifier(own, t) for t in ("collections", "jobs", "failed_jobs")},
+        **{t: sql.Identifier(own, t) for t in _QUEUE},
         "name": sql.Literal(record.name),
         "chunks": _chunks(record),
     }
     old, new = _keys_of(source, "old_rows"), _keys_of(source, "new_rows")
-    updates = _updates(source)
+    updates = _updates(source, _watched(record))
     filtered = _keys_of(source, "new_rows", attached_sql.passes(source))
     changed = sql.SQL("(SELECT u.key FROM {} u WHERE u.changed)").format(updates)
     gone = sql.SQL("(SELECT u.old_key AS key FROM {} u WHERE u.gone)").format(updates)
@@ -259,11 +261,18 @@ def _keys_of(
     )
 
 
-def _updates(source: AttachedSource) -> sql.Composable:
+def _watched(record: CollectionRecord) -> tuple[str, ...]:
+    """Name the columns that chunks are made of: the text, and what they are laid out by."""
+    layout = record.generation.layout
+    parts = () if layout is None else (layout.field,)
+    return tuple(dict.fromkeys((*source_of(record).content_columns, *parts)))
+
+
+def _updates(source: AttachedSource, watched: Sequence[str]) -> sql.Composable:
     """Set the old rows of an UPDATE beside the new ones, and say what became of each."""
     changes = [
         sql.SQL("o.{0} IS DISTINCT FROM n.{0}").format(sql.Identifier("c" + str(number)))
-        for number in range(len(source.content_columns))
+        for number in range(len(watched))
     ]
     changed = sql.SQL(" OR ").join(changes) if changes else sql.SQL("false")
     # a FULL JOIN is never done row by row, so a plan made for one row serves 100,000 too; OFFSET
@@ -273,15 +282,17 @@ def _updates(source: AttachedSource) -> sql.Composable:
         "n.passes AND (o.passes IS NOT TRUE OR {}) AS changed, "
         "o.passes AND n.passes IS NOT TRUE AS gone "
         "FROM {} o FULL JOIN {} n ON n.key OPERATOR(pg_catalog.=) o.key OFFSET 0)"
-    ).format(changed, _compared(source, "old_rows"), _compared(source, "new_rows"))
+    ).format(
+        changed, _compared(source, "old_rows", watched), _compared(source, "new_rows", watched)
+    )
 
 
-def _compared(source: AttachedSource, rows: str) -> sql.Composable:
+def _compared(source: AttachedSource, rows: str, watched: Sequence[str]) -> sql.Composable:
     columns = [
         sql.SQL("{} AS {}").format(
             attached_sql.comparable(source, name), sql.Identifier("c" + str(number))
         )
-        for number, name in enumerate(source.content_columns)
+        for number, name in enumerate(watched)
     ]
     passes = attached_sql.passes(source) or sql.SQL("true")
     return sql.SQL("(SELECT {}, {} IS TRUE AS passes FROM {} AS {})").format(

@@ -31,6 +31,7 @@ from embeddb.repository.ivfpq import CodeTables, names_of
 from embeddb.repository.layout_tables import column_parts, create_partitions
 from embeddb.schema import indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
+from embeddb.schema.index_rules import check_hidden
 from embeddb.schema.indexes import IVFPQ, IndexSpec
 from embeddb.schema.names import Tables, check_name, tables
 from embeddb.schema.storage import Storage
@@ -161,6 +162,7 @@ class Collections:
         thresholds: Vector | None = None,
     ) -> CollectionRecord:
         """Do the same in the caller's transaction."""
+        check_hidden(record.source, index)
         changed = replace(record, generation=replace(record.generation, index=index))
         functions = Functions(self._database)
         connection.execute(
@@ -213,14 +215,32 @@ class Collections:
                 Functions(self._database).create_search(connection, changed)
         return changed
 
-    def sizes(self, record: CollectionRecord) -> tuple[int, int, int, int]:
-        """Count documents and chunks, and the bytes of tables and of indexes."""
+    def sizes(self, record: CollectionRecord) -> tuple[int | None, int, int, int]:
+        """Count documents and chunks, and the bytes of tables and of indexes.
+
+        What an attached collection's source has is not among the bytes. Its documents are None
+        where the view that reads them is gone.
+        """
+        if record.source is None:
+            return self._sizes(record, record.tables.documents_name)
+        with self._database.connection() as connection:
+            try:
+                count = query("documents.count", **_documents(record), condition=sql.SQL("true"))
+                row = connection.execute(count, {}).fetchone()
+            except pg.UndefinedTable:
+                row = None
+        return (None if row is None else row[0], *self._sizes(record, None)[1:])
+
+    def _sizes(self, record: CollectionRecord, name: str | None) -> tuple[int, int, int, int]:
+        """Measure both tables, or that of the chunks alone, whose rows are counted as both."""
         names = record.tables
+        documents = names.documents if name else names.chunks
+        measured = sql.Identifier(self._schema, name).as_string() if name else None
         with self._database.connection() as connection:
             row = connection.execute(
-                query("collections.sizes", documents=names.documents, chunks=names.chunks),
+                query("collections.sizes", documents=documents, chunks=names.chunks),
                 {
-                    "documents": sql.Identifier(self._schema, names.documents_name).as_string(),
+                    "documents": measured,
                     "chunks": sql.Identifier(self._schema, names.chunks_name).as_string(),
                     "codes": [
                         sql.Identifier(self._schema, name).as_string()
@@ -361,6 +381,7 @@ class Collections:
         record: CollectionRecord,
         rights_of: CollectionRecord | None = None,
     ) -> None:
+        check_hidden(record.source, record.generation.index)
         column = self._vector_column(record.generation)
         statement = query(
             "collections.create_chunks",
@@ -416,6 +437,10 @@ class Collections:
             query("collections.list", **self._catalog), {"name": name, "active": active_only}
         ).fetchall()
         return [collection_record(self._schema, row) for row in rows]
+
+
+def _documents(record: CollectionRecord) -> dict[str, sql.Composable]:
+    return {"documents": record.tables.documents}
 
 
 def _one(connection: Connection, name: str, values: dict[str, Any], **parts: sql.Composable) -> int:

@@ -12,6 +12,7 @@ from psycopg import sql
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
+from embeddb.errors import PermissionDeniedError
 from embeddb.records import Vector
 from embeddb.repository.attached_statements import source_of
 from embeddb.repository.documents import Batch, Documents, ReadyDocument
@@ -33,6 +34,7 @@ class SourceRows:
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         source = self._source = source_of(record)
+        self._is_checked = not source.row_security
         self._parts: dict[str, sql.Composable] = {
             "documents": record.tables.documents,
             "wanted": attached_sql.wanted_keys(source),
@@ -44,8 +46,11 @@ class SourceRows:
         """Give the rows of these keys; those that are gone, or do not take part, are absent.
 
         Raises:
+            PermissionDeniedError: row-level security hides rows from the role, which would be
+                taken for gone.
             psycopg.errors.DataError: the user's SQL fails on one of the rows.
         """
+        self._check_sight(connection)
         statement = query("source_rows.read", **self._parts)
         rows = connection.execute(statement, {"ids": list(keys)}).fetchall()
         return {row[0]: SourceRow(id=row[0], content=row[1], metadata=row[2]) for row in rows}
@@ -77,6 +82,20 @@ class SourceRows:
             rows = connection.execute(query(block, **self._parts_without()), values).fetchall()
         found = [row[0] for row in rows]
         return found, self._last(found[-1]) if found else None
+
+    def _check_sight(self, connection: Connection) -> None:
+        if self._is_checked:
+            return
+        table = sql.Identifier(self._source.schema, self._source.table).as_string()
+        row = connection.execute(query("attached.sees_all"), {"source": table}).fetchone()
+        if row is not None and not row[0]:
+            raise PermissionDeniedError(
+                f"Row-level security hides rows of {self._source.table_text} from this role, and "
+                "what is hidden would be taken for gone: encode as the table's owner, as a role "
+                "with BYPASSRLS, or give this one a policy: CREATE POLICY … FOR SELECT TO … USING "
+                "(true)."
+            )
+        self._is_checked = True
 
     def _last(self, key: str) -> list[str]:
         return [key] if len(self._source.keys) == 1 else list(json.loads(key))

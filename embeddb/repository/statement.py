@@ -267,15 +267,12 @@ class Compiler:
         Where fewer passed than should, those that pass lie farther away than others: how many did
         tells how far to look. Beyond what comparing all that pass would take, it is not worth it.
         """
-        planned = _cte(
-            sa.select(
-                (count_all() < required).label("short"),
-                _whole(
-                    number(WIDER_LOOK) * required * rows / sa.func.greatest(count_all(), number(1))
-                ).label("rows"),
-            ).select_from(first),
-            "wider",
-        )
+        found = sa.func.greatest(count_all(), number(1))
+        facts: list[Expression] = [
+            (count_all() < required).label("short"),
+            _whole(number(WIDER_LOOK) * required * rows / found).label("rows"),
+        ]
+        planned = _cte(sa.select(*facts).select_from(first), "wider")
         wider = sa.select(planned.c.rows).scalar_subquery()
         worthwhile = sa.select(
             sa.and_(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from embeddb.errors import IndexSpecError
+from embeddb.schema.attached import AttachedSource
 from embeddb.schema.catalog import Generation
 from embeddb.schema.derived import Derived
 from embeddb.schema.distances import Distance
@@ -47,6 +48,19 @@ def indexed(generation: Generation, derived: Derived | None) -> Indexed:
     if derived.kind == "halfvec" or kept > MAX_INDEX_DIM["vector"]:
         type = "halfvec"
     return Indexed(type=type, dim=kept, distance=distance)
+
+
+def check_hidden(source: AttachedSource | None, index: IndexSpec | None) -> None:
+    """Refuse an index that would tell of rows that their own table hides.
+
+    Raises:
+        IndexSpecError: IVF-PQ keeps ids and codes in a table of its own.
+    """
+    if source is not None and source.row_security and isinstance(index, IVFPQ):
+        raise IndexSpecError(
+            f"{source.table_text} has row-level security, and an IVF-PQ index keeps its codes in a "
+            "table that this does not hide: use HNSW(…) or IVFFlat(…)."
+        )
 
 
 def resolve_index(index: IndexSpec, generation: Generation) -> tuple[IndexSpec, str | None]:

@@ -10,6 +10,9 @@ from psycopg import sql
 from embeddb.db.queries import Name
 from embeddb.errors import InvalidNameError
 
+MAX_IDENTIFIER_BYTES = 63
+"""Postgres cuts longer names."""
+
 MAX_NAME_BYTES = 48
 """Postgres cuts identifiers at 63 bytes; 15 are kept for suffixes such as `_g9999_ivfflat`.
 

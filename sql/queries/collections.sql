@@ -172,9 +172,9 @@ WITH tables AS (
 SELECT
     (SELECT pg_catalog.count(*) FROM {documents}),
     (SELECT pg_catalog.count(*) FROM {chunks}),
-    pg_catalog.pg_table_size(%(documents)s::regclass)
+    coalesce(pg_catalog.pg_table_size(%(documents)s::regclass), 0)
         + (SELECT pg_catalog.sum(pg_catalog.pg_table_size(t.relid)) FROM tables t)::bigint,
-    pg_catalog.pg_indexes_size(%(documents)s::regclass)
+    coalesce(pg_catalog.pg_indexes_size(%(documents)s::regclass), 0)
         + (SELECT pg_catalog.sum(pg_catalog.pg_indexes_size(t.relid)) FROM tables t)::bigint
         + (SELECT coalesce(pg_catalog.sum(pg_catalog.pg_total_relation_size(
                                pg_catalog.to_regclass(t.name))), 0)::bigint

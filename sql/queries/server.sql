@@ -18,6 +18,13 @@ SELECT
 -- The revision that the schema is at.
 SELECT version_num FROM {schema}.alembic_version
 
+-- name: vector_schema
+-- The schema that pgvector is in.
+SELECT n.nspname
+  FROM pg_catalog.pg_extension e
+  JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+ WHERE e.extname = 'vector'
+
 -- name: settings
 -- The settings that matter for vectors, as the server has them.
 SELECT name, pg_catalog.current_setting(name)

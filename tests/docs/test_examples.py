@@ -27,6 +27,7 @@ PAGES = (
     "docs/indexes.md",
     "docs/partitions.md",
     "docs/compression.md",
+    "docs/attach.md",
 )
 
 

@@ -30,6 +30,7 @@ from tests.attaching import (
     triggers,
 )
 from tests.postgres import one, role, rows, session
+from tests.support import HashEncoder
 
 
 def test_a_table_is_searched_once_its_rows_are_encoded(store: embeddb.Store) -> None:
@@ -164,7 +165,7 @@ def test_names_may_be_anything(store: embeddb.Store) -> None:
         text='"te""xt %s", "select"',
         metadata=["content"],
         where='"content" % 2 = 0',
-        model=attach_model(),
+        model=HashEncoder(),
     )
     assert found.count() == 15
     drain(store, found)
@@ -173,12 +174,6 @@ def test_names_may_be_anything(store: embeddb.Store) -> None:
     assert list(pending(store.url, found.name)) == ["2"]
     store.detach(found.name)
     assert triggers(store.url, '"My ""own"" 100%"."T; --"') == []
-
-
-def attach_model() -> object:
-    from tests.support import HashEncoder
-
-    return HashEncoder()
 
 
 def test_a_key_named_as_one_of_our_columns_gets_another_name(store: embeddb.Store) -> None:
@@ -450,3 +445,21 @@ def test_a_conversion_takes_the_keys_along(store: embeddb.Store) -> None:
     clear(store.url)
     store.detach("articles")
     assert not {name for name in ours(store.url) if name.startswith("articles")}
+
+
+def test_chunks_may_be_laid_out_by_a_column(store: embeddb.Store) -> None:
+    articles(store.url, 60)
+    with pytest.raises(ConfigurationError, match="name that column in metadata"):
+        attach(store, partition_by="views")
+    found = attach(store, metadata=["views"], partition_by="views")
+    drain(store, found)
+    found.create_index()
+    hits = found.search(query("word7"), 6, filter={"views": 7})
+    assert {int(hit.id) % 10 for hit in hits} == {7}
+    rows(store.url, "UPDATE articles SET views = 7, status = 'x' WHERE id = 8")
+    assert pending(store.url) == {"8": 1}
+    drain(store, found)
+    assert len(found.search(query("word7"), 20, filter={"views": 7})) == 7
+    vector = str(query("word7").tolist())
+    search = "SELECT count(*) FROM embeddb.articles_search(%s::vector, 20, %s)"
+    assert one(store.url, search, [vector, '{"views": 7}']) == 7

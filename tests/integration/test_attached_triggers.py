@@ -181,13 +181,13 @@ def test_many_rows_cost_one_call(url: str, way: str) -> None:
         if way == "delete":
             connection.execute("DELETE FROM articles WHERE id >= 100")
         connection.execute("SELECT pg_stat_force_next_flush()")
-    calls = dict(
+    calls: dict[str, int] = dict(
         rows(
             url,
             "SELECT funcname::text, calls FROM pg_stat_user_functions "
             "WHERE funcname LIKE 'articles_on_%%' AND schemaname = %s",
             ["embeddb"],
-        )  # type: ignore[arg-type]
+        )
     )
     assert calls == {"articles_on_insert": 1} | ({} if way == "copy" else {f"articles_on_{way}": 1})
     assert len(pending(url)) == (0 if way == "delete" else count)

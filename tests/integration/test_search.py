@@ -259,7 +259,7 @@ def test_a_repeated_filtered_search_is_planned_once_for_every_filter(database: s
     with ConnectionPool(database, min_size=1, max_size=1) as pool, embeddb.connect(pool) as store:
         docs = store.create_collection("docs", model=None, dim=DIM)
         docs.add(as_documents(VECTORS))
-        filters = [{"even": True}, {"even": False}, {"missing": 1}, {}]
+        filters: list[dict[str, Any]] = [{"even": True}, {"even": False}, {"missing": 1}, {}]
         before = [docs.search(QUERY, filter=wanted) for wanted in filters]
         for _ in range(15):
             docs.search(QUERY, filter={"even": True})

@@ -63,7 +63,7 @@ def test_the_usual_forms_are_tried() -> None:
         "int8 · HNSW",
         "int8 · HNSW on bit",
         "int8 · rotation:random · HNSW on bit2",
-        "int8 · HNSW on bit3",
+        "int8 · rotation:random · HNSW(m=11, ef_construction=128) on bit3",
         "int8 · pca:256 · HNSW",
         "int8 · IVF-PQ",
         "halfvec · rotation:pca · HNSW on pca:128",

@@ -1,0 +1,94 @@
+"""A collection over a table as a migration sees it, with what `--sql` needs to know of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.dialects import postgresql
+
+from embeddb.schema.attached import AttachedSource, Key
+from embeddb.schema.declared import DeclaredEmbedding
+
+_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
+_SPELLED = {"varchar": "character varying", "char": "character", "float": "double precision"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """A declared embedding, and the table that it is on.
+
+    Attributes:
+        key: the columns of the primary key.
+        types: the types of the key's columns and of those that are read, as Postgres spells them.
+    """
+
+    declared: DeclaredEmbedding
+    schema: str | None
+    table: str
+    key: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """The table as SQL names it."""
+        parts = (self.schema, self.table) if self.schema else (self.table,)
+        return sql.Identifier(*parts).as_string()
+
+
+def attachment_of(table: sa.Table, declared: DeclaredEmbedding) -> Attachment:
+    """Describe an embedding of a model."""
+    key = tuple(column.name for column in table.primary_key)
+    read = _columns_read(declared, [column.name for column in table.c])
+    types = {column.name: _spelled(column.type) for column in table.c}
+    named = dict.fromkeys((*key, *read))
+    return Attachment(
+        declared=declared,
+        schema=table.schema,
+        table=table.name,
+        key=key,
+        types={name: types[name] for name in named},
+    )
+
+
+def source_unasked(attachment: Attachment, default_schema: str) -> AttachedSource:
+    """Describe the source without a database: expressions read the columns that they name."""
+    declared = attachment.declared
+    known = list(attachment.types)
+    content = declared.text or _named_in(declared.expression, known)
+    return AttachedSource(
+        schema=attachment.schema or default_schema,
+        table=attachment.table,
+        keys=tuple(Key(name=name, type=attachment.types[name]) for name in attachment.key),
+        text=declared.text,
+        expression=declared.expression,
+        metadata=declared.metadata,
+        where=declared.where,
+        columns=_columns_read(declared, known),
+        types=dict(attachment.types),
+        content_columns=tuple(content),
+    )
+
+
+def _columns_read(declared: DeclaredEmbedding, known: Iterable[str]) -> tuple[str, ...]:
+    columns = list(known)
+    content = declared.text or _named_in(declared.expression, columns)
+    return tuple(dict.fromkeys((*content, *declared.metadata, *_named_in(declared.where, columns))))
+
+
+def _named_in(text: str | None, columns: Iterable[str]) -> tuple[str, ...]:
+    """Find the columns that SQL may read; one too many costs an encoding that changes nothing."""
+    words = set(re.findall(r"\w+", text or "")) | set(re.findall(r'"([^"]+)"', text or ""))
+    return tuple(name for name in columns if name in words)
+
+
+def _spelled(kind: sa.types.TypeEngine[object]) -> str:
+    """Spell a type as Postgres does."""
+    text = str(kind.compile(dialect=_DIALECT))
+    if text.startswith('"'):
+        return text
+    head, bracket, rest = text.lower().partition("(")
+    return _SPELLED.get(head, head) + bracket + rest

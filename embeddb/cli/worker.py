@@ -1,0 +1,168 @@
+"""`embeddb worker`: keep attached collections true to their tables."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from threading import Thread
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embeddb.cli.failure import FAILED
+from embeddb.cli.opening import opened_store
+from embeddb.cli.options import AsJson, Dsn, Schema
+from embeddb.cli.output import emit, err, facts, out, table
+
+if TYPE_CHECKING:
+    from embeddb.worker import Worker, WorkerOptions, WorkerReport
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALLED = 128
+"""What shells add to the number of the signal that ended a program."""
+
+
+class LogFormat(StrEnum):
+    """How the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def worker(
+    once: Annotated[
+        bool, typer.Option("--once", help="Do what there is to do, and end; 1 if anything failed.")
+    ] = False,
+    concurrency: Annotated[
+        int,
+        typer.Option("--concurrency", min=1, help="Batches that one endpoint gets at a time."),
+    ] = 1,
+    collections: Annotated[
+        str | None,
+        typer.Option("--collections", metavar="A,B", help="Only these; else all attached ones."),
+    ] = None,
+    poll_seconds: Annotated[
+        float, typer.Option("--poll-seconds", help="How often to look without a notification.")
+    ] = 5.0,
+    lease_seconds: Annotated[
+        float, typer.Option("--lease-seconds", help="How soon a dead worker's jobs are taken over.")
+    ] = 60.0,
+    max_attempts: Annotated[
+        int, typer.Option("--max-attempts", min=1, help="How often a row is tried.")
+    ] = 5,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Rows claimed together.")] = 256,
+    no_index: Annotated[
+        bool, typer.Option("--no-index", help="Do not build missing vector indexes.")
+    ] = False,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option("--metrics-port", help="Serve /metrics, /healthz and /readyz here."),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option("--metrics-host", help="The address to serve them at.")
+    ] = "127.0.0.1",
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="How the log on stderr is written.")
+    ] = LogFormat.TEXT,
+    dsn: Dsn = None,
+    schema: Schema = None,
+    as_json: AsJson = False,
+) -> None:
+    """Keep attached collections true to their tables: encode what changed, and write it.
+
+    Runs until SIGTERM or Ctrl-C; what is being encoded then is finished, the rest given back. A
+    second signal ends it at once: another worker takes over when the lease has run out.
+    """
+    from embeddb.worker import WorkerOptions
+    from embeddb.worker.logs import set_up
+
+    options = WorkerOptions(
+        once=once,
+        concurrency=concurrency,
+        collections=_names(collections),
+        poll_seconds=poll_seconds,
+        lease_seconds=lease_seconds,
+        max_attempts=max_attempts,
+        batch=batch,
+        build_indexes=not no_index,
+    )
+    set_up(log_format.value)
+    with opened_store(dsn, schema) as store:
+        address = None if metrics_port is None else (metrics_host, metrics_port)
+        report = _run(store, options, address)
+    if as_json:
+        emit(asdict(report) | {"succeeded": report.succeeded})
+    elif once:
+        print_report(report)
+    if once and not report.succeeded:
+        raise typer.Exit(FAILED)
+
+
+def print_report(report: WorkerReport) -> None:
+    """Print what a worker did."""
+    names = ("processed", "failed", "retried", "wasted", "encoded")
+    pairs: list[tuple[str, object]] = [(name, f"{getattr(report, name):,}") for name in names]
+    out.print(facts([*pairs, ("seconds", f"{report.seconds:,.1f}")]))
+    if report.problems:
+        out.print(table(("collection", "why it was left"), report.problems.items()))
+
+
+def _run(store: Any, options: WorkerOptions, address: tuple[str, int] | None) -> WorkerReport:  # noqa: ANN401
+    from embeddb.query_server import QueryServer
+    from embeddb.worker import Worker
+
+    # a worker that soon ends is none that somebody should wait for
+    serve = None if options.once else QueryServer(store.database.schema, options.collections)
+    with _display(options) as display:
+        made = Worker(store, options, requests=serve, display=display)
+        monitor = None if address is None else made.monitor(*address)
+        with _stopped_by_signals(made):
+            if monitor is not None:
+                monitor.start()
+            try:
+                return made.run()
+            finally:
+                if monitor is not None:
+                    monitor.stop()
+
+
+@contextmanager
+def _display(options: WorkerOptions) -> Iterator[Any]:
+    """Show a bar for a worker that is to end, on a terminal."""
+    if not options.once or not err.is_terminal:
+        yield None
+        return
+    from embeddb.pipeline.display import Bars
+
+    with Bars() as bars:
+        yield bars
+
+
+@contextmanager
+def _stopped_by_signals(worker: Worker) -> Iterator[None]:
+    """Stop the worker at the first signal, and the process at the second."""
+    seen = 0
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > 1:
+            os._exit(SIGNALLED + number)
+        # in a thread: the one that is interrupted may hold the lock of what is to be set
+        Thread(target=worker.stop, daemon=True).start()
+
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    return names or None

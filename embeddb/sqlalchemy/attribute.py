@@ -1,0 +1,139 @@
+"""What an embedding gives on its class: an ordering, a distance, a search to be joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
+from sqlalchemy.sql.selectable import NamedFromClause, TableValuedAlias
+
+from embeddb.config import Settings
+from embeddb.schema.attached import SEARCHED
+from embeddb.sqlalchemy.expression import EmbeddingDistance, QueryVector
+
+QueryLike: TypeAlias = "str | Sequence[float] | sa.BindParameter[Any]"
+"""A text, which the collection's model encodes when the statement is executed; a vector; or a
+parameter that will be either."""
+
+
+class EmbeddingAttribute:
+    """An embedding on a mapped class, on an alias of one, or on a table."""
+
+    def __init__(self, collection: str, entity: Any) -> None:  # noqa: ANN401  # any of the three
+        self._collection = collection
+        self._entity = entity
+
+    def __repr__(self) -> str:
+        return f"<EmbeddingAttribute {self._collection!r} of {self._entity!r}>"
+
+    def __get__(self, instance: object, owner: Any) -> EmbeddingAttribute:  # noqa: ANN401
+        """Give the attribute of an alias: `aliased(Article).embedding`."""
+        return EmbeddingAttribute(self._collection, owner)
+
+    def of(self, alias: NamedFromClause) -> EmbeddingAttribute:
+        """Give the attribute of an alias of a table."""
+        return EmbeddingAttribute(self._collection, alias)
+
+    def nearest(self, query: QueryLike) -> EmbeddingDistance:
+        """Order by nearness, the nearest first: `select(Article).order_by(….nearest("text"))`.
+
+        As the first ordering of a select with a LIMIT it is answered by the vector index, over
+        the rows that pass the select's own conditions and joins: where so many pass, so many
+        come back. Rows that are not embedded yet are left out. Elsewhere it is a distance.
+
+        What it sets for itself (hnsw.ef_search, …) ends with the transaction.
+        """
+        return self._distance(query)
+
+    def distance(self, query: QueryLike) -> EmbeddingDistance:
+        """Give the distance of a row's nearest chunk; NULL where nothing is embedded yet."""
+        return self._distance(query)
+
+    def search(
+        self,
+        query: QueryLike,
+        limit: int = 10,
+        *,
+        filter: Mapping[str, Any] | None = None,
+        max_distance: float | None = None,
+    ) -> TableValuedAlias:
+        """Search chunks as a FROM that joins by the key: `join(found, found.c.id == Article.id)`.
+
+        Its columns are the primary key's, chunk_no, content, metadata, distance, score, uri, span.
+
+        Args:
+            query: what to be near to.
+            limit: how many chunks.
+            filter: over the declared metadata, as in docs/search.md.
+            max_distance: leave out what is farther.
+        """
+        function = getattr(getattr(sa.func, _schema()), f"{self._collection}_search")
+        given = None if filter is None else dict(filter)
+        called = function(
+            sa.cast(self._bound(query), _Vector()),
+            sa.cast(limit, sa.Integer),
+            sa.cast(sa.null() if given is None else sa.literal(given, JSONB), JSONB),
+            sa.cast(max_distance, sa.Double),
+        )
+        keys = [sa.column(_search_name(key.name), key.type) for key in self._key_columns()]
+        found: TableValuedAlias = called.table_valued(
+            *keys,
+            sa.column("chunk_no", sa.Integer),
+            sa.column("content", sa.Text),
+            sa.column("metadata", JSONB),
+            sa.column("distance", sa.Double),
+            sa.column("score", sa.Double),
+            sa.column("uri", sa.Text),
+            sa.column("span", INT4RANGE),
+            name=f"{self._collection}_found",
+        )
+        return found
+
+    def _distance(self, query: QueryLike) -> EmbeddingDistance:
+        return EmbeddingDistance(self._collection, self._keys(), self._bound(query))
+
+    def _bound(self, query: QueryLike) -> sa.BindParameter[Any]:
+        kind = QueryVector(self._collection)
+        if isinstance(query, sa.BindParameter):
+            return query._with_binary_element_type(kind)
+        value = query if isinstance(query, str) else tuple(map(float, query))
+        return sa.bindparam(None, value, type_=kind, unique=True)
+
+    def _key_columns(self) -> list[sa.Column[Any]]:
+        return list(_table(self._entity).primary_key)
+
+    def _keys(self) -> tuple[sa.ColumnElement[Any], ...]:
+        columns = self._key_columns()
+        inspected = sa.inspect(self._entity)
+        if isinstance(inspected, sa.FromClause):
+            return tuple(inspected.c[column.key] for column in columns)
+        properties = (inspected.mapper.get_property_by_column(column) for column in columns)
+        return tuple(getattr(self._entity, found.key) for found in properties)
+
+
+class _Vector(sa.types.UserDefinedType[Any]):
+    """pgvector's `vector`, for a cast."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **keywords: object) -> str:
+        """Write the type's name."""
+        return "vector"
+
+
+def _table(entity: Any) -> sa.Table:  # noqa: ANN401  # a class, an alias of one, a table
+    inspected = sa.inspect(entity)
+    found = inspected if isinstance(inspected, sa.FromClause) else inspected.mapper.local_table
+    while not isinstance(found, sa.Table):
+        found = found.element
+    return found
+
+
+def _schema() -> str:
+    return Settings.from_environment().schema
+
+
+def _search_name(name: str) -> str:
+    return "key_" + name if name in SEARCHED else name

@@ -1,0 +1,72 @@
+"""What an execution needs to know of a collection, over the connection that executes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from pgvector import Vector as PgVector
+
+from embeddb.config import Settings
+from embeddb.db.queries import statement
+from embeddb.encoders import EncoderSettings, load_encoder
+from embeddb.errors import CollectionNotFoundError
+from embeddb.pipeline.bound_model import BoundModel
+from embeddb.pipeline.stored_form import StoredForm
+from embeddb.protocols import Encoder
+from embeddb.repository.catalog_reading import read_records
+from embeddb.schema.catalog import CollectionRecord
+
+_VECTOR_SCHEMAS: WeakKeyDictionary[sa.Engine, str] = WeakKeyDictionary()
+
+
+def read_record(connection: sa.Connection, name: str) -> CollectionRecord:
+    """Read a collection's active generation, as this transaction sees it.
+
+    Raises:
+        CollectionNotFoundError: there is none of that name.
+    """
+    found = read_records(connection, own_schema(), name)
+    if not found:
+        raise CollectionNotFoundError(
+            f"There is no collection {name!r}: generate and apply a revision with "
+            "`alembic revision --autogenerate` and `alembic upgrade head`."
+        )
+    return found[0]
+
+
+def vector_schema(connection: sa.Connection) -> str:
+    """Name the schema that pgvector is in."""
+    engine = connection.engine
+    if engine not in _VECTOR_SCHEMAS:
+        found = connection.execute(statement("server.vector_schema")).scalar_one()
+        _VECTOR_SCHEMAS[engine] = found
+    return _VECTOR_SCHEMAS[engine]
+
+
+def as_vector(record: CollectionRecord, query: str | Sequence[float]) -> str:
+    """Make of a text, or check of a vector, what can be compared with what is stored.
+
+    A transform is left to the database.
+
+    Raises:
+        InvalidVectorError: it cannot be compared.
+        ModelMismatchError: the model's name stands for another model here.
+    """
+    generation = replace(record.generation, transform=None)
+    form = StoredForm(None, generation)
+    model = BoundModel(replace(record, generation=generation), form, _encoder)
+    return PgVector(model.query(query)).to_text()
+
+
+@lru_cache(maxsize=16)
+def _encoder(name: str) -> Encoder:
+    return load_encoder(name, settings=EncoderSettings.of(Settings.from_environment()))
+
+
+def own_schema() -> str:
+    """Name embeddb's schema."""
+    return Settings.from_environment().schema

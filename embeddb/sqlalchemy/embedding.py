@@ -1,0 +1,194 @@
+"""`Embedding(…)`: a line in a declarative model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NoReturn, overload
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm import Mapper
+
+from embeddb.chunkers import ChunkerSpec
+from embeddb.errors import ConfigurationError
+from embeddb.schema.declared import INFO, DeclaredEmbedding
+from embeddb.schema.distances import Distance
+from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
+from embeddb.schema.names import check_name
+from embeddb.schema.storage import Storage
+from embeddb.sqlalchemy.attribute import EmbeddingAttribute
+from embeddb.transforms import TransformSpec
+
+_INDEXES: dict[str, IndexSpec | None] = {
+    "hnsw": HNSW(),
+    "ivfflat": IVFFlat(),
+    "ivfpq": IVFPQ(),
+    "exact": None,
+}
+
+
+class Embedding:
+    """An embedding of a model's rows, as an attribute of its class.
+
+    Alembic creates what it needs in the database; triggers and workers keep it true. On the
+    class it gives `nearest(…)`, `distance(…)` and `search(…)`.
+
+    Args:
+        text: the attributes or columns that are the text, in their order.
+        model: a preset, a path, a hub name, `openai:…` or `python:…`.
+        expression: the text in SQL, in place of columns.
+        metadata: attributes or columns that searches show and filter by.
+        where: which rows take part, in SQL; None: all.
+        name: the collection's name; None: the table's.
+        distance: cosine, l2, inner_product or l1; hamming or jaccard for bits.
+        storage: vector, halfvec, int8 or bit.
+        transform: e.g. `pca:128`, or several of them one after the other.
+        index: HNSW(…), IVFFlat(…), IVFPQ(…), or None for exact search.
+        chunker: auto, none, text, markdown or code, or a ChunkerSpec.
+
+    Raises:
+        ConfigurationError: what is declared contradicts itself.
+    """
+
+    def __init__(
+        self,
+        *text: str,
+        model: str,
+        expression: str | None = None,
+        metadata: Sequence[str] = (),
+        where: str | None = None,
+        name: str | None = None,
+        distance: str = "cosine",
+        storage: str = "vector",
+        transform: str | Sequence[str] | None = None,
+        index: IndexSpec | Literal["hnsw", "ivfflat", "ivfpq", "exact"] | None = HNSW(),  # noqa: B008
+        chunker: str | Mapping[str, Any] | ChunkerSpec = "auto",
+    ) -> None:
+        if bool(text) == bool(expression):
+            raise ConfigurationError(
+                "An Embedding has columns, Embedding('title', 'body', …), or expression='…'."
+            )
+        if not isinstance(model, str):
+            raise ConfigurationError(
+                "An Embedding's model is a name that every migration and worker can load: a "
+                "preset, a path, a hub name, 'openai:…' or 'python:package.module:function'."
+            )
+        Storage.named(storage).check(Distance.named(distance))
+        spec = TransformSpec.parse(transform)
+        self.name = None if name is None else check_name(name)
+        self._names: dict[type, str] = {}
+        self._text = text
+        self._metadata = (metadata,) if isinstance(metadata, str) else tuple(metadata)
+        self._given: dict[str, Any] = {
+            "model": model,
+            "expression": expression,
+            "where": where,
+            "distance": distance,
+            "storage": storage,
+            "transform": spec.words if spec else (),
+            "index": _INDEXES[index] if isinstance(index, str) else index,
+            "chunker": chunker.to_json() if isinstance(chunker, ChunkerSpec) else chunker,
+        }
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> EmbeddingAttribute: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> NoReturn: ...
+
+    def __get__(self, instance: object | None, owner: type) -> EmbeddingAttribute:
+        """Give what searches, on the class or on an alias of it."""
+        if instance is not None:
+            raise AttributeError(
+                f"{owner.__name__}.{self._attribute} searches: ask the class, not an instance."
+            )
+        return EmbeddingAttribute(self.collection_of(owner), owner)
+
+    def collection_of(self, owner: type) -> str:
+        """Name the collection of a mapped class.
+
+        Raises:
+            ConfigurationError: the class is not mapped to a table.
+        """
+        for base in owner.__mro__:
+            if base in self._names:
+                return self._names[base]
+        raise ConfigurationError(f"{owner.__name__} is mapped to no table, so nothing is embedded.")
+
+    def declared_on(
+        self,
+        table: sa.Table,
+        attributes: Mapping[str, sa.Column[Any]],
+        owner: type | None = None,
+    ) -> None:
+        """Enter the declaration into the `info` of a table's MetaData, where Alembic finds it.
+
+        Args:
+            table: the table.
+            attributes: its columns by the names that the declaration may use.
+            owner: the class that is mapped to it.
+
+        Raises:
+            ConfigurationError: it names an unknown column, or one collection twice.
+        """
+        name = self.name or check_name(table.name)
+        named = [_column(table, attributes, key) for key in self._text]
+        declared = DeclaredEmbedding(
+            name=name,
+            text=tuple(named) or None,
+            metadata=tuple(_column(table, attributes, key) for key in self._metadata),
+            **self._given,
+        )
+        if owner is not None:
+            self._names[owner] = name
+        known: dict[str, DeclaredEmbedding] = table.metadata.info.setdefault(INFO, {}).setdefault(
+            table.key, {}
+        )
+        if known.setdefault(name, declared) != declared:
+            raise ConfigurationError(
+                f"Two embeddings of {table.fullname} are named {name!r}: give one of them a "
+                "name of its own, Embedding(…, name='…')."
+            )
+
+
+def declare(table: sa.Table, embedding: Embedding) -> EmbeddingAttribute:
+    """Declare an embedding on a Table that no class is mapped to, and give what searches it."""
+    embedding.declared_on(table, {})
+    return EmbeddingAttribute(embedding.name or table.name, table)
+
+
+def _column(table: sa.Table, attributes: Mapping[str, sa.Column[Any]], key: str) -> str:
+    found = attributes.get(key)
+    if found is None:
+        found = table.c.get(key)
+    if found is None:
+        found = next((column for column in table.c if column.name == key), None)
+    if found is None:
+        known = ", ".join(column.name for column in table.c)
+        raise ConfigurationError(
+            f"An Embedding reads {key!r}, and {table.fullname} has no such column: {known}."
+        )
+    return found.name
+
+
+@event.listens_for(Mapper, "after_mapper_constructed")
+def _declare_all(mapper: Mapper[Any], cls: type) -> None:
+    """Find the embeddings of a class that has been mapped, its mixins' too."""
+    seen: set[str] = set()
+    for base in cls.__mro__:
+        if base is not cls and "__mapper__" in vars(base):
+            break  # what that one declares is on its own table
+        for name, value in vars(base).items():
+            if isinstance(value, Embedding) and name not in seen:
+                _declare_on(mapper, cls, value)
+            seen.add(name)
+
+
+def _declare_on(mapper: Mapper[Any], cls: type, embedding: Embedding) -> None:
+    if isinstance(mapper.local_table, sa.Table):
+        columns = mapper.columns.items()
+        own = {key: column for key, column in columns if isinstance(column, sa.Column)}
+        embedding.declared_on(mapper.local_table, own, cls)

@@ -1,0 +1,258 @@
+"""Fills in what embeddings stand for when a statement is executed.
+
+Only then is it known which generation is searched, where it is, and by which model a text is
+encoded; so a statement that was made yesterday, or is cached, finds what is there now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm.util import LoaderCriteriaOption
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import Label, UnaryExpression, _label_reference
+from sqlalchemy.sql.operators import asc_op, nulls_last_op
+
+from embeddb.errors import ConfigurationError
+from embeddb.repository.best_rows import BestRows, every_part
+from embeddb.repository.rendering import Expression
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.sqlalchemy import catalog
+from embeddb.sqlalchemy.expression import PREPARED, EmbeddingDistance, QueryVector
+
+Element = TypeVar("Element", bound=sa.ClauseElement)
+
+
+@event.listens_for(sa.Engine, "before_execute", retval=True)
+def fill_in(
+    connection: sa.Connection,
+    statement: Any,  # noqa: ANN401  # anything that can be executed
+    multiparams: Sequence[Mapping[str, Any]],
+    params: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> tuple[Any, Sequence[Mapping[str, Any]], Mapping[str, Any]]:
+    """Fill in the embeddings of a statement, if it has any, before it is compiled."""
+    queries = _queries(statement)
+    if queries:
+        given = [params, *multiparams] if params else list(multiparams)
+        records = _prepare(connection, queries, given)
+        statement = _Filling(connection, records, given[0] if given else {}).fill(statement)
+    return statement, multiparams, params
+
+
+def _queries(statement: object) -> list[sa.BindParameter[Any]]:
+    """Find the queries in a statement: by its cache key, which SQLAlchemy needs anyway."""
+    if not isinstance(statement, sa.ClauseElement) or isinstance(statement, sa.DDLElement):
+        return []
+    key = statement._generate_cache_key()
+    binds: Iterable[Any] = every_part(statement) if key is None else key.bindparams
+    return [bind for bind in binds if isinstance(getattr(bind, "type", None), QueryVector)]
+
+
+def _prepare(
+    connection: sa.Connection,
+    queries: Sequence[sa.BindParameter[Any]],
+    given: Sequence[Mapping[str, Any]],
+) -> dict[str, CollectionRecord]:
+    """Read the collections that are asked, and encode what they are asked for."""
+    names = dict.fromkeys(query.type.collection for query in queries)
+    records = {name: catalog.read_record(connection, name) for name in names}
+    vectors: dict[tuple[str, Any], str] = {}
+    for query in queries:
+        name = query.type.collection
+        for values in given or [{}]:
+            value = values.get(query.key, query.effective_value)
+            key = name, value if isinstance(value, str) else tuple(value)
+            if key not in vectors:
+                vectors[key] = catalog.as_vector(records[name], value)
+    PREPARED.set(vectors)
+    return records
+
+
+class _Filling:
+    """One statement in the course of being filled in."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        records: Mapping[str, CollectionRecord],
+        values: Mapping[str, Any],
+    ) -> None:
+        self._connection = connection
+        self._records = records
+        self._values = values
+
+    def fill(self, statement: Element) -> Element:
+        """Fill in a statement, its subqueries first."""
+        if any(map(_distances, _mapped_subqueries(statement))):
+            raise ConfigurationError(
+                "An embedding's nearest() or distance() stands in a subquery that a class is "
+                "mapped to, where it cannot be filled in: select ids in the subquery, or join "
+                "….embedding.search(…)."
+            )
+        inner = {
+            id(part)
+            for part in every_part(statement)
+            if part is not statement and isinstance(part, sa.Select) and _distances(part)
+        }
+        if inner or not isinstance(statement, sa.Select):
+            filled = visitors.replacement_traverse(
+                statement, {}, lambda part, **_: self._replacement(part, inner)
+            )
+            statement = filled  # type: ignore[assignment]
+        return self._select(statement) if isinstance(statement, sa.Select) else statement
+
+    def _replacement(self, part: Any, inner: set[int]) -> Any:  # noqa: ANN401
+        if id(part) in inner:
+            return self.fill(part)
+        return None
+
+    def _select(self, statement: sa.Select[Any]) -> sa.Select[Any]:
+        distances = _distances(statement)
+        if not distances:
+            return statement
+        first = _first_ordering(statement)
+        rows = None if first is None else _rows_wanted(statement, self._values)
+        found = joined = None
+        if first is not None and rows is not None:
+            found, joined = self._nearest(statement, first, rows)
+
+        def replace(part: Any, **_: Any) -> Any:  # noqa: ANN401
+            if not isinstance(part, EmbeddingDistance):
+                return None
+            if found is not None and first is not None and self._same(part, first):
+                return found.c.distance
+            return self._rows(part).distance_of(part.keys)
+
+        filled = _with_parts(statement, replace)
+        return filled if joined is None else filled.where(joined)
+
+    def _nearest(
+        self, statement: sa.Select[Any], ordering: EmbeddingDistance, limit: int
+    ) -> tuple[sa.Subquery, Expression]:
+        """Search the nearest rows that the statement can have, and say how they are joined."""
+        rows = self._rows(ordering)
+        condition = self._condition(statement, ordering, rows)
+        found = rows.nearest(limit, condition)
+        return found, rows.is_row(found.c.id, ordering.keys)
+
+    def _condition(
+        self, statement: sa.Select[Any], ordering: EmbeddingDistance, rows: BestRows
+    ) -> Expression | None:
+        """Ask of a document whether the statement has its row; None: it has them all."""
+        own = [
+            part
+            for part in statement._where_criteria
+            if not any(self._same(distance, ordering) for distance in _distances(part))
+        ]
+        if not own and _is_plain(statement):
+            return None
+        asked = statement.with_only_columns(
+            sa.literal_column("1"), maintain_column_froms=True
+        ).order_by(None)
+        asked = asked.limit(None).offset(None)
+        asked._where_criteria = tuple(own)
+        asked._with_options = tuple(
+            option for option in asked._with_options if isinstance(option, LoaderCriteriaOption)
+        )
+        asked._for_update_arg = None
+        asked = asked.where(rows.is_row(rows.documents.c.id, ordering.keys))
+        if any(_distances(part) for part in own):
+            asked = self._select(asked)
+        return asked.exists()
+
+    def _rows(self, distance: EmbeddingDistance) -> BestRows:
+        return BestRows(
+            self._records[distance.collection],
+            distance.query,
+            schema=catalog.own_schema(),
+            vector_schema=catalog.vector_schema(self._connection),
+        )
+
+    def _same(self, one: EmbeddingDistance, other: EmbeddingDistance) -> bool:
+        return (
+            one.collection == other.collection
+            and self._value(one) == self._value(other)
+            and all(map(sa.ColumnElement.compare, one.keys, other.keys))
+        )
+
+    def _value(self, distance: EmbeddingDistance) -> Any:  # noqa: ANN401
+        query = distance.query
+        return self._values.get(query.key, query.effective_value)
+
+
+def _mapped_subqueries(statement: sa.ClauseElement) -> Iterable[sa.ClauseElement]:
+    """Give what the aliases of classes stand for that a select gives: `aliased(Article, …)`."""
+    if isinstance(statement, sa.Select):
+        for part in statement.column_descriptions:
+            inspected = sa.inspect(part.get("entity"), raiseerr=False)
+            if getattr(inspected, "is_aliased_class", False):
+                yield inspected.selectable
+
+
+def _distances(part: sa.ClauseElement) -> list[EmbeddingDistance]:
+    return [found for found in every_part(part) if isinstance(found, EmbeddingDistance)]
+
+
+def _first_ordering(statement: sa.Select[Any]) -> EmbeddingDistance | None:
+    """Give the distance that a select is ordered by before anything else, ascending."""
+    if statement._distinct or statement._group_by_clauses or not statement._order_by_clauses:
+        return None
+    first: Any = statement._order_by_clauses[0]
+    while not isinstance(first, EmbeddingDistance):
+        if isinstance(first, UnaryExpression) and first.modifier not in (asc_op, nulls_last_op):
+            return None
+        if not isinstance(first, UnaryExpression | Label | _label_reference):
+            return None
+        first = first.element
+    return first
+
+
+def _rows_wanted(statement: sa.Select[Any], values: Mapping[str, Any]) -> int | None:
+    """Say how many rows a select is to give, those that OFFSET skips included; None: all."""
+    if statement._limit_clause is None:
+        return None
+    wanted = 0
+    for clause in (statement._limit_clause, statement._offset_clause):
+        if clause is None:
+            continue
+        if not isinstance(clause, sa.BindParameter):
+            return None
+        wanted += int(values.get(clause.key, clause.effective_value))
+    return wanted or None
+
+
+def _is_plain(statement: sa.Select[Any]) -> bool:
+    """Say whether a select has every row of its one table."""
+    if statement._setup_joins or statement._from_obj or len(statement.get_final_froms()) != 1:
+        return False
+    if any(isinstance(option, LoaderCriteriaOption) for option in statement._with_options):
+        return False
+    if not isinstance(statement.get_final_froms()[0], sa.Table | sa.Alias):
+        return False
+    entities = (part.get("entity") for part in statement.column_descriptions)
+    return not any(_inherits(entity) for entity in entities if entity is not None)
+
+
+def _inherits(entity: object) -> bool:
+    mapper = getattr(sa.inspect(entity, raiseerr=False), "mapper", None)
+    return mapper is not None and mapper.inherits is not None
+
+
+_PARTS = ("_where_criteria", "_order_by_clauses", "_group_by_clauses", "_having_criteria")
+
+
+def _with_parts(statement: sa.Select[Any], replace: Any) -> sa.Select[Any]:  # noqa: ANN401
+    """Replace within the clauses of a select, its FROM apart."""
+
+    def changed(part: Any) -> Any:  # noqa: ANN401  # of a clause's own kind
+        return visitors.replacement_traverse(part, {}, replace) if _distances(part) else part
+
+    copy = statement._generate()
+    for name in _PARTS:
+        setattr(copy, name, tuple(changed(part) for part in getattr(copy, name)))
+    copy._raw_columns = [changed(part) for part in copy._raw_columns]
+    return copy

@@ -1,0 +1,79 @@
+"""Feeds existing rows of a source into the queue, a page at a time and never too many at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from psycopg import errors as pg
+
+from embeddb.db.database import Connection
+from embeddb.repository.backfills import Backfills
+from embeddb.repository.source_rows import SourceRows
+from embeddb.worker.link import Link
+
+if TYPE_CHECKING:
+    from embeddb.worker.member import Member
+    from embeddb.worker.shop import Shop
+
+PAGES_AHEAD = 4
+"""Batches of jobs that wait at most before another page is enqueued, so that what an application
+changes meanwhile does not queue behind a million rows."""
+
+LOCK_TIMEOUT_MS = 50
+"""How long a page waits for a row that an application's open transaction is about to change."""
+
+PAUSE_SECONDS = 1.0
+"""How long the page then rests; what was enqueued before goes on meanwhile."""
+
+log = logging.getLogger("embeddb.worker")
+
+
+class Feeder:
+    """Enqueues the existing rows of the collections of one lane."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._backfills = Backfills(shop.store.database)
+        self._finished: set[int] = set()
+        self._resting: dict[int, float] = {}
+
+    def feed(self, link: Link, member: Member) -> bool:
+        """Enqueue a page if the queue has room for it; say whether something was enqueued."""
+        if member.id in self._finished or self._resting.get(member.id, 0) > time.monotonic():
+            return False
+        if not link.run(lambda connection: self._backfills.unfinished(connection, [member.id])):
+            self._finished.add(member.id)
+            return False
+        room = PAGES_AHEAD * self._shop.options.batch
+        pending = link.run(lambda connection: self._shop.jobs.pending(connection, member.id, room))
+        if pending >= room:
+            return False
+        try:
+            return link.run(lambda connection: self._page(connection, member))
+        except pg.LockNotAvailable:
+            self._resting[member.id] = time.monotonic() + PAUSE_SECONDS
+            return False
+
+    def _page(self, connection: Connection, member: Member) -> bool:
+        size = 2 * self._shop.options.batch
+        rows = SourceRows(self._shop.store.database, member.record)
+        with connection.transaction():
+            held = self._backfills.hold(connection, member.id)
+            if held is None:
+                return False
+            if held[0] is None:
+                self._backfills.begin(connection, member.id, member.record)
+            keys, last_key = rows.page(connection, held[0], size)
+            self._backfills.advance(
+                connection,
+                member.id,
+                keys,
+                last_key,
+                finished=len(keys) < size,
+                lock_timeout_ms=LOCK_TIMEOUT_MS,
+            )
+        if len(keys) < size:
+            log.info("existing rows are all in the queue", extra={"collection": member.name})
+        return bool(keys)

@@ -1,0 +1,80 @@
+-- name: list
+-- The vector indexes of the database, apart from those that are parts of a partitioned one: what
+-- they are on, as Postgres writes it, and whether they are whole. An index on a column has its
+-- name; one on an expression has none.
+SELECT n.nspname, t.relname, i.relname, x.indisvalid AND x.indisready, a.amname, c.attname,
+       pg_catalog.pg_get_indexdef(i.oid, 1, false), o.opcname, i.reloptions,
+       pg_catalog.pg_get_expr(x.indpred, x.indrelid)
+  FROM pg_catalog.pg_index x
+  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+  JOIN pg_catalog.pg_class t ON t.oid = x.indrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+  JOIN pg_catalog.pg_am a ON a.oid = i.relam
+  JOIN pg_catalog.pg_opclass o ON o.oid = x.indclass[0]
+  LEFT JOIN pg_catalog.pg_attribute c
+    ON c.attrelid = x.indrelid AND c.attnum = x.indkey[0] AND c.attnum <> 0
+ WHERE a.amname IN ('hnsw', 'ivfflat') AND NOT i.relispartition
+   AND (%(schema)s::text IS NULL OR n.nspname = %(schema)s::text)
+ ORDER BY n.nspname, t.relname, i.relname
+
+-- name: create
+-- Build a vector index.
+CREATE INDEX{concurrently} {index} ON {table} USING {method} ({expression}{opclass}){options}{where}
+
+-- name: drop
+-- Remove an index.
+DROP INDEX{concurrently} IF EXISTS {index}
+
+-- name: rename
+-- Give an index another name.
+ALTER INDEX {index} RENAME TO {new}
+
+-- name: sketch
+-- An empty table like another one, for this session: an index on it is built at once, and Postgres
+-- tells how it writes what the index is on.
+CREATE TEMPORARY TABLE {sketch} (LIKE {table}) ON COMMIT DROP
+
+-- name: sketch_schema
+-- Where this session's temporary tables are.
+SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = pg_catalog.pg_my_temp_schema()
+
+-- name: state
+-- What there is of an index of that name: whether it is whole. No row: nothing.
+SELECT x.indisvalid AND x.indisready
+  FROM pg_catalog.pg_index x
+  JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace
+ WHERE i.relname = %(name)s::text
+   AND n.nspname = coalesce(%(schema)s::text, pg_catalog.current_schema())
+
+-- name: table
+-- Whether a table is partitioned, about how many rows it has (-1: nobody knows), and the
+-- dimensions of one of its columns (-1: any).
+SELECT t.relkind = 'p', t.reltuples::bigint,
+       (SELECT c.atttypmod FROM pg_catalog.pg_attribute c
+         WHERE c.attrelid = t.oid AND c.attname = %(column)s::text)
+  FROM pg_catalog.pg_class t
+  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+ WHERE t.relname = %(table)s::text
+   AND n.nspname = coalesce(%(schema)s::text, pg_catalog.current_schema())
+
+-- name: limits
+-- What a build may use: kilobytes of memory, kilobytes that the server believes to be its cache,
+-- parallel workers, and how many of these there can be at all.
+SELECT pg_catalog.max(s.setting::bigint) FILTER (WHERE s.name = 'maintenance_work_mem'),
+       pg_catalog.max(s.setting::bigint) FILTER (WHERE s.name = 'effective_cache_size') * 8,
+       pg_catalog.max(s.setting::bigint) FILTER (WHERE s.name = 'max_parallel_maintenance_workers'),
+       pg_catalog.max(s.setting::bigint) FILTER (WHERE s.name = 'max_parallel_workers')
+  FROM pg_catalog.pg_settings s
+
+-- name: give
+-- Change a setting, for this transaction or for the session.
+SELECT pg_catalog.set_config(%(name)s::text, %(value)s::text, %(local)s::boolean)
+
+-- name: setting
+-- Tell a setting.
+SELECT pg_catalog.current_setting(%(name)s::text, true)
+
+-- name: own_pid
+-- The process that serves this connection.
+SELECT pg_catalog.pg_backend_pid()

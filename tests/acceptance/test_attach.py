@@ -1,0 +1,100 @@
+"""`embeddb attach` and `detach` in processes of their own, and what status and doctor say."""
+
+from __future__ import annotations
+
+import json
+
+import embeddb
+from tests.attaching import articles, drain, triggers
+from tests.conftest import RunCLI
+from tests.postgres import rows
+from tests.support import HashEncoder
+
+MODEL = "python:tests.support:encode"
+
+
+def _doctor(run_cli: RunCLI, url: str) -> dict[str, tuple[str, str]]:
+    done = run_cli("doctor", "--json", dsn=url)
+    return {
+        finding["message"]: (finding["level"], finding["remedy"])
+        for finding in json.loads(done.stdout)
+        if finding["subject"] == "articles"
+    }
+
+
+def test_a_table_is_attached_looked_at_and_detached(database: str, run_cli: RunCLI) -> None:
+    articles(database, 12)
+    call = ["attach", "public.articles", "--text", "title, body", "--model", MODEL]
+    done = run_cli(*call, "--metadata", "views", "--where", "id > 2", dsn=database)
+    assert done.returncode == 0, done.stderr
+    assert "embeddb worker" in done.stdout
+    again = run_cli(*call, dsn=database)
+    assert again.returncode == 1
+    assert "already" in again.stderr
+    rows(database, "UPDATE articles SET title = 'x' WHERE id < 5")
+    data = json.loads(run_cli("status", "--json", dsn=database).stdout)["collections"][0]
+    assert (data["source"]["table"], data["documents"]) == ("articles", 10)
+    assert (data["sync"]["pending"], data["sync"]["failed"]) == (2, 0)
+    assert data["sync"]["per_minute"] is None
+    assert "2 and more" in run_cli("status", dsn=database).stdout
+    found = run_cli("detach", "articles", "--yes", "--json", dsn=database)
+    assert json.loads(found.stdout) == {"detached": "articles", "chunks": 0}
+    assert triggers(database, "articles") == []
+
+
+def test_what_cannot_be_attached_is_told(database: str, run_cli: RunCLI) -> None:
+    rows(database, "CREATE TABLE bare (body text)")
+    for table, message in (("bare", "ADD PRIMARY KEY"), ("nothing", "There is no table")):
+        done = run_cli("attach", table, "--text", "body", "--model", MODEL, dsn=database)
+        assert done.returncode == 1
+        assert message in " ".join(done.stderr.split())
+
+
+def test_doctor_says_what_became_of_the_source(
+    store: embeddb.Store, database: str, run_cli: RunCLI
+) -> None:
+    rows(
+        database,
+        "CREATE TABLE articles (id bigint, title text, body text, PRIMARY KEY (id)) "
+        "PARTITION BY RANGE (id);"
+        "CREATE TABLE articles_1 PARTITION OF articles FOR VALUES FROM (0) TO (100);"
+        "INSERT INTO articles SELECT n, 't' || n, 'b' || n FROM generate_series(1, 9) n",
+    )
+    found = store.attach("articles", text="title, body", model=HashEncoder())
+    told = _doctor(run_cli, database)
+    assert any("no worker runs" in message for message in told)
+    drain(store, found)
+    assert all(level != "fail" for level, _ in _doctor(run_cli, database).values())
+    harms = {
+        "CREATE TABLE articles_2 PARTITION OF articles FOR VALUES FROM (100) TO (200)": (
+            "Changes of public.articles_2 are not followed"
+        ),
+        "ALTER TABLE articles_1 DISABLE TRIGGER embeddb_articles_update": (
+            "Changes of public.articles_1 are not followed"
+        ),
+        "ALTER TABLE articles ENABLE ROW LEVEL SECURITY": "was turned on since",
+        "ALTER TABLE articles RENAME COLUMN title TO headline": "Column title",
+        "ALTER TABLE articles DROP COLUMN body CASCADE": "View articles is gone",
+    }
+    for harm, message in harms.items():
+        rows(database, harm)
+        matching = [
+            (level, remedy)
+            for text, (level, remedy) in _doctor(run_cli, database).items()
+            if message in text
+        ]
+        assert [level for level, _ in matching] == ["fail"], harm
+        assert "--exist-ok" in matching[0][1]
+    status = run_cli("status", dsn=database)
+    assert status.returncode == 0
+    assert "View articles is gone" in " ".join(status.stdout.split())
+    store.attach("articles", text="headline", model=HashEncoder(), exist_ok=True)
+    assert all(level != "fail" for level, _ in _doctor(run_cli, database).values())
+    rows(database, "ALTER TABLE articles RENAME TO papers")
+    assert any("has another name now" in message for message in _doctor(run_cli, database))
+    store.attach("papers", name="articles", text="headline", model=HashEncoder(), exist_ok=True)
+    assert all(level != "fail" for level, _ in _doctor(run_cli, database).values())
+    rows(database, "DROP TABLE papers CASCADE")
+    assert any("is gone" in message for message in _doctor(run_cli, database))
+    store.detach("articles")
+    assert store.collections() == []

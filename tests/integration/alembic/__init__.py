@@ -1,0 +1,1 @@
+"""Applications of our own that migrate with Alembic."""

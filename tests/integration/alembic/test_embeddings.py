@@ -1,0 +1,193 @@
+"""Embeddings of an application's models: generated, applied, checked, taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+import embeddb
+from embeddb.sqlalchemy import Embedding
+from tests.integration.alembic.application import Application, body
+
+MODEL = "python:tests.support:encode"
+
+
+@pytest.fixture(autouse=True)
+def _models_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBEDDB_PYTHON_MODELS", "tests.support")
+
+
+def models(embedding: Embedding | None, *extra: sa.Column[Any], title: Any = None) -> sa.MetaData:  # noqa: ANN401
+    """Models of articles, with an embedding or without."""
+
+    class Base(DeclarativeBase):
+        pass
+
+    given: dict[str, Any] = {
+        "__tablename__": "articles",
+        "__annotations__": {"id": Mapped[int], "body": Mapped[str | None]},
+        "id": mapped_column(sa.BigInteger, primary_key=True),
+        "title": mapped_column(title or sa.Text, nullable=True),
+        "body": mapped_column(sa.Text),
+        "lang": mapped_column(sa.Text, nullable=True),
+        **{column.name: column for column in extra},
+    }
+    if embedding is not None:
+        given["embedding"] = embedding
+    type("Article", (Base,), given)
+    return Base.metadata
+
+
+def collections(application: Application) -> dict[str, Any]:
+    rows = application.run("SELECT name, source FROM embeddb.collections")
+    return {row[0]: row[1] for row in rows}
+
+
+def triggers(application: Application) -> list[str]:
+    statement = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname"
+    return [row[0] for row in application.run(statement)]
+
+
+def test_a_new_embedding(application: Application) -> None:
+    application.metadata = models(None)
+    application.migrate()
+    application.metadata = models(
+        Embedding("title", "body", model=MODEL, storage="halfvec", metadata=["lang"])
+    )
+    text = application.there_and_back()
+    assert body(text).strip().splitlines()[1:-1] == [
+        "    op.attach_collection(",
+        "        'articles',",
+        "        'articles',",
+        "        text=['title', 'body'],",
+        "        model='python:tests.support:encode',",
+        "        metadata=['lang'],",
+        "        storage='halfvec',",
+        "        key=['id'],",
+        "        types={'id': 'bigint', 'title': 'text', 'body': 'text', 'lang': 'text'},",
+        "    )",
+    ]
+    assert "op.detach_collection('articles', 'articles')" in text
+    assert collections(application)["articles"]["text"] == ["title", "body"]
+    assert len(triggers(application)) == 4
+    application.run("INSERT INTO articles (id, title) VALUES (1, 'tea')")
+    assert application.run("SELECT key FROM embeddb.jobs") == [("1",)]
+    application.downgrade()
+    assert triggers(application) == []
+    assert collections(application) == {}
+
+
+def test_a_new_table_with_its_embedding(application: Application) -> None:
+    application.metadata = models(
+        Embedding(
+            model=MODEL,
+            expression="coalesce(title, '') || ': ' || coalesce(body, '')",
+            where="lang <> 'xx'",
+            index=embeddb.IVFFlat(lists=4),
+            chunker="none",
+            name="news",
+        )
+    )
+    text = application.there_and_back()
+    assert "import embeddb\n" in text
+    assert "index=embeddb.IVFFlat(lists=4)," in text
+    assert text.index("create_table") < text.index("attach_collection")
+    assert collections(application)["news"]["where"] == "lang <> 'xx'"
+    application.metadata = sa.MetaData()
+    text = application.there_and_back()
+    assert text.index("op.detach_collection('news'") < text.index("drop_table")
+
+
+CHANGES: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
+    "text": ({}, ("title", "body", "lang"), "text=['title', 'body', 'lang']"),
+    "metadata": ({"metadata": ["lang"]}, ("title", "body"), "metadata=['lang']"),
+    "where": ({"where": "lang = 'de'"}, ("title", "body"), "where=\"lang = 'de'\""),
+    "storage": ({"storage": "halfvec"}, ("title", "body"), "storage='halfvec'"),
+    "index": ({"index": embeddb.HNSW(m=8)}, ("title", "body"), "index=embeddb.HNSW(m=8)"),
+    "no_index": ({"index": None}, ("title", "body"), "index=None"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_embedding(application: Application, name: str) -> None:
+    application.metadata = models(Embedding("title", "body", model=MODEL))
+    application.migrate()
+    options, text, code = CHANGES[name]
+    application.metadata = models(Embedding(*text, model=MODEL, **options))
+    assert application.differs()
+    script = body(application.there_and_back())
+    assert script.count("op.alter_collection(") == 1
+    assert code in script
+
+
+def test_another_model_is_another_collection(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application.metadata = models(Embedding("title", model=MODEL))
+    application.migrate()
+    application.metadata = models(Embedding("title", model=MODEL, distance="l2"))
+    script = body(application.there_and_back())
+    assert script.index("op.detach_collection(") < script.index("op.attach_collection(")
+
+
+def test_a_new_column_is_read_after_it_comes_and_until_it_goes(application: Application) -> None:
+    application.metadata = models(Embedding("title", "body", model=MODEL))
+    application.migrate()
+    summary = sa.Column("summary", sa.Text)
+    application.metadata = models(Embedding("title", "summary", model=MODEL), summary)
+    application.there_and_back()
+    application.metadata = models(Embedding("title", "body", model=MODEL))
+    script = body(application.there_and_back())
+    assert script.index("op.alter_collection(") < script.index("op.drop_column(")
+
+
+def test_a_column_that_is_read_changes_its_type(application: Application) -> None:
+    application.metadata = models(Embedding("title", "body", model=MODEL), title=sa.String(50))
+    application.migrate()
+    application.metadata = models(Embedding("title", "body", model=MODEL))
+    script = body(application.there_and_back())
+    steps = ("unfollow_collection", "alter_column", "follow_collection('")
+    assert [script.index("op." + step) for step in steps] == sorted(
+        script.index("op." + step) for step in steps
+    )
+    assert len(triggers(application)) == 4
+
+
+def test_embeddbs_own_tables_are_nobodys_difference(application: Application) -> None:
+    application.options = {"include_schemas": True}
+    application.metadata = models(Embedding("title", model=MODEL))
+    assert "'embeddb'" not in application.migrate()
+
+
+def test_settings_do_not_outlive_an_operation(application: Application) -> None:
+    application.metadata = models(None)
+    application.migrate()
+    application.metadata = models(Embedding("title", model=MODEL), sa.Column("added", sa.Text))
+    application.there_and_back()
+
+
+def test_what_tune_sets_is_no_difference(application: Application) -> None:
+    application.metadata = models(Embedding("title", model=MODEL))
+    application.migrate()
+    application.run(
+        "UPDATE embeddb.generations SET index_spec = index_spec || '{\"ef_search\": 200}'"
+    )
+    application.check()
+
+
+def test_a_collection_of_ones_own(application: Application) -> None:
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
+    with application.engine.begin() as connection:
+        op: Any = Operations(MigrationContext.configure(connection))
+        op.create_collection("notes", model=None, dim=3)
+    assert collections(application) == {"notes": None}
+    application.check()
+    with application.engine.begin() as connection:
+        op = Operations(MigrationContext.configure(connection))
+        op.drop_collection("notes")
+    assert collections(application) == {}
