@@ -129,7 +129,9 @@ class _Filling:
             return self._rows(part).distance_of(part.keys)
 
         filled = _with_parts(statement, replace)
-        return filled if joined is None else filled.where(joined)
+        if joined is not None:
+            filled = filled.where(joined)
+        return _with_froms(filled, distances)
 
     def _nearest(
         self, statement: sa.Select[Any], ordering: EmbeddingDistance, limit: int
@@ -192,6 +194,16 @@ def _mapped_subqueries(statement: sa.ClauseElement) -> Iterable[sa.ClauseElement
             inspected = sa.inspect(part.get("entity"), raiseerr=False)
             if getattr(inspected, "is_aliased_class", False):
                 yield inspected.selectable
+
+
+def _with_froms(
+    statement: sa.Select[Any], distances: Iterable[EmbeddingDistance]
+) -> sa.Select[Any]:
+    """Select from the tables of distances that nothing else in a statement is from."""
+    there = {one for whole in statement.get_final_froms() for one in whole._from_objects}
+    needed = dict.fromkeys(one for distance in distances for one in distance._from_objects)
+    lacking = [one for one in needed if one not in there]
+    return statement.select_from(*lacking) if lacking else statement
 
 
 def _distances(part: sa.ClauseElement) -> list[EmbeddingDistance]:
