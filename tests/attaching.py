@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from psycopg import sql
 
@@ -10,6 +12,7 @@ import embeddb
 from embeddb.records import Vector
 from embeddb.repository.documents import ReadyChunk, ReadyDocument
 from embeddb.repository.source_rows import AttachedChunks, SourceRows
+from embeddb.schema.catalog import CollectionRecord
 from tests.postgres import Row, one, rows
 from tests.support import HashEncoder
 
@@ -68,8 +71,13 @@ def clear(url: str) -> None:
     rows(url, "DELETE FROM embeddb.jobs")
 
 
-def drain(store: embeddb.Store, collection: embeddb.Collection) -> None:
-    """Do at once what a worker would: every row's chunks, one a row, and no job left."""
+def drain(
+    store: embeddb.Store, collection: embeddb.Collection, separator: str | None = None
+) -> None:
+    """Do at once what a worker would: every row's chunks, and no job left.
+
+    There is one chunk a row, or one for each part between separators.
+    """
     record, database = collection.record, store.database
     source, chunks = SourceRows(database, record), AttachedChunks(database, record)
     with database.transaction() as connection:
@@ -81,9 +89,8 @@ def drain(store: embeddb.Store, collection: embeddb.Collection) -> None:
             if len(found) < 1000:
                 break
         read = source.read(connection, keys)
-        layout = record.generation.layout
         documents = [
-            _ready(row.id, row.content, layout.part(row.id, row.metadata) if layout else "")
+            _ready(row.id, row.content, separator, _part(record, row.id, row.metadata))
             for row in read.values()
             if row.content
         ]
@@ -173,10 +180,19 @@ def collection_id(url: str, name: str = "articles") -> int:
     return int(one(url, "SELECT id FROM embeddb.collections WHERE name = %s", [name]))
 
 
-def _ready(id: str, content: str, part: str) -> ReadyDocument:
+def _part(record: CollectionRecord, id: str, metadata: Mapping[str, Any]) -> str:
+    layout = record.generation.layout
+    return layout.part(id, metadata) if layout else ""
+
+
+def _ready(id: str, content: str, separator: str | None, part: str = "") -> ReadyDocument:
     data = content.encode()
     digest = hashlib.sha256(data).digest()
-    chunk = ReadyChunk(data, (0, len(content)), digest)
+    texts = content.split(separator) if separator else [content]
+    chunks = [
+        ReadyChunk(text.encode(), (0, len(text)), hashlib.sha256(text.encode()).digest())
+        for text in texts
+    ]
     return ReadyDocument(
         id=id,
         id_data=id.encode(),
@@ -185,6 +201,6 @@ def _ready(id: str, content: str, part: str) -> ReadyDocument:
         uri=None,
         media_type=None,
         content_hash=digest,
-        chunks=[chunk],
+        chunks=chunks,
         part=part,
     )

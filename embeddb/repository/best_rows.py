@@ -80,7 +80,7 @@ class BestRows(Compiler):
 
     def distance_of(self, keys: tuple[Expression, ...]) -> sa.ScalarSelect[Any]:
         """Give the distance of one row of the source: that of its nearest chunk."""
-        chunks = self.chunks.element.alias()
+        chunks = self.chunk_table.alias()
         distance = self.vectors.distance(self.vectors.stored(columns_of(chunks)), self._query())
         return (
             sa.select(sa.func.pg_catalog.min(distance, type_=sa.Double()))
@@ -107,7 +107,7 @@ class BestRows(Compiler):
         """Compare every chunk of every row that passes."""
         rows: sa.FromClause = self.chunks
         if condition is not None:
-            rows = rows.join(self.documents, self.documents.c.id == self.chunks.c.id)
+            rows = rows.join(self.documents, self.rows.same(self.chunks))
         query = sa.select(self._query().label("vector")).subquery()
         stored = self.vectors.stored(columns_of(self.chunks))
         distance = sa.func.pg_catalog.min(
@@ -178,7 +178,7 @@ def _as_text(column: Expression, kind: str) -> Expression:
 
 def _iso(column: Expression) -> Expression:
     arrow = "OPERATOR(pg_catalog.#>>)"
-    path = sa.literal_column("'{}'")
+    path: Expression = sa.literal_column("'{}'")
     return sa.func.pg_catalog.to_jsonb(column).op(arrow, return_type=sa.Text())(path)
 
 
