@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,11 @@ def with_psycopg(place: Place, statements: list[Statement], folder: Path) -> Res
         dbname=place.database,
     )
     with psycopg.connect(url) as connection:
-        return [
-            _last(lambda t=text, v=values: connection.execute(_format(t).encode(), v).fetchall())
-            for text, values in statements
-        ]
+
+        def ask(text: str, values: list[Any]) -> list[Any]:
+            return connection.execute(_format(text).encode(), values).fetchall()
+
+        return [_last(partial(ask, *statement)) for statement in statements]
 
 
 def with_psycopg2(place: Place, statements: list[Statement], folder: Path) -> Results:
@@ -116,7 +118,7 @@ def with_psycopg2(place: Place, statements: list[Statement], folder: Path) -> Re
                 found: list[Any] = cursor.fetchall()
                 return found
 
-            return [_last(lambda t=text, v=values: ask(t, v)) for text, values in statements]
+            return [_last(partial(ask, *statement)) for statement in statements]
     finally:
         connection.close()
 
@@ -230,7 +232,7 @@ def test_every_driver_gets_the_same(
     ]
     with answering(store, HashEncoder()):
         found = DRIVERS[driver](place, statements, tmp_path)
-    expected = [
+    expected: Results = [
         *([[id] for id in ids] for _ in range(4)),
         [[int(hit.id)] for hit in filtered],
         [[int(hit.id)] for hit in similar],

@@ -45,7 +45,7 @@ SHARED = [
     "query_tokens",
     "query_worker",
 ]
-TABLES = {
+TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "reader": {
         **dict.fromkeys(CATALOG, READ),
         **dict.fromkeys(("docs", "docs_g1", "articles", "articles_g1"), READ),
@@ -53,13 +53,13 @@ TABLES = {
     "writer": {
         **dict.fromkeys(CATALOG, READ),
         **dict.fromkeys(("articles", "articles_g1"), READ),
-        "every_collection": ("INSERT", *READ),
+        "every_collection": ("INSERT",),
         "docs": ALL,
         "docs_g1": ("SELECT", "INSERT", "DELETE"),
     },
     "worker": {
         **dict.fromkeys(CATALOG, READ),
-        "every_collection": ("UPDATE", *READ),
+        "every_collection": ("UPDATE",),
         "articles": READ,
         "articles_g1": ("SELECT", "INSERT", "DELETE"),
         "jobs": ALL,
@@ -70,8 +70,6 @@ TABLES = {
         "encoded_queries": ("SELECT", "INSERT", "DELETE"),
     },
 }
-for _kind in ("writer", "worker"):
-    TABLES[_kind]["every_collection"] = TABLES[_kind]["every_collection"][:1]
 FUNCTIONS = {
     "reader": ("docs_search", "docs_similar", "articles_search", "articles_similar"),
     "writer": ("docs_search", "docs_similar", "articles_search", "articles_similar"),
