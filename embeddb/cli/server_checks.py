@@ -16,6 +16,7 @@ from embeddb.db.database import Connection, Database, ServerInfo, describe_serve
 from embeddb.db.database import check_server as refuse_old
 from embeddb.db.queries import query
 from embeddb.schema.migrate import head
+from embeddb.schema.rights import CATALOG
 
 MB = 1024**2
 ADVICE = {
@@ -75,7 +76,8 @@ def _migration(info: ServerInfo, schema: str) -> Iterator[Finding]:
 
 def _rights(connection: Connection, schema: str) -> Iterator[Finding]:
     with translated():
-        row = connection.execute(query("doctor.rights"), {"schema": schema}).fetchone()
+        values = {"schema": schema, "catalog": list(CATALOG)}
+        row = connection.execute(query("doctor.rights"), values).fetchone()
     assert row is not None  # the query has no FROM that could be empty
     role, may_create_schema, exists, may_use, may_create, may_read = row
     name = sql.Identifier(schema).as_string(None)
@@ -86,7 +88,7 @@ def _rights(connection: Connection, schema: str) -> Iterator[Finding]:
             remedy = "Its owner: GRANT CREATE ON DATABASE … TO " + role
             yield Finding("fail", "rights", f"{role} may not create the schema {schema}.", remedy)
     elif not (may_use and may_read):
-        remedy = f"GRANT USAGE ON SCHEMA {name}, and SELECT on all its tables, to {role}."
+        remedy = f"Its owner gives what searching {name} needs: embeddb grant reader {role}"
         yield Finding("fail", "rights", f"{role} may not read the schema {schema}.", remedy)
     elif may_create:
         yield Finding("ok", "rights", f"{role} may search and create collections")

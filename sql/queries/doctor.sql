@@ -10,7 +10,7 @@ SELECT
     coalesce(
         (SELECT pg_catalog.bool_and(pg_catalog.has_table_privilege(c.oid, 'SELECT'))
            FROM pg_catalog.pg_class c
-          WHERE c.relnamespace = n.oid AND c.relkind IN ('r', 'p')),
+          WHERE c.relnamespace = n.oid AND c.relname = ANY (%(catalog)s::text[])),
         true)
   FROM (SELECT %(schema)s::text AS name) wanted
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.name

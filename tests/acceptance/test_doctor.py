@@ -81,4 +81,4 @@ def test_a_role_without_rights_fails_with_a_remedy(run_cli: RunCLI, database: st
             findings = loaded(run_cli("doctor", "--json", dsn=stranger), 1)
         finally:
             connection.execute(sql.SQL("DROP ROLE {}").format(role))
-    assert "GRANT USAGE" in _by_subject(findings, "fail")["rights"]["remedy"]
+    assert "embeddb grant reader stranger_of_" in _by_subject(findings, "fail")["rights"]["remedy"]

@@ -50,6 +50,8 @@ def test_statements_are_shown_run_and_taken_back(
     assert "it was so already" in again.stdout
     found = loaded(run_cli("search", "articles", "word7", "--json", dsn=as_role(attached, role)))
     assert found["hits"][0]["id"] == "7"
+    doctor = run_cli("doctor", dsn=as_role(attached, role))
+    assert "may search; it may not create collections" in " ".join(doctor.stdout.split())
     run_cli("revoke", "reader", role, "--with-source", dsn=attached)
     assert held(attached, role) == set()
     assert "king" in failed(run_cli("grant", "king", role, dsn=attached), 2)

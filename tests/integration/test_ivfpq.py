@@ -359,7 +359,7 @@ def test_it_takes_the_place_of_another_index_and_gives_it_up(store: embeddb.Stor
     docs.create_index(HNSW())
     assert {info.method for info in docs.indexes()} == {"gin", "hnsw"}
     assert _tables(store.url) == {"docs", "docs_g1"}
-    assert _functions(store.url) == {"docs_search"}
+    assert _functions(store.url) == {"docs_search", "docs_similar"}
     docs.create_index(SPEC)
     store.drop_collection("docs")
     assert _tables(store.url) == set()
