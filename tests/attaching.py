@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from typing import Any
 
 from psycopg import sql
@@ -180,7 +179,7 @@ def collection_id(url: str, name: str = "articles") -> int:
     return int(one(url, "SELECT id FROM embeddb.collections WHERE name = %s", [name]))
 
 
-def _part(record: CollectionRecord, id: str, metadata: Mapping[str, Any]) -> str:
+def _part(record: CollectionRecord, id: str, metadata: dict[str, Any]) -> str:
     layout = record.generation.layout
     return layout.part(id, metadata) if layout else ""
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Label, UnaryExpression, _label_reference
 from sqlalchemy.sql.operators import asc_op, nulls_last_op
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from embeddb.errors import ConfigurationError
 from embeddb.repository.best_rows import BestRows, every_part
@@ -73,6 +74,10 @@ def _prepare(
 def _collection(query: sa.BindParameter[Any]) -> str:
     assert isinstance(query.type, QueryVector)
     return query.type.collection
+
+
+_TAKEN = frozenset({"c", "d", "p", "s"})
+"""Aliases within the statement of a search."""
 
 
 class _Filling:
@@ -153,6 +158,7 @@ class _Filling:
         ]
         if not own and _is_plain(statement):
             return None
+        _check_names(statement)
         asked: sa.Select[Any] = statement.with_only_columns(
             sa.literal_column("1"), maintain_column_froms=True
         ).order_by(None)
@@ -194,6 +200,17 @@ def _mapped_subqueries(statement: sa.ClauseElement) -> Iterable[sa.ClauseElement
             inspected = sa.inspect(part.get("entity"), raiseerr=False)
             if getattr(inspected, "is_aliased_class", False):
                 yield inspected.selectable
+
+
+def _check_names(statement: sa.Select[Any]) -> None:
+    """Refuse names that stand for something else within a search: it would ask of that."""
+    for whole in statement.get_final_froms():
+        for one in whole._from_objects:
+            if isinstance(one, NamedFromClause) and one.name in _TAKEN:
+                raise ConfigurationError(
+                    f"A search has something of its own by the name {one.name!r}: give the table "
+                    "or alias another one."
+                )
 
 
 def _with_froms(

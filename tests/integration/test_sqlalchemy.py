@@ -182,6 +182,13 @@ def test_where_it_cannot_be_filled_in_the_error_says_so(session: Session) -> Non
         session.scalars(sa.select(aliased(Article, inner)))
 
 
+def test_a_name_that_a_search_has_itself_is_refused(session: Session) -> None:
+    alias = aliased(Article, name="d")
+    near = sa.select(alias.id).where(alias.year > 0).order_by(alias.embedding.nearest("word17"))
+    with pytest.raises(ConfigurationError, match="by the name 'd'"):
+        session.scalars(near.limit(3))
+
+
 def test_options_of_the_orm_stay(session: Session) -> None:
     statement = (
         sa.select(Article)
