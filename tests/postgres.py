@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -115,6 +116,16 @@ def count_sessions(url: str) -> int:
             "AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
         )
     )
+
+
+def all_sessions_end(url: str, seconds: float = 10) -> bool:
+    """Say whether the other sessions on this database end soon; a server takes a moment for it."""
+    until = time.monotonic() + seconds
+    while count_sessions(url):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def terminate(url: str, application: str = "embeddb") -> int:

@@ -22,7 +22,7 @@ from embeddb.errors import (
     SchemaOutdatedError,
     UnsupportedServerError,
 )
-from tests.postgres import count_sessions, rows
+from tests.postgres import rows
 from tests.support import HashEncoder, with_database
 from tests.vectors import as_documents, clustered
 
@@ -131,7 +131,7 @@ def test_closing_a_store_ends_its_sessions(database: str) -> None:
     store = embeddb.connect(database)
     _use(store)
     store.close()
-    assert count_sessions(database) == 0
+    assert all_sessions_end(database)
 
 
 @contextmanager
@@ -148,7 +148,7 @@ def test_a_migration_closes_what_it_opens(store: embeddb.Store) -> None:
     store.create_collection("docs", model=None, dim=3)
     store.close()
     embeddb.migrate(store.url)
-    assert count_sessions(store.url) == 0
+    assert all_sessions_end(store.url)
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
