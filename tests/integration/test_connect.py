@@ -22,7 +22,7 @@ from embeddb.errors import (
     SchemaOutdatedError,
     UnsupportedServerError,
 )
-from tests.postgres import rows
+from tests.postgres import all_sessions_end, rows
 from tests.support import HashEncoder, with_database
 from tests.vectors import as_documents, clustered
 
