@@ -72,13 +72,19 @@ class Attachments:
                 generation=generation,
                 source=resolved.source,
             )
-            connection.execute(query("attach.plain_path"), {})
             try:
-                self._catalog.create_on(connection, record)
-                self._follow(connection, record, resolved)
+                self.attach_as(connection, record, resolved)
             except (pg.DuplicateObject, pg.DuplicateFunction, pg.DuplicateTable) as error:
                 raise check_name_free(error, wanted) from error
         return record
+
+    def attach_as(
+        self, connection: Connection, record: CollectionRecord, resolved: Resolved
+    ) -> None:
+        """Create everything of a collection whose source is known, in the caller's transaction."""
+        connection.execute(query("attach.plain_path"), {})
+        self._catalog.create_on(connection, record)
+        self._follow(connection, record, resolved)
 
     def default_name(self, declaration: Declaration) -> str:
         """Name a collection after its table."""

@@ -78,3 +78,11 @@ SELECT pg_catalog.current_setting(%(name)s::text, true)
 -- name: own_pid
 -- The process that serves this connection.
 SELECT pg_catalog.pg_backend_pid()
+
+-- name: keep_path
+-- Remember the search_path of a script that is about to change it for its transaction.
+SELECT pg_catalog.set_config('embeddb.kept_path', pg_catalog.current_setting('search_path'), true)
+
+-- name: restore_path
+-- Put it back.
+SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('embeddb.kept_path'), true)

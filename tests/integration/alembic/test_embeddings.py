@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
+from alembic.util import CommandError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import embeddb
@@ -191,3 +193,46 @@ def test_a_collection_of_ones_own(application: Application) -> None:
         op = Operations(MigrationContext.configure(connection))
         op.drop_collection("notes")
     assert collections(application) == {}
+
+
+def test_offline_sql_does_the_same(application: Application, database: str) -> None:
+    application.metadata = models(
+        Embedding(
+            model=MODEL,
+            expression="title || ' 100% a:b {x}' || body",
+            where="lang <> 'xx:y'",
+            metadata=["lang"],
+            storage="halfvec",
+        )
+    )
+    application.revision()
+    script = application.upgrade_sql()
+    application.run("DROP TABLE alembic_version")  # --autogenerate has made it
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(script.encode())
+        assert len(triggers(application)) == 4
+        application.check()
+        application.run("INSERT INTO articles VALUES (1, 'tea', 'green', 'de')")
+        assert application.run("SELECT key FROM embeddb.jobs") == [("1",)]
+        application.run("UPDATE articles SET body = 'black'")
+        assert application.run("SELECT key, version FROM embeddb.jobs") == [("1", 2)]
+        found = application.run("SELECT id, content, metadata FROM embeddb.articles")
+        assert found == [("1", "tea 100% a:b {x}black", {"lang": "de"})]
+        connection.execute(application.downgrade_sql("r1:base").encode())
+    assert triggers(application) == []
+    assert collections(application) == {}
+    left = application.run(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'embeddb'::regnamespace "
+        "AND relname LIKE 'articles%' UNION ALL SELECT proname FROM pg_proc "
+        "WHERE pronamespace = 'embeddb'::regnamespace AND proname LIKE 'articles%'"
+    )
+    assert left == []
+
+
+def test_what_no_script_can_write_says_so(application: Application) -> None:
+    application.metadata = models(Embedding("title", model=MODEL))
+    application.migrate()
+    application.metadata = models(Embedding("title", "body", model=MODEL))
+    application.revision()
+    with pytest.raises(CommandError, match="cannot be written by --sql"):
+        application.upgrade_sql("r1:head")
