@@ -68,8 +68,13 @@ def clear(url: str) -> None:
     rows(url, "DELETE FROM embeddb.jobs")
 
 
-def drain(store: embeddb.Store, collection: embeddb.Collection) -> None:
-    """Do at once what a worker would: every row's chunks, one a row, and no job left."""
+def drain(
+    store: embeddb.Store, collection: embeddb.Collection, separator: str | None = None
+) -> None:
+    """Do at once what a worker would: every row's chunks, and no job left.
+
+    There is one chunk a row, or one for each part between separators.
+    """
     record, database = collection.record, store.database
     source, chunks = SourceRows(database, record), AttachedChunks(database, record)
     with database.transaction() as connection:
@@ -83,7 +88,12 @@ def drain(store: embeddb.Store, collection: embeddb.Collection) -> None:
         read = source.read(connection, keys)
         layout = record.generation.layout
         documents = [
-            _ready(row.id, row.content, layout.part(row.id, row.metadata) if layout else "")
+            _ready(
+                row.id,
+                row.content,
+                layout.part(row.id, row.metadata) if layout else "",
+                separator,
+            )
             for row in read.values()
             if row.content
         ]
@@ -173,10 +183,14 @@ def collection_id(url: str, name: str = "articles") -> int:
     return int(one(url, "SELECT id FROM embeddb.collections WHERE name = %s", [name]))
 
 
-def _ready(id: str, content: str, part: str) -> ReadyDocument:
+def _ready(id: str, content: str, part: str, separator: str | None = None) -> ReadyDocument:
     data = content.encode()
     digest = hashlib.sha256(data).digest()
-    chunk = ReadyChunk(data, (0, len(content)), digest)
+    parts = content.split(separator) if separator else [content]
+    chunks = [
+        ReadyChunk(piece.encode(), (0, len(piece)), hashlib.sha256(piece.encode()).digest())
+        for piece in parts
+    ]
     return ReadyDocument(
         id=id,
         id_data=id.encode(),
@@ -185,6 +199,6 @@ def _ready(id: str, content: str, part: str) -> ReadyDocument:
         uri=None,
         media_type=None,
         content_hash=digest,
-        chunks=[chunk],
+        chunks=chunks,
         part=part,
     )

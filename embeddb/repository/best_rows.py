@@ -107,7 +107,7 @@ class BestRows(Compiler):
         """Compare every chunk of every row that passes."""
         rows: sa.FromClause = self.chunks
         if condition is not None:
-            rows = rows.join(self.documents, self.documents.c.id == self.chunks.c.id)
+            rows = rows.join(self.documents, self.rows.same(self.chunks))
         query = sa.select(self._query().label("vector")).subquery()
         stored = self.vectors.stored(columns_of(self.chunks))
         distance = sa.func.pg_catalog.min(
