@@ -172,12 +172,12 @@ def test_the_model_itself_and_node(application: KnowledgeBase, subtests: pytest.
     application.run("embeddb", "migrate")
     application.revision("embed articles")
     application.upgrade()
-    asked = "leave a loop early"
+    asked = "wait for a coroutine"
     with application.worker():
         application.settle()
-        assert by_sql(application, asked)[0] == "break"
+        assert by_sql(application, asked)[0] == "await"
         with application.web() as get:
-            assert searched(get, asked)[0] == "break"
+            assert searched(get, asked)[0] == "await"
         with subtests.test("node-postgres"):
             install_node_postgres(application.folder)
             node_finds_the_same(application, asked)
