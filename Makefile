@@ -38,7 +38,7 @@ format: $(INSTALLED) ## Put the code into the project's style
 	@$(BIN)/ruff format .
 
 bench: $(INSTALLED) .venv-peers/installed ## Measure what docs/benchmarks.md claims, side by side (hours; see docs/benchmarks.md)
-	@for name in storage filters search write encode chunk ingest memory compare growth sync chaos; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in storage filters search write encode chunk ingest memory compare growth triggers sync chaos sql_encoder; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 .venv-peers/installed: benchmarks/peers/requirements.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers

@@ -4,18 +4,23 @@ Throughput: the same real texts, the documentation of the running Python, are en
 pipeline's own encoder calls alone, by one worker process and by two, from a table that was just
 attached (the loading of the model is left out: the clock starts with the first chunk). Freshness:
 the time from the commit of one row to its chunk being there, with an idle worker.
+
+`--model steady` is none: it takes 4 ms a text, whatever else the machine does, and so shows what
+the worker itself costs.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psycopg
 
 import embeddb
@@ -24,13 +29,31 @@ from benchmarks.encode import real_texts
 from embeddb.encoders import EncoderSettings, encode_texts, load_encoder
 from embeddb.pipeline.encode import WINDOW
 from embeddb.pipeline.prepare import BATCH_CHUNKS
+from embeddb.records import Vector
 from tests.postgres import one, rows
 
 TABLE = "CREATE TABLE public.articles (id bigint PRIMARY KEY, body text)"
 CHUNKS = "SELECT count(*) FROM embeddb.articles_g1"
 POLL_SECONDS = 0.002
 WARM_ROWS = 64
+STEADY = "python:benchmarks.sync:steady"
+SECONDS_PER_TEXT = 0.004
 BEAT_SECONDS = 5.5
+
+
+class _Steady:
+    """Takes the same time for each text, and leaves the processors to others meanwhile."""
+
+    dim = 384
+    normalized = True
+
+    def __call__(self, texts: Sequence[str]) -> Vector:
+        time.sleep(SECONDS_PER_TEXT * len(texts))
+        chance = np.random.default_rng(len(texts[0]))
+        return chance.standard_normal((len(texts), self.dim), dtype=np.float32)
+
+
+steady = _Steady()
 
 
 def main() -> None:
@@ -39,6 +62,10 @@ def main() -> None:
     made.add_argument("--fresh", type=int, default=50, help="rows whose freshness is measured")
     made.add_argument("--model", default="all-MiniLM-L6-v2")
     options = made.parse_args()
+    if options.model == "steady":
+        options.model = STEADY
+    os.environ["EMBEDDB_PYTHON_MODELS"] = "benchmarks.sync"
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
     texts = real_texts(options.texts, seed=0)
     results: list[dict[str, object]] = []
     alone: list[float] = []
@@ -106,7 +133,7 @@ def _sync(url: str, texts: list[str], workers: int) -> tuple[float, int]:
 
 def _alone(url: str, model: str) -> float:
     """Encode the very chunks that the worker encoded, in batches of the same size."""
-    encoder = load_encoder(model, settings=EncoderSettings())
+    encoder = load_encoder(model, settings=EncoderSettings(python_models=("benchmarks.sync",)))
     statement = "SELECT content FROM embeddb.articles_g1 WHERE id::bigint < 1000000 ORDER BY id"
     chunks = [row[0] for row in rows(url, statement)]
     encode_texts(encoder, chunks[:WARM_ROWS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from psycopg import sql
 
@@ -10,6 +11,7 @@ import embeddb
 from embeddb.records import Vector
 from embeddb.repository.documents import ReadyChunk, ReadyDocument
 from embeddb.repository.source_rows import AttachedChunks, SourceRows
+from embeddb.schema.catalog import CollectionRecord
 from tests.postgres import Row, one, rows
 from tests.support import HashEncoder
 
@@ -86,14 +88,8 @@ def drain(
             if len(found) < 1000:
                 break
         read = source.read(connection, keys)
-        layout = record.generation.layout
         documents = [
-            _ready(
-                row.id,
-                row.content,
-                layout.part(row.id, row.metadata) if layout else "",
-                separator,
-            )
+            _ready(row.id, row.content, separator, _part(record, row.id, row.metadata))
             for row in read.values()
             if row.content
         ]
@@ -183,13 +179,18 @@ def collection_id(url: str, name: str = "articles") -> int:
     return int(one(url, "SELECT id FROM embeddb.collections WHERE name = %s", [name]))
 
 
-def _ready(id: str, content: str, part: str, separator: str | None = None) -> ReadyDocument:
+def _part(record: CollectionRecord, id: str, metadata: dict[str, Any]) -> str:
+    layout = record.generation.layout
+    return layout.part(id, metadata) if layout else ""
+
+
+def _ready(id: str, content: str, separator: str | None, part: str = "") -> ReadyDocument:
     data = content.encode()
     digest = hashlib.sha256(data).digest()
-    parts = content.split(separator) if separator else [content]
+    texts = content.split(separator) if separator else [content]
     chunks = [
-        ReadyChunk(piece.encode(), (0, len(piece)), hashlib.sha256(piece.encode()).digest())
-        for piece in parts
+        ReadyChunk(text.encode(), (0, len(text)), hashlib.sha256(text.encode()).digest())
+        for text in texts
     ]
     return ReadyDocument(
         id=id,

@@ -27,7 +27,6 @@ from embeddb.schema.catalog import CollectionRecord, Generation, Wanted
 from embeddb.schema.declared import INFO, DeclaredEmbedding
 from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import IndexSpec, to_json
-from embeddb.schema.storage import Storage
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -206,8 +205,8 @@ def _built(index: IndexSpec | None, record: CollectionRecord) -> dict[str, Any] 
     """Say how an index is built, as the collection's dimensions allow it."""
     if index is None:
         return None
-    storage = record.generation.wanted or record.generation
-    generation = replace(record.generation, storage=Storage(storage.storage))
+    form = record.generation.wanted or record.generation
+    generation = replace(record.generation, storage=form.storage)
     resolved, _ = resolve_index(index, generation)
     plain = to_json(resolved) or {}
     return {name: value for name, value in plain.items() if name not in _SEARCHED_WITH}

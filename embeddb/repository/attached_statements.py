@@ -270,11 +270,12 @@ def _watched(record: CollectionRecord) -> tuple[str, ...]:
 
 def _updates(source: AttachedSource, watched: Sequence[str]) -> sql.Composable:
     """Set the old rows of an UPDATE beside the new ones, and say what became of each."""
-    changes = [
-        sql.SQL("o.{0} IS DISTINCT FROM n.{0}").format(sql.Identifier("c" + str(number)))
-        for number in range(len(watched))
+    compared = [part for name in watched for part in attached_sql.comparable(source, name)]
+    names = [sql.Identifier("c" + str(number)) for number in range(len(compared))]
+    changes = [sql.SQL("o.{0} IS DISTINCT FROM n.{0}").format(name) for name in names]
+    columns = [
+        sql.SQL(", {} AS {}").format(part, name) for part, name in zip(compared, names, strict=True)
     ]
-    changed = sql.SQL(" OR ").join(changes) if changes else sql.SQL("false")
     # a FULL JOIN is never done row by row, so a plan made for one row serves 100,000 too; OFFSET
     # keeps Postgres from making a lesser join of it where only some of its rows are wanted
     return sql.SQL(
@@ -283,23 +284,19 @@ def _updates(source: AttachedSource, watched: Sequence[str]) -> sql.Composable:
         "o.passes AND n.passes IS NOT TRUE AS gone "
         "FROM {} o FULL JOIN {} n ON n.key OPERATOR(pg_catalog.=) o.key OFFSET 0)"
     ).format(
-        changed, _compared(source, "old_rows", watched), _compared(source, "new_rows", watched)
+        sql.SQL(" OR ").join(changes) if changes else sql.SQL("false"),
+        _compared(source, "old_rows", columns),
+        _compared(source, "new_rows", columns),
     )
 
 
-def _compared(source: AttachedSource, rows: str, watched: Sequence[str]) -> sql.Composable:
-    columns = [
-        sql.SQL("{} AS {}").format(
-            attached_sql.comparable(source, name), sql.Identifier("c" + str(number))
-        )
-        for number, name in enumerate(watched)
-    ]
-    passes = attached_sql.passes(source) or sql.SQL("true")
-    return sql.SQL("(SELECT {}, {} IS TRUE AS passes FROM {} AS {})").format(
-        sql.SQL(", ").join(
-            [sql.SQL("{} AS key").format(attached_sql.key_text(source, source.table)), *columns]
-        ),
-        passes,
+def _compared(
+    source: AttachedSource, rows: str, columns: Sequence[sql.Composable]
+) -> sql.Composable:
+    return sql.SQL("(SELECT {} AS key{}, {} IS TRUE AS passes FROM {} AS {})").format(
+        attached_sql.key_text(source, source.table),
+        sql.SQL("").join(columns),
+        attached_sql.passes(source) or sql.SQL("true"),
         sql.Identifier(rows),
         sql.Identifier(source.table),
     )

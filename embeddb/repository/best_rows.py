@@ -80,7 +80,7 @@ class BestRows(Compiler):
 
     def distance_of(self, keys: tuple[Expression, ...]) -> sa.ScalarSelect[Any]:
         """Give the distance of one row of the source: that of its nearest chunk."""
-        chunks = self.chunks.element.alias()
+        chunks = self.chunk_table.alias()
         distance = self.vectors.distance(self.vectors.stored(columns_of(chunks)), self._query())
         return (
             sa.select(sa.func.pg_catalog.min(distance, type_=sa.Double()))
@@ -178,7 +178,7 @@ def _as_text(column: Expression, kind: str) -> Expression:
 
 def _iso(column: Expression) -> Expression:
     arrow = "OPERATOR(pg_catalog.#>>)"
-    path = sa.literal_column("'{}'")
+    path: Expression = sa.literal_column("'{}'")
     return sa.func.pg_catalog.to_jsonb(column).op(arrow, return_type=sa.Text())(path)
 
 

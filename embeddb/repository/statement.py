@@ -100,6 +100,7 @@ class Compiler:
             *([sa.Column("part", sa.Text)] if record.generation.layout else []),
             *_key_columns(record),
         )
+        self.chunk_table = chunks
         self.chunks = chunks.alias("c")
         self._probed = chunks.alias("p")
         self._shares_partitions = isinstance(record.generation.layout, HashPartitions)

@@ -125,7 +125,7 @@ class _Vector(sa.types.UserDefinedType[Any]):
 
 def _table(entity: Any) -> sa.Table:  # noqa: ANN401  # a class, an alias of one, a table
     inspected = sa.inspect(entity)
-    found = inspected if isinstance(inspected, sa.FromClause) else inspected.mapper.local_table
+    found: Any = inspected if isinstance(inspected, sa.FromClause) else inspected.mapper.local_table
     while not isinstance(found, sa.Table):
         found = found.element
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -41,7 +41,7 @@ class EmbeddingDistance(sa.ColumnElement[float]):
     """How far the nearest chunk of a row is from a query; smaller is nearer."""
 
     __visit_name__ = "embedding_distance"
-    _traverse_internals: ClassVar[Any] = [
+    _traverse_internals = [  # noqa: RUF012  # as SQLAlchemy has it
         ("collection", InternalTraversal.dp_string),
         ("keys", InternalTraversal.dp_clauseelement_tuple),
         ("query", InternalTraversal.dp_clauseelement),

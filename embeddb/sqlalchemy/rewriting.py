@@ -7,7 +7,7 @@ encoded; so a statement that was made yesterday, or is cached, finds what is the
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -15,6 +15,7 @@ from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import Label, UnaryExpression, _label_reference
 from sqlalchemy.sql.operators import asc_op, nulls_last_op
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from embeddb.errors import ConfigurationError
 from embeddb.repository.best_rows import BestRows, every_part
@@ -22,8 +23,6 @@ from embeddb.repository.rendering import Expression
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.sqlalchemy import catalog
 from embeddb.sqlalchemy.expression import PREPARED, EmbeddingDistance, QueryVector
-
-Element = TypeVar("Element", bound=sa.ClauseElement)
 
 
 @event.listens_for(sa.Engine, "before_execute", retval=True)
@@ -58,11 +57,11 @@ def _prepare(
     given: Sequence[Mapping[str, Any]],
 ) -> dict[str, CollectionRecord]:
     """Read the collections that are asked, and encode what they are asked for."""
-    names = dict.fromkeys(query.type.collection for query in queries)
+    names = dict.fromkeys(map(_collection, queries))
     records = {name: catalog.read_record(connection, name) for name in names}
     vectors: dict[tuple[str, Any], str] = {}
     for query in queries:
-        name = query.type.collection
+        name = _collection(query)
         for values in given or [{}]:
             value = values.get(query.key, query.effective_value)
             key = name, value if isinstance(value, str) else tuple(value)
@@ -70,6 +69,15 @@ def _prepare(
                 vectors[key] = catalog.as_vector(records[name], value)
     PREPARED.set(vectors)
     return records
+
+
+def _collection(query: sa.BindParameter[Any]) -> str:
+    assert isinstance(query.type, QueryVector)
+    return query.type.collection
+
+
+_TAKEN = frozenset({"c", "d", "p", "s"})
+"""Aliases within the statement of a search."""
 
 
 class _Filling:
@@ -85,7 +93,7 @@ class _Filling:
         self._records = records
         self._values = values
 
-    def fill(self, statement: Element) -> Element:
+    def fill(self, statement: Any) -> Any:  # noqa: ANN401  # of the statement's own kind
         """Fill in a statement, its subqueries first."""
         if any(map(_distances, _mapped_subqueries(statement))):
             raise ConfigurationError(
@@ -99,10 +107,8 @@ class _Filling:
             if part is not statement and isinstance(part, sa.Select) and _distances(part)
         }
         if inner or not isinstance(statement, sa.Select):
-            filled = visitors.replacement_traverse(
-                statement, {}, lambda part, **_: self._replacement(part, inner)
-            )
-            statement = filled  # type: ignore[assignment]
+            replace: Any = lambda part, **_: self._replacement(part, inner)  # noqa: E731
+            statement = visitors.replacement_traverse(statement, {}, replace)
         return self._select(statement) if isinstance(statement, sa.Select) else statement
 
     def _replacement(self, part: Any, inner: set[int]) -> Any:  # noqa: ANN401
@@ -128,7 +134,9 @@ class _Filling:
             return self._rows(part).distance_of(part.keys)
 
         filled = _with_parts(statement, replace)
-        return filled if joined is None else filled.where(joined)
+        if joined is not None:
+            filled = filled.where(joined)
+        return _with_froms(filled, distances)
 
     def _nearest(
         self, statement: sa.Select[Any], ordering: EmbeddingDistance, limit: int
@@ -150,7 +158,8 @@ class _Filling:
         ]
         if not own and _is_plain(statement):
             return None
-        asked = statement.with_only_columns(
+        _check_names(statement)
+        asked: sa.Select[Any] = statement.with_only_columns(
             sa.literal_column("1"), maintain_column_froms=True
         ).order_by(None)
         asked = asked.limit(None).offset(None)
@@ -191,6 +200,27 @@ def _mapped_subqueries(statement: sa.ClauseElement) -> Iterable[sa.ClauseElement
             inspected = sa.inspect(part.get("entity"), raiseerr=False)
             if getattr(inspected, "is_aliased_class", False):
                 yield inspected.selectable
+
+
+def _check_names(statement: sa.Select[Any]) -> None:
+    """Refuse names that stand for something else within a search: it would ask of that."""
+    for whole in statement.get_final_froms():
+        for one in whole._from_objects:
+            if isinstance(one, NamedFromClause) and one.name in _TAKEN:
+                raise ConfigurationError(
+                    f"A search has something of its own by the name {one.name!r}: give the table "
+                    "or alias another one."
+                )
+
+
+def _with_froms(
+    statement: sa.Select[Any], distances: Iterable[EmbeddingDistance]
+) -> sa.Select[Any]:
+    """Select from the tables of distances that nothing else in a statement is from."""
+    there = {one for whole in statement.get_final_froms() for one in whole._from_objects}
+    needed = dict.fromkeys(one for distance in distances for one in distance._from_objects)
+    lacking = [one for one in needed if one not in there]
+    return statement.select_from(*lacking) if lacking else statement
 
 
 def _distances(part: sa.ClauseElement) -> list[EmbeddingDistance]:

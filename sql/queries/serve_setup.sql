@@ -24,11 +24,11 @@ CREATE ROLE {role} LOGIN PASSWORD {password}
 ALTER ROLE {role} LOGIN PASSWORD {password}
 
 -- name: grant_schema
--- All that the role may: to see the schema,
+-- Let the role see the schema.
 GRANT USAGE ON SCHEMA {schema} TO {role}
 
 -- name: grant_requests
--- and to hand texts on. Row-level security shows them to those who may UPDATE.
+-- Let the role hand texts on, and nothing else. Row-level security shows them to who may UPDATE.
 GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE {requests} TO {role}
 
 -- name: drop_server

@@ -30,10 +30,3 @@ SELECT n.nspname
 SELECT name, pg_catalog.current_setting(name)
   FROM pg_catalog.pg_settings
  WHERE name = ANY (%(names)s)
-
--- name: vector_schema
--- The schema that pgvector is installed in.
-SELECT n.nspname::text
-  FROM pg_catalog.pg_extension e
-  JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
- WHERE e.extname = 'vector'

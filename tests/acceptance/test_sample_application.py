@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from psycopg import conninfo
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
@@ -83,7 +85,7 @@ LEFTOVERS = """
 BY_NODE = """
 const { Client } = require('pg');
 (async () => {
-  const client = new Client({ connectionString: process.env.DATABASE_URL });
+  const client = new Client();
   await client.connect();
   const found = await client.query(
     `SELECT id, a.slug, s.distance, s.metadata, s.encoder
@@ -334,7 +336,19 @@ def install_node_postgres(folder: Path) -> None:
 def by_node(application: KnowledgeBase, text: str) -> Any:  # noqa: ANN401  # JSON
     """Run the queries of BY_NODE."""
     (application.folder / "search.js").write_text(BY_NODE)
-    return json.loads(application.run(shutil.which("node") or "node", "search.js", text))
+    parts = conninfo.conninfo_to_dict(application.url)
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
+    place = {names[name]: str(value) for name, value in parts.items() if name in names}
+    done = subprocess.run(
+        ["node", "search.js", text],
+        cwd=application.folder,
+        env=os.environ | place | {"PGPASSWORD": str(parts.get("password", ""))},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def body(revision: str) -> str:

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import psycopg
 import pytest
 
 import embeddb
@@ -325,6 +326,22 @@ def _get(port: int, path: str) -> tuple[int, str]:
             return error.code, error.read().decode()
     except urllib.error.URLError:
         return 0, ""
+
+
+def test_a_running_worker_answers_texts_from_sql(database: str, log: Path) -> None:
+    prepare(database, PLAIN, 20)
+    search = "SELECT id FROM embeddb.articles_search(%s::text, 1)"
+    with pytest.raises(psycopg.Error, match="worker"):
+        rows(database, search, [f"{CANARY} body 7"])
+    with running(database, log, "--no-index") as worker:
+        until(lambda: is_true(database))
+        assert rows(database, search, [f"{CANARY} body 7"]) == [(7,)]
+        started = time.monotonic()
+        for number in range(10):
+            assert rows(database, search, [f"{CANARY} body {number + 1}"]) == [(number + 1,)]
+        assert time.monotonic() - started < 10
+        assert worker.end() == 0
+    assert CANARY not in worker.log()
 
 
 def test_a_restart_of_the_server_is_survived(server_folder: Path, log: Path) -> None:

@@ -28,6 +28,7 @@ PAGES = (
     "docs/partitions.md",
     "docs/compression.md",
     "docs/attach.md",
+    "docs/sqlalchemy.md",
 )
 
 
@@ -73,7 +74,7 @@ def test_every_example_runs(
     for line in (
         *("3 0", "tea Green tea wants water of 80 °C.", "['a']", "sql"),
         *("['v7']", "('normalize', 'pca:16')", "16 None", "halfvec 300", "[]"),
-        *("5 {'ajax'}", "True"),
+        *("5 {'ajax'}", "True", "Tea 0.6", "2", "Oaks"),
     ):
         assert line in shown.splitlines()
 

@@ -365,5 +365,6 @@ def test_nobody_s_search_path_or_tables_change_what_a_trigger_does(store: embedd
     assert unpinned == 0
     assert len(EVENTS) == one(
         url,
-        "SELECT count(*) FROM pg_proc WHERE pronamespace = 'embeddb'::regnamespace AND prosecdef",
+        "SELECT count(*) FROM pg_proc WHERE pronamespace = 'embeddb'::regnamespace AND prosecdef "
+        "AND proname LIKE 'articles%'",
     )

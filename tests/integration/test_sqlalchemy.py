@@ -177,7 +177,8 @@ def test_distance_is_an_expression(session: Session) -> None:
     alone = session.execute(sa.select(near).where(Article.id == rows[0].id)).scalar_one()
     assert alone == pytest.approx(rows[0].distance, abs=1e-6)
     count = sa.select(sa.func.count()).where(Article.embedding.distance("word17") < 0.5)
-    assert 0 < session.execute(count).scalar_one() < COUNT
+    ids = session.scalars(sa.select(Article.id).where(Article.embedding.distance("word17") < 0.5))
+    assert 1 < session.execute(count).scalar_one() == len(ids.all()) < COUNT
 
 
 def test_a_vector_is_a_query_too_and_so_is_a_parameter(session: Session) -> None:
@@ -210,6 +211,13 @@ def test_where_it_cannot_be_filled_in_the_error_says_so(session: Session) -> Non
     inner = sa.select(Article).order_by(Article.embedding.nearest("word17")).limit(6).subquery()
     with pytest.raises(ConfigurationError, match="select ids in the subquery"):
         session.scalars(sa.select(aliased(Article, inner)))
+
+
+def test_a_name_that_a_search_has_itself_is_refused(session: Session) -> None:
+    alias = aliased(Article, name="d")
+    near = sa.select(alias.id).where(alias.year > 0).order_by(alias.embedding.nearest("word17"))
+    with pytest.raises(ConfigurationError, match="by the name 'd'"):
+        session.scalars(near.limit(3))
 
 
 def test_options_of_the_orm_stay(session: Session) -> None:
