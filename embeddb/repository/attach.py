@@ -117,6 +117,9 @@ class Attachments:
             connection.execute(query("attach.plain_path"), {})
             Functions(self._database).drop_search(connection, record)
             self._unfollow(connection, record)
+            # nobody reads the old view from here on, and what was read of it is not written; later
+            # chunks are locked, and a worker that is writing some would wait for us, and we for it
+            connection.execute(query("attach.take_back_jobs", **self._parts), {"name": record.name})
             connection.execute(
                 query("attach.set_source", **self._parts),
                 {"name": record.name, "source": Jsonb(resolved.source.to_json())},

@@ -10,6 +10,9 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REGCLASS, TIMESTAMP
 from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.util import ClauseAdapter
 
@@ -154,7 +157,7 @@ class AttachedRows(DocumentRows):
         some = sa.tablesample(self._table, sa.func.system(_percent(total)), name="s")
         same = (self.documents.c[key.view_name] == some.c[key.name] for key in self._source.keys)
         # OFFSET keeps Postgres from joining otherwise than by looking up one row after the other
-        passes = sa.func.coalesce(condition, sa.false()).label("passes")
+        passes = sa.func.coalesce(_Apart(condition), sa.false()).label("passes")
         read = sa.select(passes).select_from(self.documents).where(*same)
         shown = read.correlate(some).offset(number(0)).lateral("shown")
         looked_at: Expression = count_all()
@@ -185,6 +188,23 @@ class AttachedRows(DocumentRows):
         if key.type == "bytea":
             return sa.func.pg_catalog.decode(part, constant("hex"))
         return sa.cast(part, Spelled(key.type))
+
+
+class _Apart(Grouping[Any]):
+    """A condition inside LATERAL, compiled as it is elsewhere.
+
+    SQLAlchemy's search for missing joins counts every comparison within LATERAL for LATERAL, those
+    of subqueries in it too, and would warn of an EXISTS over two tables that are joined all right.
+    """
+
+    inherit_cache = True
+
+
+@compiles(_Apart)
+def _compile_apart(element: _Apart, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    for name in ("lateral_from_linter", "enclosing_lateral"):
+        options.pop(name, None)
+    return compiler.visit_grouping(element, **options)
 
 
 class Spelled(sa.types.UserDefinedType[object]):

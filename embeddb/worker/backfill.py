@@ -36,15 +36,14 @@ class Feeder:
     def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self._backfills = Backfills(shop.store.database)
-        self._finished: set[int] = set()
         self._resting: dict[int, float] = {}
 
     def feed(self, link: Link, member: Member) -> bool:
         """Enqueue a page if the queue has room for it; say whether something was enqueued."""
-        if member.id in self._finished or self._resting.get(member.id, 0) > time.monotonic():
+        if self._resting.get(member.id, 0) > time.monotonic():
             return False
+        # asked at every turn: whoever attaches again has every row looked at once more
         if not link.run(lambda connection: self._backfills.unfinished(connection, [member.id])):
-            self._finished.add(member.id)
             return False
         room = PAGES_AHEAD * self._shop.options.batch
         pending = link.run(lambda connection: self._shop.jobs.pending(connection, member.id, room))

@@ -111,11 +111,22 @@ SELECT pg_catalog.current_setting('search_path')
 SELECT pg_catalog.set_config('lock_timeout', %(milliseconds)s, true)
 
 -- name: add_backfill
--- Have the workers make a job of every row that is there, once or once more.
+-- Have the workers make a job of every row that is there, once or once more, and tell them.
 INSERT INTO {backfills} AS b (collection_id)
 SELECT c.id FROM {collections} c WHERE c.name = %(name)s
     ON CONFLICT (collection_id) DO UPDATE
    SET last_key = NULL, total = NULL, done = 0, started_at = NULL, finished_at = NULL
+RETURNING pg_catalog.pg_notify('embeddb_jobs', b.collection_id::text)
+
+-- name: take_back_jobs
+-- Take from the workers what they have claimed: they may have read it as declared before.
+UPDATE {jobs} j
+   SET version = j.version + 1,
+       token = NULL,
+       leased_until = NULL,
+       available_at = pg_catalog.clock_timestamp()
+  FROM {collections} c
+ WHERE c.name = %(name)s AND j.collection_id = c.id AND j.token IS NOT NULL
 
 -- name: remove_jobs
 -- Forget what was to be done for a collection.

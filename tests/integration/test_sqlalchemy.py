@@ -41,6 +41,20 @@ class Author(Base):
     name: Mapped[str]
 
 
+class Tag(Base):
+    __tablename__ = "tags"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+sa.Table(
+    "article_tags",
+    Base.metadata,
+    sa.Column("article_id", sa.ForeignKey("articles.id"), primary_key=True),
+    sa.Column("tag_id", sa.ForeignKey("tags.id"), primary_key=True),
+)
+
+
 class Article(Base):
     __tablename__ = "articles"
     id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
@@ -49,6 +63,7 @@ class Article(Base):
     year: Mapped[int]
     author_id: Mapped[int] = mapped_column(sa.ForeignKey("authors.id"))
     author: Mapped[Author] = relationship()
+    tags: Mapped[list[Tag]] = relationship(secondary="article_tags")
     embedding = Embedding("title", "body", model=MODEL, metadata=["year"], chunker="none")
 
 
@@ -136,6 +151,22 @@ def test_joins_and_conditions_on_what_is_joined(session: Session) -> None:
     found = session.execute(statement).all()
     assert {row[1] for row in found} == {"author3"}
     assert len({row[0] for row in found} & set(truth(session, "word17", 8, passes))) >= 7
+
+
+def test_conditions_on_what_is_joined_in_a_subquery(session: Session) -> None:
+    session.add(Tag(id=1, name="rare"))
+    session.flush()
+    tagged = [{"article_id": number, "tag_id": 1} for number in (17, 67, 500)]
+    session.execute(sa.insert(Base.metadata.tables["article_tags"]), tagged)
+    session.commit()
+    statement = (
+        sa.select(Article.id)
+        .where(Article.tags.any(Tag.name == "rare"))
+        .order_by(Article.embedding.nearest("word17"))
+        .limit(5)
+    )
+    # SQLAlchemy warns where a join seems to be missing, and warnings are errors here
+    assert set(session.scalars(statement)) == {17, 67, 500}
 
 
 def test_distance_is_an_expression(session: Session) -> None:

@@ -31,6 +31,8 @@ TABLE = "CREATE TABLE public.articles (id bigint PRIMARY KEY, title text, body t
 INSERT = "INSERT INTO articles (id, title, body) SELECT n, 'title', 'body ' || n FROM "
 STORED = "SELECT id, content FROM embeddb.articles_g1 ORDER BY id::bigint, chunk_no"
 
+BOTH = "title || E'\\n\\n' || body"
+
 
 def options(**changes: object) -> WorkerOptions:
     given: dict[str, Any] = {"once": True, "retry_seconds": 0.05, "poll_seconds": 0.2}
@@ -48,6 +50,12 @@ def source(store: embeddb.Store) -> str:
 def work(store: embeddb.Store, encoder: HashEncoder, **changes: object) -> WorkerReport:
     """Let a worker do all there is to do."""
     return Worker(store, options(**changes), encoders={"articles": encoder}).run()
+
+
+def attach_again(store: embeddb.Store) -> None:
+    """Have the collection read titles, too."""
+    encoder = HashEncoder()
+    attach(store, "articles", "title, body", name="articles", model=encoder, exist_ok=True)
 
 
 def stored(url: str) -> dict[str, str]:
@@ -167,6 +175,22 @@ def test_a_change_between_encoding_and_writing_is_not_lost(
     assert stored(source) == expected(source)
     assert report.wasted >= 1
     assert one(source, "SELECT count(*) FROM embeddb.jobs") == 0
+
+
+def test_what_was_read_before_attaching_again_is_not_written(
+    store: embeddb.Store, source: str
+) -> None:
+    attach(store, "public.articles", "body", name="articles", model=HashEncoder())
+
+    def interfere(call: int) -> None:
+        if call == 1:
+            attach_again(store)
+            # every row is in the queue still, and needs no other job
+            unfinished = "SELECT count(*) FROM embeddb.backfills WHERE finished_at IS NULL"
+            until(lambda: one(source, unfinished) == 0)
+
+    assert work(store, GatedEncoder(interfere)).wasted == 5
+    assert stored(source) == expected(source, BOTH)
 
 
 def test_an_open_transaction_of_the_application_delays_its_own_row_only(
@@ -393,6 +417,16 @@ def test_a_running_worker_hears_of_changes_at_once(store: embeddb.Store, source:
         rows(source, "UPDATE articles SET body = 'fresh' WHERE id = 1")
         until(lambda: stored(source).get("1") == "fresh")
         assert time.monotonic() - started < 5
+
+
+def test_a_running_worker_follows_what_is_attached_again(store: embeddb.Store, source: str) -> None:
+    attach(store, "public.articles", "body", name="articles", model=HashEncoder())
+    with running(store, poll_seconds=60):
+        until(lambda: stored(source) == expected(source))
+        started = time.monotonic()
+        attach_again(store)
+        until(lambda: stored(source) == expected(source, BOTH))
+        assert time.monotonic() - started < 10
 
 
 def test_a_collection_attached_later_is_taken_up(store: embeddb.Store, source: str) -> None:
