@@ -204,7 +204,8 @@ class _Apart(Grouping[Any]):
 def _compile_apart(element: _Apart, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     for name in ("lateral_from_linter", "enclosing_lateral"):
         options.pop(name, None)
-    return compiler.visit_grouping(element, **options)
+    text: str = compiler.visit_grouping(element, **options)  # type: ignore[no-untyped-call]
+    return text
 
 
 class Spelled(sa.types.UserDefinedType[object]):
