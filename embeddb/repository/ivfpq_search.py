@@ -17,11 +17,10 @@ from operator import add
 
 import sqlalchemy as sa
 from pgvector.sqlalchemy import VECTOR
-from psycopg import sql
-from sqlalchemy.dialects.postgresql import ARRAY, REGCLASS
+from sqlalchemy.dialects.postgresql import ARRAY, OID
 
 from embeddb.repository.expressions import Vectors
-from embeddb.repository.rendering import Expression, constant, number, parameter
+from embeddb.repository.rendering import Expression, number, parameter
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ, IndexSpec
@@ -50,6 +49,7 @@ class CodeScan:
             record.tables.lists_name,
             sa.column("list", sa.Integer),
             sa.column("centroid", VECTOR),
+            sa.column("tableoid", OID),
             schema=schema,
         ).alias("l")
         self.codes = sa.table(
@@ -105,8 +105,10 @@ class CodeScan:
             vector = self._vectors.own("l2_normalize")(vector)
         words = self._vectors.function(self._tables.lookup_function)(vector)
         if not inline:
-            name = sql.Identifier(self._tables.schema, self._tables.lists_name).as_string()
-            version = sa.cast(sa.cast(constant(name), REGCLASS), sa.BigInteger)
+            # of the table that is really read: its name may have come to mean another one while
+            # the statement waited for a lock
+            read = sa.cast(self._lists.c.tableoid, sa.BigInteger)
+            version = sa.select(read).limit(number(1)).scalar_subquery()
             given = parameter("words", ARRAY(sa.REAL, dimensions=2))
             words = sa.case((parameter("codebook", sa.BigInteger()) == version, given), else_=words)
         asked = sa.select(
