@@ -18,7 +18,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 POLL_SECONDS = 0.25
 
-CHECK_CLIENT = "2s"
+CHECK_CLIENT_MS = 2_000
 """How soon the server notices that the client of a build is gone."""
 
 _NOTES = {
@@ -39,7 +39,7 @@ def prepare_session(connection: Connection) -> None:
     """Lift the time limits, and let the build end where its client does."""
     connection.execute(query("indexes.no_limits"), {})
     with suppress(pg.InvalidParameterValue):  # a platform that cannot tell
-        connection.execute(query("indexes.check_client"), {"interval": CHECK_CLIENT})
+        connection.execute(query("indexes.check_client"), {"milliseconds": CHECK_CLIENT_MS})
 
 
 def run_build(

@@ -77,8 +77,12 @@ SELECT pg_catalog.set_config(s.name, '0', false)
  WHERE s.name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout')
 
 -- name: check_client
--- End what this session executes where its client is gone.
-SELECT pg_catalog.set_config('client_connection_check_interval', %(interval)s, false)
+-- End what this session executes where its client is gone; a shorter interval that the server has
+-- set stays.
+SELECT pg_catalog.set_config(s.name, %(milliseconds)s::text, false)
+  FROM pg_catalog.pg_settings s
+ WHERE s.name = 'client_connection_check_interval'
+   AND s.setting::integer NOT BETWEEN 1 AND %(milliseconds)s::integer
 
 -- name: wait_for_lock
 -- How long this session waits for a lock from now on; 0: as long as it takes.

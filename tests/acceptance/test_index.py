@@ -47,7 +47,9 @@ def _hnsw(built: dict[str, Any]) -> str:
 
 def test_what_interruptions_left_is_repaired(run_cli: RunCLI, notes: str) -> None:
     with psycopg.connect(notes) as connection:
-        connection.execute("DROP FUNCTION embeddb.notes_search")
+        connection.execute(
+            "DROP FUNCTION embeddb.notes_search(vector, integer, jsonb, double precision)"
+        )
         connection.execute(
             "UPDATE pg_index SET indisvalid = false "
             "WHERE indexrelid = 'embeddb.notes_g1_hnsw'::regclass"
