@@ -123,9 +123,7 @@ class Searcher:
         parameters: dict[str, Any],
         wish: Wish,
     ) -> psycopg.Cursor[Row]:
-        # a generic plan would not know which partition or partial index a part is in, nor what a
-        # caller's own expression is about
-        prepare = None if isinstance(wish.filter, bool) and not wish.part else False
+        prepare = None if self.compiler.suits_every_value(wish) else False
         sent = self._parameters(connection, query, parameters)
         return connection.execute(statement, sent, prepare=prepare)
 

@@ -163,6 +163,21 @@ class Compiler:
     def _passing(self, path: Expression) -> Expression:
         return self.documents.c.metadata.bool_op("OPERATOR(pg_catalog.@@)")(path)
 
+    def suits_every_value(self, wish: Wish) -> bool:
+        """Say whether one plan of the statement is as good as any, whatever is asked for.
+
+        None is where a part says which partition or partial index to read, where the caller's own
+        expression is the filter, or where a JSON filter is asked of every row: only a plan made
+        for it compiles it once.
+        """
+        if wish.part or not isinstance(wish.filter, bool):
+            return False
+        return not wish.filter or not self._compares_all(wish)
+
+    def _compares_all(self, wish: Wish) -> bool:
+        index = self._generation.index
+        return wish.exact or index is None or (isinstance(index, IVFPQ) and self._codes is None)
+
     def names(self) -> Sequence[str]:
         """Name the settings that a statement may set for itself."""
         return setting_names(self._generation.index)
@@ -170,8 +185,7 @@ class Compiler:
     # the ways to find the nearest rows: each gives id, chunk_no, content, span, distance, plan
 
     def _nearest(self, wish: Wish) -> sa.CTE:
-        index = self._generation.index
-        if wish.exact or index is None or (isinstance(index, IVFPQ) and self._codes is None):
+        if self._compares_all(wish):
             return _cte(self._exact(wish), "nearest")
         if wish.filter is not False:
             return self._filtered(wish)

@@ -270,6 +270,12 @@ def test_a_repeated_filtered_search_is_planned_once_for_every_filter(database: s
             ).fetchall()
         assert found == [(True,)]
         assert [docs.search(QUERY, filter=wanted) for wanted in filters] == before
+        for _ in range(15):
+            docs.search(QUERY, filter={"even": True}, exact=True)
+        with pool.connection() as connection:
+            asked = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s"
+            prepared = connection.execute(asked, ["%filter_path%"]).fetchone()
+        assert prepared == (1,), "what compares every row compiles its filter for one plan"
     assert [len(hits) for hits in before] == [10, 10, 0, 10]
 
 
