@@ -133,7 +133,7 @@ class AlterCollectionOp(_AttachmentOp):
     def reverse(self) -> AlterCollectionOp:
         """Give it back what it had."""
         if self.before is None:
-            raise NotImplementedError("What the collection was before is not known.")
+            raise ValueError("What the collection was before is not known.")
         declared = replace(self.attachment.declared, **self.before)
         return AlterCollectionOp(
             replace(self.attachment, declared=declared), self.before, self.changes
@@ -273,7 +273,7 @@ class DropCollectionOp(MigrateOperation):
     def reverse(self) -> CreateCollectionOp:
         """Create it again, empty."""
         if self.options is None:
-            raise NotImplementedError("What the collection was like is not known.")
+            raise ValueError("What the collection was like is not known.")
         return CreateCollectionOp(self.name, self.options)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:

@@ -120,7 +120,7 @@ class AlterVectorIndexOp(_VectorIndexOp):
     def reverse(self) -> AlterVectorIndexOp:
         """Give the index its old definition again."""
         if self.existing is None:
-            raise NotImplementedError("The index's old definition is not known.")
+            raise ValueError("The index's old definition is not known.")
         return AlterVectorIndexOp(
             self.existing, existing=self.index, concurrently=self.concurrently
         )
