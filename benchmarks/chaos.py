@@ -22,8 +22,8 @@ import embeddb
 from benchmarks.common import parser, show
 from embeddb.db import embedded
 from embeddb.encoders import EncoderSettings, load_encoder
-from tests import chaos
-from tests.postgres import one, rows
+from tests.support.encoders import chaos
+from tests.support.postgres import one, rows
 
 DEADLY_ROWS = 3
 DRAIN_SECONDS = 300
@@ -118,9 +118,11 @@ class _Run:
 
 
 def _attach(store: embeddb.Store, name: str) -> None:
-    from tests.workers import attach
+    from tests.support.workers import attach
 
-    encoder = load_encoder(chaos.MODEL, settings=EncoderSettings(python_models=("tests.chaos",)))
+    encoder = load_encoder(
+        chaos.MODEL, settings=EncoderSettings(python_models=("tests.support.chaos",))
+    )
     attach(store, "public.notes", "body", name=name, model=encoder)
 
 

@@ -13,8 +13,8 @@ import embeddb
 from benchmarks.common import fresh_database, parser, show
 from benchmarks.encode import real_texts
 from embeddb.encoders import EncoderSettings, encode_texts, load_encoder
-from embeddb.pipeline.encode import WINDOW
-from embeddb.pipeline.prepare import BATCH_CHUNKS
+from embeddb.pipeline.ingest.encode import WINDOW
+from embeddb.pipeline.ingest.prepare import BATCH_CHUNKS
 from embeddb.records import Document
 
 

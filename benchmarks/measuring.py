@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddb import Collection, Store
-from embeddb.pipeline.stored_form import StoredForm
+from embeddb.pipeline.generation.form import StoredForm
 from embeddb.records import Document, Hit, Vector
-from embeddb.repository.search import Searcher, make_wish
+from embeddb.repository.search.searcher import Searcher, make_wish
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 
 LIMIT = 10

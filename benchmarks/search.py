@@ -20,10 +20,10 @@ import psycopg
 import embeddb
 from benchmarks import corpus
 from benchmarks.common import clustered, documents, fresh_database, parser, peer, show
+from embeddb.db.rendering import as_text
 from embeddb.db.vectors import BinaryVector
 from embeddb.records import Vector
-from embeddb.repository.rendering import as_text
-from embeddb.repository.statement import Compiler, Wish
+from embeddb.repository.search.compiler import Compiler, Wish
 
 LIMIT = 10
 WARM_UP = 50

@@ -31,13 +31,13 @@ import embeddb
 from benchmarks import corpus
 from benchmarks.common import fresh_database, parser, show
 from embeddb.encoders import EncoderSettings, load_encoder
-from embeddb.pipeline.bound_model import BoundModel
-from embeddb.pipeline.stored_form import StoredForm
+from embeddb.pipeline.generation.form import StoredForm
+from embeddb.pipeline.generation.model import BoundModel
 from embeddb.protocols import Tokenized
-from embeddb.query_server import QueryServer
 from embeddb.records import ModelInfo, Role, Vector
 from embeddb.sql_encoder import TrainOptions
 from embeddb.sql_encoder.report import compare
+from embeddb.worker.query_encoding import QueryServer
 
 GLOSSES = 57_000
 QUERIES = 1_000

@@ -27,10 +27,10 @@ import embeddb
 from benchmarks.common import fresh_database, parser, show
 from benchmarks.encode import real_texts
 from embeddb.encoders import EncoderSettings, encode_texts, load_encoder
-from embeddb.pipeline.encode import WINDOW
-from embeddb.pipeline.prepare import BATCH_CHUNKS
+from embeddb.pipeline.ingest.encode import WINDOW
+from embeddb.pipeline.ingest.prepare import BATCH_CHUNKS
 from embeddb.records import Vector
-from tests.postgres import one, rows
+from tests.support.postgres import one, rows
 
 TABLE = "CREATE TABLE public.articles (id bigint PRIMARY KEY, body text)"
 CHUNKS = "SELECT count(*) FROM embeddb.articles_g1"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from embeddb.version import __version__
+
 if TYPE_CHECKING:
     from embeddb.chunkers import ChunkerSpec
     from embeddb.collection import Collection
     from embeddb.errors import EmbedDBError
-    from embeddb.evaluation.advice import Advice
-    from embeddb.evaluation.advisor_candidates import Candidate
+    from embeddb.evaluation.compression.advice import Advice
+    from embeddb.evaluation.compression.candidates import Candidate
     from embeddb.evaluation.index_tuning import TuneReport
     from embeddb.evaluation.recall import RecallReport
     from embeddb.records import Document, Hit, IngestReport, SearchPlan
@@ -18,13 +20,11 @@ if TYPE_CHECKING:
     from embeddb.schema.layouts import HashPartitions, ListPartitions, PartialIndexes
     from embeddb.store import Store, connect, migrate
 
-__version__ = "0.1.0"
-
 _HOMES = {
     "HNSW": "embeddb.schema.indexes",
     "IVFPQ": "embeddb.schema.indexes",
-    "Advice": "embeddb.evaluation.advice",
-    "Candidate": "embeddb.evaluation.advisor_candidates",
+    "Advice": "embeddb.evaluation.compression.advice",
+    "Candidate": "embeddb.evaluation.compression.candidates",
     "ChunkerSpec": "embeddb.chunkers",
     "Collection": "embeddb.collection",
     "Document": "embeddb.records",

@@ -12,20 +12,20 @@ from embeddb.collection import Collection
 from embeddb.config import Settings
 from embeddb.db import embedded
 from embeddb.db.database import Connection, Database
+from embeddb.db.migrate import MigrationResult, head, migrate_schema
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionExistsError, ConfigurationError, SchemaOutdatedError
-from embeddb.pipeline.forms import first_form
+from embeddb.pipeline.conversion.forms import first_form
 from embeddb.protocols import Encoder
-from embeddb.repository.attach import Attachments
-from embeddb.repository.attach_resolve import Declaration
-from embeddb.repository.collections import Collections
-from embeddb.repository.grants import GrantReport, Grants
+from embeddb.repository.attached.attach import Attachments
+from embeddb.repository.attached.resolve import Declaration
+from embeddb.repository.collections.collections import Collections
+from embeddb.repository.roles.grants import GrantReport, Grants
 from embeddb.schema import layouts
 from embeddb.schema.catalog import Generation, Wanted
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 from embeddb.schema.layouts import Layout
-from embeddb.schema.migrate import MigrationResult, head, migrate_schema
 from embeddb.schema.storage import MAX_DIM, Storage
 from embeddb.transforms import TransformSpec
 

@@ -21,7 +21,7 @@ from psycopg import sql
 import embeddb
 from embeddb.db import embedded
 from embeddb.errors import EmbedDBError
-from tests.support import with_database
+from tests.support.encoders import with_database
 
 ROOT = Path(__file__).parents[1]
 
@@ -134,7 +134,7 @@ def store(database: str) -> Iterator[embeddb.Store]:
 
 @pytest.fixture
 def run_cli(tmp_path: Path) -> RunCLI:
-    """Run `embeddb …` with an environment of its own; it may load the encoders of tests.support."""
+    """Run `embeddb …` in an environment of its own; it may load tests.support.encoders."""
 
     def run(
         *arguments: str | Path,
@@ -144,7 +144,7 @@ def run_cli(tmp_path: Path) -> RunCLI:
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
         own = {"EMBEDDB_DATA_DIR": str(tmp_path / "embedded"), "PYTHONPATH": str(ROOT)}
-        own |= {"EMBEDDB_PYTHON_MODELS": "tests.support", "COLUMNS": "100"}
+        own |= {"EMBEDDB_PYTHON_MODELS": "tests.support.encoders", "COLUMNS": "100"}
         own |= {"EMBEDDB_DSN": dsn} if dsn else {}
         return subprocess.run(
             [Path(sys.executable).with_name("embeddb"), *arguments],

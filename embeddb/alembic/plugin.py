@@ -14,8 +14,8 @@ from alembic.operations import ops
 from sqlalchemy import Column, Table
 
 from embeddb.alembic import types
-from embeddb.alembic.collection_compare import compare_collections
-from embeddb.alembic.vector_compare import compare_vector_indexes, take_over
+from embeddb.alembic.collections.compare import compare_collections
+from embeddb.alembic.vector_indexes.compare import compare_vector_indexes, take_over
 from embeddb.config import Settings
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from embeddb import __version__
 from embeddb.cli import (
     attach,
     collection,
@@ -29,9 +28,10 @@ from embeddb.cli import (
     tune,
     worker,
 )
-from embeddb.cli.failure import reported
-from embeddb.cli.notes import noting
-from embeddb.cli.output import say
+from embeddb.cli.common.failure import reported
+from embeddb.cli.common.notes import noting
+from embeddb.cli.common.output import say
+from embeddb.version import __version__
 
 
 class _Commands(TyperGroup):

@@ -6,18 +6,17 @@ from typing import Annotated
 
 import typer
 
-from embeddb.cli.describe import describe, summary
-from embeddb.cli.indexing import ON_INDEX, Method, index_spec, usage
-from embeddb.cli.layout import (
+from embeddb.cli.common.index_options import ON_INDEX, Method, index_spec, usage
+from embeddb.cli.common.layout_options import (
     PartialValues,
     PartitionBy,
     Partitions,
     PartitionValues,
     layout_spec,
 )
-from embeddb.cli.notes import notes
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import (
+from embeddb.cli.common.notes import notes
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import (
     AsJson,
     Dsn,
     HNSWBuild,
@@ -33,8 +32,10 @@ from embeddb.cli.options import (
     Yes,
     confirm,
 )
-from embeddb.cli.output import emit, facts, out, say
+from embeddb.cli.common.output import emit, facts, out, say
+from embeddb.cli.describe import summary
 from embeddb.cli.status import print_collections
+from embeddb.diagnostics.describe import describe
 from embeddb.errors import IndexSpecError, TransformError
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and drop collections.")

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.bars import counting
+from embeddb.cli.common.bars import counting
+from embeddb.cli.common.failure import FAILED
+from embeddb.cli.common.index_options import usage
+from embeddb.cli.common.notes import notes
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Name, Schema, Yes, confirm
+from embeddb.cli.common.output import emit, err, out, say, table
 from embeddb.cli.convert import converted, question, sentence
-from embeddb.cli.failure import FAILED
-from embeddb.cli.indexing import usage
-from embeddb.cli.notes import notes
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Name, Schema, Yes, confirm
-from embeddb.cli.output import emit, err, out, say, size, table
+from embeddb.diagnostics.units import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from embeddb.collection import Collection
-    from embeddb.evaluation.advice import Advice, Measured
+    from embeddb.evaluation.compression.advice import Advice, Measured
     from embeddb.store import Store
 
 ALL = "all"
@@ -82,7 +83,7 @@ def compress(
 def _check(plot: Path | None) -> None:
     """Refuse a plot that could not be drawn before anything is measured."""
     if plot is not None:
-        from embeddb.evaluation.plot import check_plot
+        from embeddb.evaluation.compression.plot import check_plot
 
         with usage("--plot"):
             check_plot(plot)
@@ -90,7 +91,7 @@ def _check(plot: Path | None) -> None:
 
 def _draw(advice: Advice, plot: Path | None) -> None:
     if plot is not None:
-        from embeddb.evaluation.plot import save_plot
+        from embeddb.evaluation.compression.plot import save_plot
 
         save_plot(advice, plot)
 

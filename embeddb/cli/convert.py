@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.indexing import ON_INDEX, Method, changed_spec, index_spec, usage
-from embeddb.cli.notes import notes
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import (
+from embeddb.cli.common.index_options import ON_INDEX, Method, changed_spec, index_spec, usage
+from embeddb.cli.common.notes import notes
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import (
     AsJson,
     Dsn,
     HNSWBuild,
@@ -26,7 +26,8 @@ from embeddb.cli.options import (
     Yes,
     confirm,
 )
-from embeddb.cli.output import emit, err, say, size
+from embeddb.cli.common.output import emit, err, say
+from embeddb.diagnostics.units import size
 from embeddb.errors import IndexSpecError, TransformError
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def sentence(done: Mapping[str, Any]) -> str:
 
 def form_label(generation: Generation) -> str:
     """Name a form: storage, transform, index."""
-    from embeddb.evaluation.advisor_candidates import index_label
+    from embeddb.evaluation.compression.candidates import index_label
 
     words = generation.transform.words if generation.transform else ()
     return " · ".join((generation.storage.label, *words, index_label(generation.index)))

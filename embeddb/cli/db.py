@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embeddb.cli.opening import server_url
-from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import emit, facts, out, say
+from embeddb.cli.common.opening import server_url
+from embeddb.cli.common.options import AsJson, Dsn, Schema
+from embeddb.cli.common.output import emit, facts, out, say
 from embeddb.config import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def psql(
     schema: Schema = None,
 ) -> None:
     """Open psql on the server; everything else on the line is psql's."""
-    from embeddb.cli.psql import execute
+    from embeddb.cli.common.psql import execute
 
     execute(server_url(dsn, schema), arguments or [])
 

@@ -10,10 +10,11 @@ import typer
 from rich.console import Console
 
 from embeddb.cli import doors
+from embeddb.cli.common.opening import bring_up_to_date, opened_store, server_url
+from embeddb.cli.common.options import AsJson, Dsn, Schema
+from embeddb.cli.common.output import console, emit, err, table
 from embeddb.cli.doors import Answer
-from embeddb.cli.opening import bring_up_to_date, opened_store, server_url
-from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import console, emit, err, size, table
+from embeddb.diagnostics.units import size
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from embeddb.cli.failure import FAILED
-from embeddb.cli.findings import Finding, examine
-from embeddb.cli.opening import is_embedded, opened_database, opened_store, server_url
-from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import emit, out, table
+from embeddb.cli.common.failure import FAILED
+from embeddb.cli.common.opening import is_embedded, opened_database, opened_store, server_url
+from embeddb.cli.common.options import AsJson, Dsn, Schema
+from embeddb.cli.common.output import emit, out, table
+from embeddb.diagnostics.findings import Finding, examine
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -46,7 +46,7 @@ def _findings(dsn: str | None, schema: str | None, models: bool) -> Iterator[Fin
 
 
 def _server(dsn: str | None, schema: str | None) -> Iterator[Finding]:
-    from embeddb.cli.server_checks import check_machine, check_server
+    from embeddb.diagnostics.server_checks import check_machine, check_server
 
     with opened_database(server_url(dsn, schema), schema) as database:
         yield from check_server(database)
@@ -55,8 +55,8 @@ def _server(dsn: str | None, schema: str | None) -> Iterator[Finding]:
 
 
 def _collections(dsn: str | None, schema: str | None, models: bool) -> Iterator[Finding]:
-    from embeddb.cli.attached_checks import check_attached, is_readable
-    from embeddb.cli.collection_checks import check_collection, check_recall
+    from embeddb.diagnostics.attached_checks import check_attached, is_readable
+    from embeddb.diagnostics.collection_checks import check_collection, check_recall
 
     with opened_store(dsn, schema) as store:
         for collection in store.collections():

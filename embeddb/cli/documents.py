@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.failure import FAILED, complain
-from embeddb.cli.inputs import filter_value
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Filter, Name, Schema, Yes, confirm
-from embeddb.cli.output import emit, facts, out, say
+from embeddb.cli.common.failure import FAILED, complain
+from embeddb.cli.common.inputs import filter_value
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Filter, Name, Schema, Yes, confirm
+from embeddb.cli.common.output import emit, facts, out, say
 
 if TYPE_CHECKING:
     from embeddb.records import Document

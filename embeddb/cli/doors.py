@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embeddb.cli.output import snippet
-from embeddb.cli.psql import psql_command
+from embeddb.cli.common.output import snippet
+from embeddb.cli.common.psql import psql_command
 from embeddb.errors import EmbedDBError
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import emit, say
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Schema
+from embeddb.cli.common.output import emit, say
 
 if TYPE_CHECKING:
-    from embeddb.repository.grants import GrantReport
+    from embeddb.repository.roles.grants import GrantReport
 
 
 class Kind(StrEnum):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embeddb.cli import repair
-from embeddb.cli.indexing import ON_INDEX, Method, changed_spec, index_spec, usage
-from embeddb.cli.notes import notes
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import (
+from embeddb.cli.common.index_options import ON_INDEX, Method, changed_spec, index_spec, usage
+from embeddb.cli.common.notes import notes
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import (
     AsJson,
     Dsn,
     HNSWBuild,
@@ -26,12 +26,13 @@ from embeddb.cli.options import (
     Yes,
     confirm,
 )
-from embeddb.cli.output import emit, err, out, say, size, table
+from embeddb.cli.common.output import emit, err, out, say, table
+from embeddb.diagnostics.units import size
 from embeddb.errors import IndexSpecError
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
-    from embeddb.repository.indexes import IndexInfo
+    from embeddb.repository.indexes.indexes import IndexInfo
     from embeddb.schema.indexes import IndexSpec
 
 app = typer.Typer(no_args_is_help=True, help="Build, drop, list and repair indexes.")

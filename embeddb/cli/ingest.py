@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Name, Schema
-from embeddb.cli.output import emit, err, facts, out, say, table
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Name, Schema
+from embeddb.cli.common.output import emit, err, facts, out, say, table
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
@@ -72,7 +72,7 @@ def ingest(
 
     A run that was interrupted goes on where it stopped when it is started again.
     """
-    from embeddb.cli.sources import Choice
+    from embeddb.cli.common.source_options import Choice
 
     choice = Choice(
         paths=sources or [],

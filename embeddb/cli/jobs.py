@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Schema, Yes, confirm
-from embeddb.cli.output import emit, out, say, snippet, table
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Schema, Yes, confirm
+from embeddb.cli.common.output import emit, out, say, snippet, table
 
 if TYPE_CHECKING:
-    from embeddb.repository.jobs import Jobs
+    from embeddb.repository.queue.jobs import Jobs
     from embeddb.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Look at the queue, and at rows that failed.")
@@ -129,7 +129,7 @@ def purge(
 
 
 def _jobs(store: Store, collection: str | None) -> Jobs:
-    from embeddb.repository.jobs import Jobs
+    from embeddb.repository.queue.jobs import Jobs
 
     if collection is not None:
         store.collection(collection)  # a name that is not there is an error, not an empty list

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embeddb.cli.failure import FAILED
-from embeddb.cli.opening import opened_database
-from embeddb.cli.options import AsJson, Dsn, Schema, Yes, confirm
-from embeddb.cli.output import emit, err, say
+from embeddb.cli.common.failure import FAILED
+from embeddb.cli.common.opening import opened_database
+from embeddb.cli.common.options import AsJson, Dsn, Schema, Yes, confirm
+from embeddb.cli.common.output import emit, err, say
 from embeddb.config import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _url(dsn: str | None) -> str:
 
 
 def _print_sql(schema: str | None, to: str, as_json: bool) -> None:
-    from embeddb.schema.migrate import offline_sql
+    from embeddb.db.migrate import offline_sql
 
     if to == "base":
         raise typer.BadParameter("--sql writes upgrades only.", param_hint="--to")
@@ -67,7 +67,7 @@ def _print_sql(schema: str | None, to: str, as_json: bool) -> None:
 
 
 def _check(database: Database, as_json: bool) -> None:
-    from embeddb.schema.migrate import head
+    from embeddb.db.migrate import head
 
     found, wanted = _revision(database), head()
     if as_json:
@@ -84,7 +84,7 @@ def _check(database: Database, as_json: bool) -> None:
 
 
 def _migrate(database: Database, to: str, yes: bool, as_json: bool) -> None:
-    from embeddb.schema.migrate import is_downgrade
+    from embeddb.db.migrate import is_downgrade
     from embeddb.store import migrate_database
 
     if is_downgrade(_revision(database), to):

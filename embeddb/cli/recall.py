@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.bars import counting
-from embeddb.cli.failure import FAILED
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Name, Schema
-from embeddb.cli.output import emit, err, facts, out, say, table
+from embeddb.cli.common.bars import counting
+from embeddb.cli.common.failure import FAILED
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Name, Schema
+from embeddb.cli.common.output import emit, err, facts, out, say, table
 
 if TYPE_CHECKING:
     from embeddb.evaluation.recall import RecallReport
-    from embeddb.repository.recall_history import MeasuredRecall
+    from embeddb.repository.catalog.recall_history import MeasuredRecall
 
 SHOWN_SETTINGS = ("method", "on", "ef_search", "probes", "oversample", "target", "queries", "truth")
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.failure import FAILED, complain
-from embeddb.cli.notes import notes
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Schema, Yes
-from embeddb.cli.output import emit, err, say
+from embeddb.cli.common.failure import FAILED, complain
+from embeddb.cli.common.notes import notes
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Schema, Yes
+from embeddb.cli.common.output import emit, err, say
 from embeddb.errors import EmbedDBError
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
-    from embeddb.pipeline.repair import Fault
+    from embeddb.pipeline.indexes.repair import Fault
     from embeddb.store import Store
 
 _DONE = {"drop": "dropped", "build": "built", "create": "created"}

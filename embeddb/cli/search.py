@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.inputs import filter_value, json_value
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Filter, Limit, Name, Schema
-from embeddb.cli.output import emit, out, say, snippet, table
+from embeddb.cli.common.inputs import filter_value, json_value
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Filter, Limit, Name, Schema
+from embeddb.cli.common.output import emit, out, say, snippet, table
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
@@ -126,7 +126,7 @@ def _show(
 
 
 def _show_plan(plan: SearchPlan) -> None:
-    from embeddb.repository.plans import facts as facts_of
+    from embeddb.repository.search.plans import facts as facts_of
 
     for line in facts_of(plan):
         say(line.removeprefix("-- "))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.failure import FAILED
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Name, Schema, Yes, confirm
-from embeddb.cli.output import emit, err, facts, out, say, size
+from embeddb.cli.common.failure import FAILED
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Name, Schema, Yes, confirm
+from embeddb.cli.common.output import emit, err, facts, out, say
+from embeddb.diagnostics.units import size
 
 if TYPE_CHECKING:
-    from embeddb.repository.sql_encoders import SQLEncoderInfo
+    from embeddb.repository.query_encoding.sql_encoders import SQLEncoderInfo
 
 app = typer.Typer(no_args_is_help=True, help="Encode the texts that SQL asks with.")
 
@@ -94,7 +95,7 @@ def serve_setup(
     as_json: AsJson = False,
 ) -> None:
     """Let SQL hand texts to workers where the schema's owner is no superuser."""
-    from embeddb.repository.serve_setup import set_up_serving
+    from embeddb.repository.query_encoding.dblink import set_up_serving
 
     with opened_store(dsn, schema) as store:
         done = set_up_serving(store.database, role=role, host=host, port=port)

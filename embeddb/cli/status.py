@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embeddb.cli.describe import describe, model_label, storage_label
-from embeddb.cli.opening import is_embedded, opened_store
-from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import emit, facts, out, say, size, table
+from embeddb.cli.common.opening import is_embedded, opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Schema
+from embeddb.cli.common.output import emit, facts, out, say, table
+from embeddb.cli.describe import model_label, storage_label
+from embeddb.diagnostics.describe import describe
+from embeddb.diagnostics.units import postgres_version, size
 
 if TYPE_CHECKING:
-    from embeddb.repository.attached_health import SyncStatus
-    from embeddb.repository.workers import WorkerInfo
+    from embeddb.repository.attached.health import SyncStatus
+    from embeddb.repository.queue.workers import WorkerInfo
     from embeddb.store import Store
 
 COLUMNS = ("collection", "documents", "chunks", "model", "storage", "index", "size")
@@ -22,7 +24,7 @@ NUMBERS = ("documents", "chunks", "size", *WAITING)
 
 def status(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
     """Show the server and every collection: documents, model, storage, index, sizes, what waits."""
-    from embeddb.repository.workers import Workers
+    from embeddb.repository.queue.workers import Workers
 
     with opened_store(dsn, schema) as store:
         server = _server(store, embedded=is_embedded(dsn))
@@ -111,8 +113,3 @@ def _server(store: Store, *, embedded: bool) -> dict[str, Any]:
         "schema": store.database.schema,
         "revision": info.migration,
     }
-
-
-def postgres_version(number: int) -> str:
-    """Write 180006 as 18.6."""
-    return f"{number // 10000}.{number % 10000}"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embeddb.cli.failure import FAILED
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Name, Schema
-from embeddb.cli.output import emit, err, out, say, table
+from embeddb.cli.common.failure import FAILED
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Name, Schema
+from embeddb.cli.common.output import emit, err, out, say, table
 from embeddb.cli.recall import written
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.failure import FAILED
-from embeddb.cli.opening import opened_store
-from embeddb.cli.options import AsJson, Dsn, Schema
-from embeddb.cli.output import emit, err, facts, out, say, table
+from embeddb.cli.common.failure import FAILED
+from embeddb.cli.common.opening import opened_store
+from embeddb.cli.common.options import AsJson, Dsn, Schema
+from embeddb.cli.common.output import emit, err, facts, out, say, table
 
 if TYPE_CHECKING:
     from embeddb.worker import Worker, WorkerOptions, WorkerReport
@@ -114,8 +114,8 @@ def print_report(report: WorkerReport) -> None:
 
 
 def _run(store: Any, options: WorkerOptions, address: tuple[str, int] | None) -> WorkerReport:  # noqa: ANN401
-    from embeddb.query_server import QueryServer
     from embeddb.worker import Worker
+    from embeddb.worker.query_encoding import QueryServer
 
     # a worker that soon ends is none that somebody should wait for
     serve = None if options.once else QueryServer(store.database.schema, options.collections)
@@ -138,7 +138,7 @@ def _display(options: WorkerOptions) -> Iterator[Any]:
     if not options.once or not err.is_terminal:
         yield None
         return
-    from embeddb.pipeline.display import Bars
+    from embeddb.progress import Bars
 
     with Bars() as bars:
         yield bars

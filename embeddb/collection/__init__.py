@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from embeddb.collection.indexing import Indexing
-from embeddb.collection.reading import Reading
-from embeddb.collection.writing import SourceLike, Writing
+from embeddb.collection.documents import SourceLike, Writing
+from embeddb.collection.indexes import Indexing
+from embeddb.collection.search import Reading
 
 __all__ = ["Collection", "SourceLike"]
 

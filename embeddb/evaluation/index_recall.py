@@ -13,9 +13,9 @@ from embeddb.evaluation.questions import Truth, asking, questions
 from embeddb.evaluation.recall import Question, RecallReport, measure_recall
 from embeddb.evaluation.settings import search_settings
 from embeddb.records import Vector
-from embeddb.repository.plans import Plans
-from embeddb.repository.recall_history import RecallHistory
-from embeddb.repository.search import Searcher, make_wish
+from embeddb.repository.catalog.recall_history import RecallHistory
+from embeddb.repository.search.plans import Plans
+from embeddb.repository.search.searcher import Searcher, make_wish
 from embeddb.schema.catalog import CollectionRecord
 
 

@@ -13,10 +13,10 @@ from embeddb.evaluation.recall import Question, mean, percentile, recall_for, ti
 from embeddb.evaluation.settings import search_settings
 from embeddb.evaluation.tuning import Trial, Trials
 from embeddb.records import Hit, Vector
-from embeddb.repository.collections import Collections
-from embeddb.repository.documents import Documents
-from embeddb.repository.indexes import Indexes
-from embeddb.repository.search import Searcher
+from embeddb.repository.collections.collections import Collections
+from embeddb.repository.collections.documents import Documents
+from embeddb.repository.indexes.indexes import Indexes
+from embeddb.repository.search.searcher import Searcher
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, derived_of
 

@@ -9,8 +9,8 @@ from embeddb.db.database import Connection, Database
 from embeddb.errors import ConfigurationError
 from embeddb.evaluation.recall import Question, first_ids
 from embeddb.records import Hit, Vector
-from embeddb.repository.documents import Documents
-from embeddb.repository.search import Searcher, make_wish
+from embeddb.repository.collections.documents import Documents
+from embeddb.repository.search.searcher import Searcher, make_wish
 from embeddb.schema.catalog import CollectionRecord
 
 Truth: TypeAlias = Sequence[Iterable[str]]

@@ -12,10 +12,10 @@ import numpy as np
 
 from embeddb.db.database import Database
 from embeddb.errors import SQLEncoderError
-from embeddb.pipeline.bound_model import BoundModel
+from embeddb.pipeline.generation.model import BoundModel
 from embeddb.protocols import Encoder
 from embeddb.records import Role, Vector
-from embeddb.repository.sql_encoders import SampledTexts, SQLEncoders, TokenTable
+from embeddb.repository.query_encoding.sql_encoders import SampledTexts, SQLEncoders, TokenTable
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.sql_encoder.features import Features
 from embeddb.sql_encoder.fit import Examples, alone, fit

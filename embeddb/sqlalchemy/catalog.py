@@ -14,10 +14,10 @@ from embeddb.config import Settings
 from embeddb.db.queries import statement
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionNotFoundError
-from embeddb.pipeline.bound_model import BoundModel
-from embeddb.pipeline.stored_form import StoredForm
+from embeddb.pipeline.generation.form import StoredForm
+from embeddb.pipeline.generation.model import BoundModel
 from embeddb.protocols import Encoder
-from embeddb.repository.catalog_reading import read_records
+from embeddb.repository.catalog.sqlalchemy_reader import read_records
 from embeddb.schema.catalog import CollectionRecord
 
 _VECTOR_SCHEMAS: WeakKeyDictionary[sa.Engine, str] = WeakKeyDictionary()

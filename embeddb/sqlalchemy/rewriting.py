@@ -17,9 +17,9 @@ from sqlalchemy.sql.elements import Label, UnaryExpression, _label_reference
 from sqlalchemy.sql.operators import asc_op, nulls_last_op
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from embeddb.db.rendering import Expression
 from embeddb.errors import ConfigurationError
-from embeddb.repository.best_rows import BestRows, every_part
-from embeddb.repository.rendering import Expression
+from embeddb.repository.search.nearest_rows import BestRows, every_part
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.sqlalchemy import catalog
 from embeddb.sqlalchemy.expression import PREPARED, EmbeddingDistance, QueryVector

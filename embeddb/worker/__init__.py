@@ -17,8 +17,8 @@ it must answer itself, since one that it lets through stops the worker.
 
 from __future__ import annotations
 
-from embeddb.worker.listen import Requests
+from embeddb.worker.listener import Requests
 from embeddb.worker.options import WorkerOptions
-from embeddb.worker.service import Worker, WorkerReport
+from embeddb.worker.worker import Worker, WorkerReport
 
 __all__ = ["Requests", "Worker", "WorkerOptions", "WorkerReport"]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from psycopg import errors as pg
 
 from embeddb.db.database import Connection
-from embeddb.repository.backfills import Backfills
-from embeddb.repository.source_rows import SourceRows
-from embeddb.worker.link import Link
+from embeddb.repository.attached.rows import SourceRows
+from embeddb.repository.queue.backfills import Backfills
+from embeddb.worker.connection import Link
 
 if TYPE_CHECKING:
-    from embeddb.worker.member import Member
-    from embeddb.worker.shop import Shop
+    from embeddb.worker.collection import Member
+    from embeddb.worker.context import Shop
 
 PAGES_AHEAD = 4
 """Batches of jobs that wait at most before another page is enqueued, so that what an application

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from threading import Lock
 from uuid import UUID
 
-from embeddb.repository.jobs import Claim
+from embeddb.repository.queue.jobs import Claim
 
 
 class Leases:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import embeddb
-from tests.acceptance.support import MODEL
-from tests.support import encode
+from tests.support.cli import MODEL
+from tests.support.encoders import encode
 
 DOCUMENTS = [
     {"id": "copy", "content": "copy a directory tree", "metadata": {"year": 2020}},
@@ -20,7 +20,7 @@ def notes(database: str) -> str:
     """The URL of a database with the collection `notes` of three documents."""
     from embeddb.encoders import EncoderSettings, load_encoder
 
-    settings = EncoderSettings(python_models=("tests.support",))
+    settings = EncoderSettings(python_models=("tests.support.encoders",))
     encoder = load_encoder(MODEL, settings=settings)
     assert encoder.info.dim == encode.dim
     with embeddb.connect(database) as store:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import embeddb
-from tests.attaching import articles, drain, triggers
 from tests.conftest import RunCLI
-from tests.postgres import rows
-from tests.support import HashEncoder
+from tests.support.attaching import articles, drain, triggers
+from tests.support.encoders import HashEncoder
+from tests.support.postgres import rows
 
-MODEL = "python:tests.support:encode"
+MODEL = "python:tests.support.encoders:encode"
 
 
 def _doctor(run_cli: RunCLI, url: str) -> dict[str, tuple[str, str]]:

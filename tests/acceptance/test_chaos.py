@@ -6,8 +6,8 @@ import random
 import time
 
 import embeddb
-from tests import chaos
-from tests.postgres import one, rows
+from tests.support.encoders import chaos
+from tests.support.postgres import one, rows
 
 KILLS = 10
 WORKERS = 2
@@ -40,7 +40,9 @@ def test_after_kills_the_chunks_are_those_of_a_full_rebuild(database: str) -> No
 def attach(store: embeddb.Store, name: str) -> None:
     """Attach a collection to the table."""
     from embeddb.encoders import EncoderSettings, load_encoder
-    from tests.workers import attach as attach_table
+    from tests.support.workers import attach as attach_table
 
-    encoder = load_encoder(chaos.MODEL, settings=EncoderSettings(python_models=("tests.chaos",)))
+    encoder = load_encoder(
+        chaos.MODEL, settings=EncoderSettings(python_models=("tests.support.chaos",))
+    )
     attach_table(store, "public.notes", "body", name=name, model=encoder)

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 import embeddb
 from embeddb.cli.app import app
-from tests.acceptance.support import MODEL, failed, loaded
 from tests.conftest import RunCLI
+from tests.support.cli import MODEL, failed, loaded
 
 
 def test_a_collection_is_created_as_the_options_say(run_cli: RunCLI, database: str) -> None:

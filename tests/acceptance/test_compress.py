@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import embeddb
-from tests.acceptance.support import failed, loaded
 from tests.conftest import RunCLI
-from tests.postgres import one
-from tests.vectors import as_documents, clustered
+from tests.support.cli import failed, loaded
+from tests.support.postgres import one
+from tests.support.vectors import as_documents, clustered
 
 ROWS = 600
 

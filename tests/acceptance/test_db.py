@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psycopg
 
-from tests.acceptance.support import failed, loaded
 from tests.conftest import RunCLI
+from tests.support.cli import failed, loaded
 
 
 def test_the_embedded_server_starts_serves_and_stops(run_cli: RunCLI, tmp_path: Path) -> None:

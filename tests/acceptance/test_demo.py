@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.acceptance.support import MODEL, failed, loaded
 from tests.conftest import RunCLI
+from tests.support.cli import MODEL, failed, loaded
 
 DEMO = ("demo", "--modules", "shutil,textwrap", "--model", MODEL)
 

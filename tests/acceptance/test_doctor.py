@@ -8,8 +8,8 @@ import psycopg
 from psycopg import sql
 
 import embeddb
-from tests.acceptance.support import loaded
 from tests.conftest import RunCLI
+from tests.support.cli import loaded
 
 
 def _by_subject(findings: list[dict[str, Any]], level: str) -> dict[str, dict[str, Any]]:

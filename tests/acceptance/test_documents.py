@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.acceptance.support import failed, loaded
 from tests.conftest import RunCLI
+from tests.support.cli import failed, loaded
 
 
 def test_documents_are_printed(run_cli: RunCLI, notes: str) -> None:

@@ -17,10 +17,10 @@ import pytest
 from psycopg import conninfo
 
 import embeddb
-from tests.attaching import articles, attach, drain, query
-from tests.query_workers import answering
-from tests.rights import as_role, roles
-from tests.support import HashEncoder
+from tests.support.attaching import articles, attach, drain, query
+from tests.support.encoders import HashEncoder
+from tests.support.privileges import as_role, roles
+from tests.support.query_workers import answering
 
 asyncpg = pytest.importorskip("asyncpg")
 psycopg2 = pytest.importorskip("psycopg2")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.support import MODEL, failed
 from tests.conftest import ROOT, RunCLI
+from tests.support.cli import MODEL, failed
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -79,7 +79,7 @@ its own callbacks."""
 def test_an_interrupted_run_says_how_to_go_on(database: str) -> None:
     program = str(Path(sys.executable).with_name("embeddb"))
     command = [program, "ingest", "notes", "-", "--model", MODEL]
-    environment = {"EMBEDDB_DSN": database, "EMBEDDB_PYTHON_MODELS": "tests.support"}
+    environment = {"EMBEDDB_DSN": database, "EMBEDDB_PYTHON_MODELS": "tests.support.encoders"}
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

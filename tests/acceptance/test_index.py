@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 
 import embeddb
-from embeddb.repository.collections import Collections
-from tests.acceptance.support import MODEL, failed, lines, loaded
+from embeddb.repository.collections.collections import Collections
 from tests.conftest import RunCLI
+from tests.support.cli import MODEL, failed, lines, loaded
 
 
 def test_indexes_are_listed(run_cli: RunCLI, notes: str) -> None:

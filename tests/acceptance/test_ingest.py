@@ -7,8 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.acceptance.support import MODEL, failed, lines, loaded
 from tests.conftest import RunCLI
+from tests.support.cli import MODEL, failed, lines, loaded
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import time
 from multiprocessing.context import ForkServerProcess
 
 import embeddb
-from tests.acceptance import ingest_program
-from tests.postgres import (
+from tests.support.encoders import HashEncoder, ingest_program
+from tests.support.postgres import (
     Row,
     check_chunks,
     count_sessions,
@@ -20,7 +20,6 @@ from tests.postgres import (
     stored_chunks,
     stored_documents,
 )
-from tests.support import HashEncoder
 
 KILLS_WHILE_WRITING = 12
 KILLS_WHILE_INDEXING = 4

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
-from embeddb.schema.migrate import head
-from tests.acceptance.support import failed, loaded
+from embeddb.db.migrate import head
 from tests.conftest import RunCLI
+from tests.support.cli import failed, loaded
 
 
 def test_migrating_applies_once(run_cli: RunCLI, empty_database: str) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 import embeddb
 from embeddb import HNSW
-from tests.acceptance.support import failed, loaded
 from tests.conftest import RunCLI
-from tests.vectors import as_documents, clustered
+from tests.support.cli import failed, loaded
+from tests.support.vectors import as_documents, clustered
 
 SAMPLE = ("--sample", "20")
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 import embeddb
-from tests.acceptance.support import MODEL, failed, loaded
 from tests.conftest import RunCLI
-from tests.postgres import one, rows
-from tests.rights import as_role, held, roles
+from tests.support.cli import MODEL, failed, loaded
+from tests.support.postgres import one, rows
+from tests.support.privileges import as_role, held, roles
 
 DOCUMENT = '{"id": "a", "content": "a cat on a mat"}\n'
 
@@ -135,7 +135,9 @@ def test_a_writer_writes_and_changes_no_table(
     with embeddb.connect(database) as store:
         from embeddb.encoders import EncoderSettings, load_encoder
 
-        encoder = load_encoder(MODEL, settings=EncoderSettings(python_models=("tests.support",)))
+        encoder = load_encoder(
+            MODEL, settings=EncoderSettings(python_models=("tests.support.encoders",))
+        )
         store.create_collection("notes", model=encoder)
     run_cli("grant", "writer", role, dsn=database)
     url = as_role(database, role)

@@ -18,15 +18,15 @@ from psycopg import conninfo
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from tests.acceptance.knowledge_base import KnowledgeBase, searched
-from tests.attaching import facts
-from tests.postgres import Row, rows
+from tests.support.attaching import facts
+from tests.support.knowledge_base import KnowledgeBase, searched
+from tests.support.postgres import Row, rows
 
 IMPORT = "\nfrom embeddb.sqlalchemy import Embedding\n"
 LINE = """\
     embedding = Embedding("title", "body", model="all-MiniLM-L6-v2", where="status = 'published'")
 """
-TESTED = LINE.replace("all-MiniLM-L6-v2", "python:tests.support:encode")
+TESTED = LINE.replace("all-MiniLM-L6-v2", "python:tests.support.encoders:encode")
 CHANGED = TESTED.replace('"body", ', '"summary", "body", metadata=["summary"], ')
 BODY = "    body: Mapped[str] = mapped_column(sa.Text)\n"
 SUMMARY = "    summary: Mapped[str | None] = mapped_column(sa.Text)\n"
@@ -36,7 +36,7 @@ FIRST = """\
         'articles',
         'articles',
         text=['title', 'body'],
-        model='python:tests.support:encode',
+        model='python:tests.support.encoders:encode',
         where="status = 'published'",
         key=['id'],
         types={'id': 'bigint', 'title': 'text', 'body': 'text', 'status': 'text'},

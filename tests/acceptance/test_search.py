@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.acceptance.support import failed, loaded
 from tests.conftest import RunCLI
-from tests.support import encode
+from tests.support.cli import failed, loaded
+from tests.support.encoders import encode
 
 
 def test_the_nearest_comes_first(run_cli: RunCLI, notes: str) -> None:

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.conftest import ROOT, RunCLI
-from tests.postgres import rows
+from tests.support.postgres import rows
 
 SEARCH = "SELECT id, encoder FROM embeddb.notes_search(%s, 1)"
 PATIENCE_SECONDS = 60
@@ -23,12 +23,17 @@ def test_a_running_worker_answers_and_a_killed_one_is_known_to_be_gone(
     run_cli: RunCLI, database: str
 ) -> None:
     made = run_cli(
-        "collection", "create", "notes", "--model", "python:tests.support:encode", dsn=database
+        "collection",
+        "create",
+        "notes",
+        "--model",
+        "python:tests.support.encoders:encode",
+        dsn=database,
     )
     assert made.returncode == 0, made.stderr
     environment = os.environ | {
         "EMBEDDB_DSN": database,
-        "EMBEDDB_PYTHON_MODELS": "tests.support",
+        "EMBEDDB_PYTHON_MODELS": "tests.support.encoders",
         "PYTHONPATH": str(ROOT),
     }
     tool = Path(sys.executable).with_name("embeddb")

@@ -23,19 +23,19 @@ import pytest
 import embeddb
 from embeddb.db import embedded
 from embeddb.encoders import EncoderSettings, load_encoder
-from tests.acceptance.support import failed, loaded
 from tests.conftest import ROOT, RunCLI
-from tests.postgres import one, rows
-from tests.workers import attach
+from tests.support.cli import failed, loaded
+from tests.support.postgres import one, rows
+from tests.support.workers import attach
 
 DEADLINE_SECONDS = 60.0
 CANARY = "zanzibar"
 """A word of a document that must not be found in any log."""
 
-SLOW = "python:tests.acceptance.slow_models:slow"
-FRAGILE = "python:tests.acceptance.slow_models:fragile"
-PLAIN = "python:tests.support:encode"
-MODULES = "tests.support,tests.acceptance.slow_models"
+SLOW = "python:tests.support.slow_models:slow"
+FRAGILE = "python:tests.support.slow_models:fragile"
+PLAIN = "python:tests.support.encoders:encode"
+MODULES = "tests.support.encoders,tests.support.slow_models"
 
 TABLE = "CREATE TABLE public.articles (id bigint PRIMARY KEY, body text)"
 FILL = f"INSERT INTO articles SELECT n, '{CANARY} body ' || n FROM generate_series(1, %s) n"
@@ -126,7 +126,7 @@ def test_sigterm_finishes_or_gives_back_what_is_claimed(database: str, log: Path
 
 
 def test_a_second_signal_stops_at_once(database: str, log: Path) -> None:
-    prepare(database, "python:tests.acceptance.slow_models:stuck", 5)
+    prepare(database, "python:tests.support.slow_models:stuck", 5)
     with running(database, log, "--no-index") as worker:
         until(lambda: one(database, "SELECT count(*) FROM embeddb.jobs WHERE token IS NOT NULL"))
         time.sleep(0.3)

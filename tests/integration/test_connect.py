@@ -22,9 +22,9 @@ from embeddb.errors import (
     SchemaOutdatedError,
     UnsupportedServerError,
 )
-from tests.postgres import all_sessions_end, rows
-from tests.support import HashEncoder, with_database
-from tests.vectors import as_documents, clustered
+from tests.support.encoders import HashEncoder, with_database
+from tests.support.postgres import all_sessions_end, rows
+from tests.support.vectors import as_documents, clustered
 
 NEAR = np.ones(4, dtype=np.float32)
 

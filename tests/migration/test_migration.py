@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 
 import embeddb
+from embeddb.db.migrate import head, offline_sql
 from embeddb.db.queries import scripts
 from embeddb.errors import (
     DatabaseError,
@@ -18,10 +19,9 @@ from embeddb.errors import (
     SchemaMissingError,
     SchemaOutdatedError,
 )
-from embeddb.schema.migrate import head, offline_sql
 from tests.conftest import ROOT
-from tests.postgres import catalog, one, role, rows, session
-from tests.support import HashEncoder, with_database
+from tests.support.encoders import HashEncoder, with_database
+from tests.support.postgres import catalog, one, role, rows, session
 
 VERSIONS = ROOT / "migrations" / "versions"
 

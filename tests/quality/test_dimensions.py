@@ -13,8 +13,8 @@ from embeddb import HNSW, Collection, IVFFlat
 from embeddb.errors import ConfigurationError, IndexResolvedWarning
 from embeddb.evaluation.recall import recall_of
 from embeddb.records import Vector
-from tests.quality.plans import read_indexes
-from tests.vectors import as_documents, clustered, distances
+from tests.support.plans import read_indexes
+from tests.support.vectors import as_documents, clustered, distances
 
 ROWS = 1000
 """Of much fewer rows Postgres reads all rather than an index."""

@@ -8,8 +8,8 @@ import pytest
 
 import embeddb
 from embeddb import Collection
-from tests.quality.plans import read_indexes
-from tests.vectors import as_documents, clustered
+from tests.support.plans import read_indexes
+from tests.support.vectors import as_documents, clustered
 
 VECTORS = clustered(6000, 64, seed=12)
 

@@ -23,12 +23,13 @@ from psycopg_pool import ConnectionPool
 import embeddb
 from embeddb import HNSW, Collection, Hit, IVFFlat
 from embeddb.evaluation.recall import recall_of
-from embeddb.repository import document_rows, selectivity, statement
-from embeddb.repository.functions import Functions
+from embeddb.repository.collections.functions import Functions
+from embeddb.repository.search.searcher import compiler as statement
+from embeddb.repository.search.searcher import document_rows, selectivity
 from embeddb.schema.indexes import IndexSpec
-from tests.postgres import rows, session
-from tests.quality.plans import read_indexes, run, ways
-from tests.vectors import clustered, distances
+from tests.support.plans import read_indexes, run, ways
+from tests.support.postgres import rows, session
+from tests.support.vectors import clustered, distances
 
 ROWS = 5000
 DIM = 64

@@ -13,8 +13,8 @@ from embeddb import HNSW, Collection, Hit, IVFFlat
 from embeddb.evaluation.recall import recall_of
 from embeddb.schema.distances import Distance
 from embeddb.schema.storage import Storage
-from tests.quality.plans import read_indexes
-from tests.vectors import as_documents, clustered
+from tests.support.plans import read_indexes
+from tests.support.vectors import as_documents, clustered
 
 ROWS = 3000
 DIM = 64

@@ -14,8 +14,8 @@ import embeddb
 from embeddb import HNSW, Collection, Hit, IVFFlat
 from embeddb.evaluation.recall import recall_of
 from embeddb.schema.indexes import IndexSpec
-from tests.postgres import one, role, rows, session
-from tests.vectors import as_documents, clustered, distances
+from tests.support.postgres import one, role, rows, session
+from tests.support.vectors import as_documents, clustered, distances
 
 ROWS = 4000
 DIM = 64

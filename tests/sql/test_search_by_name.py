@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 import embeddb
-from tests.attaching import articles, attach, drain, query
-from tests.postgres import rows
-from tests.support import HashEncoder
+from tests.support.attaching import articles, attach, drain, query
+from tests.support.encoders import HashEncoder
+from tests.support.postgres import rows
 
 SEARCH = "SELECT id, chunk_no, content, metadata FROM embeddb.search(%s, %s::vector, 1, %s)"
 

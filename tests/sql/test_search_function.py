@@ -12,8 +12,8 @@ from psycopg.rows import TupleRow
 
 import embeddb
 from embeddb import HNSW, Collection, IVFFlat
-from tests.postgres import one, session
-from tests.vectors import as_documents, clustered
+from tests.support.postgres import one, session
+from tests.support.vectors import as_documents, clustered
 
 ROWS = 1500
 DIM = 8

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.alembic.application import Application
+from tests.support.alembic_application import Application
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import embeddb
 from embeddb.sqlalchemy import Embedding
-from tests.integration.alembic.application import Application, body
+from tests.support.alembic_application import Application, body
 
-MODEL = "python:tests.support:encode"
+MODEL = "python:tests.support.encoders:encode"
 
 
 @pytest.fixture(autouse=True)
 def _models_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EMBEDDB_PYTHON_MODELS", "tests.support")
+    monkeypatch.setenv("EMBEDDB_PYTHON_MODELS", "tests.support.encoders")
 
 
 def models(embedding: Embedding | None, *extra: sa.Column[Any], title: Any = None) -> sa.MetaData:  # noqa: ANN401
@@ -65,7 +65,7 @@ def test_a_new_embedding(application: Application) -> None:
         "        'articles',",
         "        'articles',",
         "        text=['title', 'body'],",
-        "        model='python:tests.support:encode',",
+        "        model='python:tests.support.encoders:encode',",
         "        metadata=['lang'],",
         "        storage='halfvec',",
         "        key=['id'],",

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pgvector.sqlalchemy import BIT, HALFVEC, SPARSEVEC, VECTOR
 from sqlalchemy.types import TypeEngine
 
-from tests.integration.alembic.application import Application, body
+from tests.support.alembic_application import Application, body
 
 DDLElement = str | sa.TextClause | sa.ColumnElement[Any]
 

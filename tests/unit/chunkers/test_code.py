@@ -10,7 +10,7 @@ import pytest
 
 from embeddb.chunkers import CodeChunker
 from embeddb.chunkers.languages import GRAMMARS
-from tests.unit.chunkers.tokenizers_for_tests import count, word_piece
+from tests.support.tokenizers import count, word_piece
 
 MODULE = textwrap.dedent('''\
     """A module."""

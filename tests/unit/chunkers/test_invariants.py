@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from embeddb.chunkers import make_chunker
-from tests.unit.chunkers.tokenizers_for_tests import byte_pairs, count, unigram, word_piece
+from tests.support.tokenizers import byte_pairs, count, unigram, word_piece
 
 MAX_TOKENS = 16
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from embeddb.chunkers import MarkdownChunker
-from tests.unit.chunkers.tokenizers_for_tests import word_piece
+from tests.support.tokenizers import word_piece
 
 BODY = "Some words about it that fill a line or two of text here."
 

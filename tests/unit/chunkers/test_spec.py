@@ -20,7 +20,7 @@ from embeddb.chunkers import (
 )
 from embeddb.errors import ConfigurationError
 from embeddb.sources.formats import media_type_of
-from tests.unit.chunkers.tokenizers_for_tests import word_piece
+from tests.support.tokenizers import word_piece
 
 Value: TypeAlias = str | Mapping[str, Any] | list[str]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from embeddb.chunkers import TextChunker, WholeDocument
-from tests.unit.chunkers.tokenizers_for_tests import count, word_piece
+from tests.support.tokenizers import count, word_piece
 
 PARAGRAPH = "The river is high today. Boats stay at the quay. Nobody minds the rain. "
 

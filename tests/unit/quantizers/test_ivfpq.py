@@ -19,7 +19,7 @@ from embeddb.quantizers.ivfpq import CODES, split_widths
 from embeddb.quantizers.rotation import deal
 from embeddb.quantizers.rows import unit
 from embeddb.records import Vector
-from tests.vectors import clustered, distances
+from tests.support.vectors import clustered, distances
 
 ROWS, DIM, LISTS, SUBVECTORS = 1_200, 30, 6, 7
 DATA = clustered(ROWS, DIM)

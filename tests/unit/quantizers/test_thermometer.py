@@ -12,7 +12,7 @@ from embeddb.errors import DimensionMismatchError, IndexSpecError, InvalidVector
 from embeddb.quantizers import Thermometer
 from embeddb.quantizers import rows as rows_module
 from embeddb.records import Vector
-from tests.vectors import clustered, distances
+from tests.support.vectors import clustered, distances
 
 DATA = clustered(500, 11)
 NUMBERS = st.floats(-3, 3, width=32)

@@ -15,7 +15,7 @@ from embeddb.schema.distances import Distance
 from embeddb.schema.index_rules import MAX_INDEX_DIM, indexed, resolve_index
 from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat, derived_of
 from embeddb.schema.storage import Storage
-from tests.unit.schema.generations_for_tests import generation, transform
+from tests.support.generations import generation, transform
 
 DIM = 64
 LEADING = transform(DIM, "rotation:pca", leading=True, isometric=True)

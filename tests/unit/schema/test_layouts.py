@@ -21,7 +21,7 @@ from embeddb.schema.layouts import (
     to_json,
 )
 from embeddb.schema.names import check_name, tables
-from tests.unit.schema.generations_for_tests import generation
+from tests.support.generations import generation
 
 LAYOUTS: list[Layout | None] = [
     None,

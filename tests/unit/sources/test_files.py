@@ -10,7 +10,7 @@ import pytest
 
 from embeddb.errors import SourceError, UnsupportedFormatError
 from embeddb.sources import Files
-from tests.unit.sources.helpers import put, read
+from tests.support.sources import put, read
 
 
 def ids(

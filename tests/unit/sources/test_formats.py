@@ -11,7 +11,7 @@ import pytest
 
 from embeddb.errors import MissingDependencyError
 from embeddb.sources import Files, Parquet
-from tests.unit.sources.helpers import pdf, put, read
+from tests.support.sources import pdf, put, read
 
 PAGE = """<!doctype html><html><head><title>A  page</title><style>p {}</style></head><body>
 <nav><a href="/">Home</a></nav>

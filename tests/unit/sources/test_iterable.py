@@ -11,7 +11,7 @@ import pytest
 from embeddb.errors import ConfigurationError, SourceError
 from embeddb.records import Document, Failure
 from embeddb.sources import CSV, Files, JSONLines, Parquet, PythonDocs, Records, open_source
-from tests.unit.sources.helpers import put, read
+from tests.support.sources import put, read
 
 
 def test_documents_dicts_texts_and_pairs_are_taken() -> None:

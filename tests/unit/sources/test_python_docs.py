@@ -10,7 +10,7 @@ import pytest
 from embeddb.errors import ConfigurationError
 from embeddb.sources import PythonDocs
 from embeddb.sources.docstrings import module_docstrings
-from tests.unit.sources.helpers import read
+from tests.support.sources import read
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 

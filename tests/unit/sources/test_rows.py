@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 from embeddb.errors import SourceError
 from embeddb.sources import CSV, JSONLines, Parquet, jsonl
-from tests.unit.sources.helpers import put, put_lines, read
+from tests.support.sources import put, put_lines, read
 
 
 def test_a_json_line_becomes_a_document(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from embeddb.errors import SourceError
 from embeddb.sources import Query
-from tests.unit.sources.helpers import read
+from tests.support.sources import read
 
 ROWS = (
     "SELECT n AS id, 'text ' || n AS content, n %% 2 = 0 AS even, now() AS seen "

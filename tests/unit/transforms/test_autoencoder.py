@@ -10,7 +10,7 @@ import pytest
 from embeddb.records import Vector
 from embeddb.transforms import Transform, TransformSpec, autoencoder, dump, fit, load
 from embeddb.transforms.steps import Affine, Normalize
-from tests.unit.transforms.rows_for_tests import fitted, skewed_rows, unit
+from tests.support.transform_rows import fitted, skewed_rows, unit
 
 
 def bent_rows(count: int) -> Vector:

@@ -11,7 +11,7 @@ import pytest
 
 from embeddb.errors import DimensionMismatchError, TransformError
 from embeddb.transforms import TransformSpec, fit
-from tests.unit.transforms.rows_for_tests import DIM, fitted, skewed_rows
+from tests.support.transform_rows import DIM, fitted, skewed_rows
 
 
 def test_each_word_is_fitted_to_what_the_one_before_gives() -> None:

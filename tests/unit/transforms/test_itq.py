@@ -6,7 +6,7 @@ import numpy as np
 
 from embeddb.records import Vector
 from embeddb.transforms import TransformSpec, fit
-from tests.unit.transforms.rows_for_tests import DIM, fitted, skewed_rows, unit
+from tests.support.transform_rows import DIM, fitted, skewed_rows, unit
 
 
 def lost_by_signs(rows: Vector) -> float:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from embeddb.records import Vector
 from embeddb.transforms import Transform
 from embeddb.transforms.steps import Affine
-from tests.unit.transforms.rows_for_tests import DIM, fitted, skewed_rows, unit
+from tests.support.transform_rows import DIM, fitted, skewed_rows, unit
 
 
 def matrix_of(transform: Transform) -> Vector:

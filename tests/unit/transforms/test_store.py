@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from embeddb.errors import TransformError
 from embeddb.transforms import dump, load
-from tests.unit.transforms.rows_for_tests import DIM, fitted, skewed_rows
+from tests.support.transform_rows import DIM, fitted, skewed_rows
 
 
 @settings(max_examples=15, deadline=None)

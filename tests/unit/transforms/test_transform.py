@@ -10,7 +10,7 @@ import pytest
 from embeddb.errors import DimensionMismatchError, TransformError
 from embeddb.transforms import Transform
 from embeddb.transforms.steps import Affine, Truncate
-from tests.unit.transforms.rows_for_tests import DIM, fitted, skewed_rows
+from tests.support.transform_rows import DIM, fitted, skewed_rows
 
 
 @pytest.mark.parametrize("shape", [(DIM,), (2, DIM + 1), (1, 2, DIM)])

@@ -10,11 +10,11 @@ from uuid import uuid4
 import pytest
 
 from embeddb.errors import ConfigurationError
-from embeddb.repository.jobs import Claim, Job
+from embeddb.repository.queue.jobs import Claim, Job
 from embeddb.worker import WorkerOptions
-from embeddb.worker.counters import Counters
 from embeddb.worker.leases import Leases
 from embeddb.worker.logs import JsonFormatter, TextFormatter
+from embeddb.worker.metrics import Counters
 
 
 def claim(*keys: str) -> Claim:

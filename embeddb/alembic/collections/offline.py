@@ -1,0 +1,184 @@
+"""Operations on collections as SQL alone, for `alembic upgrade --sql`: no database is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from alembic.util import CommandError
+from psycopg import sql
+
+from embeddb.alembic.collections.attachment import Attachment, source_unasked
+from embeddb.chunkers import ChunkerSpec
+from embeddb.config import Settings
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import query, script
+from embeddb.encoders import EncoderSettings, load_encoder
+from embeddb.pipeline.conversion.forms import first_form
+from embeddb.records import ModelInfo
+from embeddb.repository.attached.attach import Attachments
+from embeddb.repository.attached.resolve import Resolved
+from embeddb.schema.attached_ddl import tables_of
+from embeddb.schema.attached_sql import verbatim
+from embeddb.schema.catalog import CollectionRecord, Generation
+from embeddb.schema.distances import Distance
+from embeddb.schema.names import check_name, tables
+from embeddb.schema.storage import Storage
+from embeddb.transforms import TransformSpec
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+
+VECTOR_SCHEMA = "embeddb_vector_schema"
+"""With this option of `context.configure` a script knows where pgvector is; else: in public."""
+
+DEFAULT_SCHEMA = "public"
+
+_PARAMETER = re.compile(r"%\((\w+)\)s|%%")
+_MODEL = -1
+"""The id of a model in a script: it is looked up where it is used."""
+
+
+def attach_script(migration: MigrationContext, attachment: Attachment) -> None:
+    """Write what `attach_collection` does."""
+    declared = attachment.declared
+    if not attachment.key or set(declared.text or ()) - set(attachment.types):
+        raise CommandError(
+            f"To write SQL for {declared.name!r}, op.attach_collection() needs key=[…] and "
+            "types={…}, as revision --autogenerate writes them."
+        )
+    database = _Script(migration)
+    source = source_unasked(attachment, DEFAULT_SCHEMA)
+    name = check_name(declared.name)
+    record = CollectionRecord(
+        name=name,
+        tables=tables(database.schema, name, 1),
+        generation=_generation(database, attachment),
+        source=source,
+    )
+    resolved = Resolved(source=source, followed=tables_of(source))
+    with database.transaction() as connection:
+        connection.execute(query("vector_indexes.keep_path"), {})
+        Attachments(database).attach_as(connection, record, resolved)
+        connection.execute(query("vector_indexes.restore_path"), {})
+
+
+def detach_script(migration: MigrationContext, name: str) -> None:
+    """Write what `detach_collection` does, as one block that looks at what is there."""
+    database = _Script(migration)
+    schema = database.schema
+    named = {
+        table: sql.Identifier(schema, table) for table in ("collections", "generations", "jobs")
+    }
+    database.recorder.execute(
+        script(
+            "templates",
+            "detach_script",
+            name=sql.Literal(name),
+            schema_name=sql.Literal(schema),
+            **named,
+        )
+    )
+
+
+def _generation(database: _Script, attachment: Attachment) -> Generation:
+    declared = attachment.declared
+    settings = EncoderSettings.of(Settings.from_environment())
+    info = load_encoder(declared.model, settings=settings).info
+    spec = TransformSpec.parse(list(declared.transform) or None)
+    if spec is not None and not spec.needs_fit:
+        raise CommandError(
+            f"The transform {', '.join(spec.words)} is kept in the database as matrices, which no "
+            "script can write: attach this collection online."
+        )
+    chunker = ChunkerSpec.from_json(
+        declared.chunker if isinstance(declared.chunker, str) else dict(declared.chunker)
+    )
+    plain = Generation(
+        number=1,
+        dim=info.dim,
+        distance=Distance.named(declared.distance),
+        storage=Storage.named(declared.storage),
+        model=info,
+        normalize=False,
+        chunker=chunker.to_json(),
+        index=declared.index,
+        state="active",
+    )
+    database.recorder.model = info
+    return first_form(database, plain, spec)
+
+
+class _Script(Database):
+    """A database that is not there: what would be executed is written."""
+
+    def __init__(self, migration: MigrationContext) -> None:
+        self.schema = Settings.from_environment().schema
+        self._vector_schema: str = migration.opts.get(VECTOR_SCHEMA, DEFAULT_SCHEMA)
+        self.recorder = _Recorder(migration, self.schema)
+
+    def vector_schema(self) -> str:
+        """Give the schema that pgvector is said to be in."""
+        return self._vector_schema
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """Lend what writes."""
+        yield cast(Connection, self.recorder)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Lend what writes; the migration's own transaction is around it."""
+        yield cast(Connection, self.recorder)
+
+
+class _Recorder:
+    """Writes statements with their values in them."""
+
+    def __init__(self, migration: MigrationContext, schema: str) -> None:
+        self._write = migration.impl.static_output
+        self._schema = schema
+        self.model: ModelInfo | None = None
+
+    def execute(
+        self, statement: sql.Composable, values: Mapping[str, Any] | None = None, **_: object
+    ) -> _Answer:
+        """Write a statement."""
+        text = statement.as_string(None)
+        if values is not None:
+            text = _PARAMETER.sub(lambda match: self._value(match, values), text)
+        self._write(text.strip() + ";")
+        return _Answer()
+
+    def _value(self, match: re.Match[str], values: Mapping[str, Any]) -> str:
+        if match[1] is None:
+            return "%"
+        value = values[match[1]]
+        if value == _MODEL and match[1] == "model_id" and self.model is not None:
+            return self._model_id(self.model)
+        return sql.Literal(value).as_string(None)
+
+    def _model_id(self, model: ModelInfo) -> str:
+        return (
+            verbatim("(SELECT m.id FROM {} m WHERE m.name = {} AND m.fingerprint = {})")
+            .format(
+                sql.Identifier(self._schema, "models"),
+                sql.Literal(model.name),
+                sql.Literal(model.fingerprint),
+            )
+            .as_string(None)
+        )
+
+
+class _Answer:
+    """What a script knows of an answer: the one id that is asked for is a model's."""
+
+    def fetchone(self) -> tuple[int]:
+        """Give an id that is looked up later."""
+        return (_MODEL,)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Give no rows."""
+        return []

@@ -1,0 +1,132 @@
+"""Operations on vector indexes carried out: concurrently, with memory, never leaving a ruin."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from alembic.operations import Operations
+from alembic.util import CommandError
+from psycopg import sql
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from embeddb.alembic.vector_indexes.build import granted, watched
+from embeddb.alembic.vector_indexes.definition import VectorIndex
+from embeddb.alembic.vector_indexes.operations import (
+    AlterVectorIndexOp,
+    CreateVectorIndexOp,
+    DropVectorIndexOp,
+)
+from embeddb.db.queries import statement, text_of
+from embeddb.schema.names import MAX_IDENTIFIER_BYTES
+
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+
+log = logging.getLogger("embeddb.alembic")
+
+_NEW = "_new"
+
+
+@Operations.implementation_for(CreateVectorIndexOp)
+def create_vector_index(operations: Operations, op: CreateVectorIndexOp) -> None:
+    """Build an index; what an interrupted build left of it is dropped first."""
+    migration = operations.migration_context
+    with _mode(migration, op.index, op.concurrently) as concurrently:
+        _build(migration, op.index, concurrently=concurrently)
+
+
+@Operations.implementation_for(DropVectorIndexOp)
+def drop_vector_index(operations: Operations, op: DropVectorIndexOp) -> None:
+    """Drop an index."""
+    migration = operations.migration_context
+    with _mode(migration, op.index, op.concurrently) as concurrently:
+        _execute(migration, op.index.drop(concurrently=concurrently))
+
+
+@Operations.implementation_for(AlterVectorIndexOp)
+def alter_vector_index(operations: Operations, op: AlterVectorIndexOp) -> None:
+    """Build an index beside the old one and put it in its place."""
+    migration, index = operations.migration_context, op.index
+    with _mode(migration, index, op.concurrently) as concurrently:
+        if not concurrently:
+            _execute(migration, index.drop(concurrently=False))
+            _build(migration, index, concurrently=False)
+            return
+        new = index.named(_cut(index.name, MAX_IDENTIFIER_BYTES - len(_NEW)) + _NEW)
+        _execute(migration, new.drop(concurrently=True))  # of an interrupted run
+        _build(migration, new, concurrently=True)
+        _execute(migration, index.drop(concurrently=True))
+        _execute(migration, new.rename_to(index.name))
+
+
+def _build(migration: MigrationContext, index: VectorIndex, *, concurrently: bool) -> None:
+    create = index.create(concurrently=concurrently)
+    connection = None if migration.as_sql else migration.connection
+    if connection is None:
+        _execute(migration, create)
+        return
+    _remove_invalid(connection, index, concurrently=concurrently)
+    with granted(connection, index, local=not concurrently):
+        if not concurrently:
+            _execute(migration, create)
+            return
+        try:
+            with watched(connection, index):
+                _execute(migration, create)
+        except BaseException:
+            with suppress(DBAPIError):
+                _remove_invalid(connection, index, concurrently=True)
+            raise
+
+
+def _remove_invalid(connection: Connection, index: VectorIndex, *, concurrently: bool) -> None:
+    """Drop what an interrupted build left: IF NOT EXISTS would keep it, and no search reads it."""
+    named = {"schema": index.schema, "name": index.name}
+    valid = connection.execute(statement("vector_indexes.state"), named).scalar()
+    if valid is False:
+        log.warning("Dropping %s, which an interrupted build left invalid", index.name)
+        connection.execute(text_of(index.drop(concurrently=concurrently)))
+
+
+@contextmanager
+def _mode(migration: MigrationContext, index: VectorIndex, concurrently: bool) -> Iterator[bool]:
+    """Leave the migration's transaction where a statement has to be outside of it."""
+    if concurrently and _is_partitioned(migration, index):
+        log.info("%s is partitioned: %s is built in a transaction", index.table, index.name)
+        concurrently = False
+    if not concurrently:
+        yield False
+        return
+    if not migration.as_sql and _is_held_open(migration):
+        raise CommandError(
+            f"{index.name}: Postgres cannot work CONCURRENTLY inside a transaction, and env.py "
+            "holds one open around the migrations: let context.begin_transaction() open it, or "
+            "pass concurrently=False."
+        )
+    with migration.autocommit_block():
+        yield True
+
+
+def _is_held_open(migration: MigrationContext) -> bool:
+    connection = migration.connection
+    return connection is not None and connection.in_transaction() and not migration._transaction
+
+
+def _is_partitioned(migration: MigrationContext, index: VectorIndex) -> bool:
+    if migration.as_sql or migration.connection is None:
+        return False
+    named = {"schema": index.schema, "table": index.table, "column": None}
+    row = migration.connection.execute(statement("vector_indexes.table"), named).first()
+    return bool(row and row[0])
+
+
+def _execute(migration: MigrationContext, composed: sql.Composable) -> None:
+    migration.impl._exec(text_of(composed))
+
+
+def _cut(name: str, size: int) -> str:
+    return name.encode()[:size].decode(errors="ignore")

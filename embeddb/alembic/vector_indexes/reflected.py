@@ -1,0 +1,107 @@
+"""Vector indexes that the database has, and how Postgres writes those that a model declares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from psycopg import sql
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from embeddb.alembic.vector_indexes.definition import VectorIndex, options_of, without_brackets
+from embeddb.db.queries import statement, text_of
+
+_CAST = re.compile(r"cast\((.*)as([a-z]+(?:\(\d+\))?)\)", re.S)
+
+
+class Found(NamedTuple):
+    """A vector index of the database."""
+
+    definition: VectorIndex
+    valid: bool
+
+
+Key = tuple[str | None, str]
+"""A schema, None for the connection's own one, and a table."""
+
+
+def read(connection: Connection, schema: str | None = None) -> dict[Key, dict[str, Found]]:
+    """Read the vector indexes of a database, or of a schema, by table and name."""
+    own = connection.dialect.default_schema_name
+    found: dict[Key, dict[str, Found]] = {}
+    for row in connection.execute(statement("vector_indexes.list"), {"schema": schema}).all():
+        given = _index(None if row[0] == own else row[0], tuple(row))
+        found.setdefault((given.schema, given.table), {})[given.name] = Found(given, row[3])
+    return found
+
+
+def _index(schema: str | None, row: Sequence[Any]) -> VectorIndex:
+    column, expression, opclass, options, where = row[5:10]
+    return VectorIndex(
+        name=row[2],
+        table=row[1],
+        schema=schema,
+        on=column or without_brackets(expression),
+        is_column=column is not None,
+        method=row[4],
+        opclass=opclass,
+        options=options_of(dict(option.split("=", 1) for option in options or ())),
+        where=without_brackets(where) if where else None,
+    )
+
+
+def as_written(connection: Connection, wanted: Iterable[VectorIndex]) -> dict[str, VectorIndex]:
+    """Let Postgres write the indexes of one table as it writes those that it has.
+
+    They are made on an empty temporary table like theirs, and rolled back. One that cannot be
+    made so, on a column that is still to come for instance, is left out.
+    """
+    written: dict[str, VectorIndex] = {}
+    for index in wanted:
+        try:
+            with connection.begin_nested() as savepoint:
+                written[index.name] = _sketched(connection, index)
+                savepoint.rollback()
+        except DBAPIError:
+            continue
+    return written
+
+
+def _sketched(connection: Connection, index: VectorIndex) -> VectorIndex:
+    source = sql.Identifier(*filter(None, (index.schema, index.table)))
+    sketch = replace(index, schema="pg_temp")
+    name = sql.Identifier("pg_temp", index.table)
+    connection.execute(statement("vector_indexes.sketch", sketch=name, table=source))
+    connection.execute(text_of(sketch.create(concurrently=False)))
+    schema = connection.execute(statement("vector_indexes.sketch_schema")).scalar_one()
+    found = read(connection, schema)[schema, index.table][index.name].definition
+    return replace(found, schema=index.schema)
+
+
+def same(wanted: VectorIndex, found: VectorIndex) -> bool:
+    """Say whether two indexes are built alike; what they are on is compared as text."""
+    return (
+        wanted.method == found.method
+        and wanted.built_with == found.built_with
+        and _plain(wanted.opclass or _DEFAULT_OPCLASS) == _plain(found.opclass)
+        and _plain(wanted.on) == _plain(found.on)
+        and _plain(wanted.where) == _plain(found.where)
+    )
+
+
+_DEFAULT_OPCLASS = "vector_l2_ops"
+
+
+def _plain(text: str | None) -> str:
+    """Leave out what Postgres adds when it writes an expression."""
+    plain = re.sub(r'[\s"]', "", (text or "").rpartition(".")[2] if _is_name(text) else text or "")
+    plain = _CAST.sub(r"\1::\2", plain.lower())
+    plain = re.sub(r"::(text|charactervarying|integer)\b", "", plain)
+    return plain.replace("(", "").replace(")", "")
+
+
+def _is_name(text: str | None) -> bool:
+    return re.fullmatch(r"[\w.]+", text or "") is not None

@@ -1,0 +1,44 @@
+"""How a command that cannot go on says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.text import Text
+
+from embeddb.cli.common.output import err
+from embeddb.config import Settings
+from embeddb.errors import ConfigurationError, EmbedDBError
+
+FAILED = 1
+INTERRUPTED = 130
+"""What shells report of a program that Ctrl-C ended."""
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn an error into a message and an exit code; with EMBEDDB_DEBUG it keeps its traceback."""
+    try:
+        yield
+    except EmbedDBError as error:
+        if _debugging():
+            raise
+        complain(str(error))
+        raise typer.Exit(FAILED) from error
+    except KeyboardInterrupt as error:
+        err.print("\nInterrupted. What was finished is kept: run the same command again to go on.")
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def complain(message: str) -> None:
+    """Write an error to stderr."""
+    err.print(Text.assemble(("error: ", "bold red"), (message, "red")), soft_wrap=True)
+
+
+def _debugging() -> bool:
+    try:
+        return Settings.from_environment().debug
+    except ConfigurationError:  # it is the error that is being told
+        return False

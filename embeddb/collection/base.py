@@ -1,0 +1,202 @@
+"""What every part of a collection works with: its record, and what is made for that."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from psycopg.errors import UndefinedTable
+
+from embeddb.db.database import Database
+from embeddb.errors import (
+    ConfigurationError,
+    DatabaseError,
+    GenerationChangedError,
+    IndexBuildWarning,
+)
+from embeddb.pipeline.conversion.convert import realize
+from embeddb.pipeline.conversion.forms import checked_index
+from embeddb.pipeline.generation.form import StoredForm
+from embeddb.pipeline.generation.model import BoundModel
+from embeddb.pipeline.indexes.indexes import ensure_indexes
+from embeddb.pipeline.ingest.ingest import Run
+from embeddb.progress import Display
+from embeddb.protocols import Encoder
+from embeddb.repository.collections.collections import Collections
+from embeddb.repository.collections.documents import Documents
+from embeddb.repository.indexes.indexes import Indexes
+from embeddb.repository.roles.privileges import owns_chunks
+from embeddb.repository.search.plans import Plans
+from embeddb.repository.search.searcher import Asked, Filter, Searcher, make_wish, split_filter
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.index_rules import check_hidden
+from embeddb.schema.indexes import HNSW, IndexSpec
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+
+Read = TypeVar("Read")
+
+
+class BoundCollection:
+    """A collection as the catalog tells of it now; its parts read and write by it."""
+
+    def __init__(
+        self,
+        database: Database,
+        record: CollectionRecord,
+        load_encoder: Callable[[str], Encoder],
+        encoder: Encoder | None = None,
+    ) -> None:
+        self._database = database
+        self._load_encoder = load_encoder
+        self._indexed = False
+        self._take(record, encoder)
+
+    def __repr__(self) -> str:
+        generation = self._record.generation
+        model = generation.model.name if generation.model else None
+        return f"<Collection {self.name!r} model={model!r} dim={generation.dim}>"
+
+    @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self._record.name
+
+    @property
+    def record(self) -> CollectionRecord:
+        """What the catalog tells of the collection."""
+        return self._record
+
+    @property
+    def dim(self) -> int:
+        """Dimensions of a vector."""
+        return self._record.generation.dim
+
+    @property
+    def columns(self) -> sa.ColumnCollection[str, sa.ColumnElement[Any]]:
+        """The columns of the documents, for filters as SQLAlchemy expressions."""
+        return self._searcher.compiler.documents.c
+
+    @property
+    def encoder(self) -> Encoder:
+        """The collection's encoder, loaded at the first text.
+
+        Raises:
+            ConfigurationError: the collection has no model.
+            ModelMismatchError: what the name stands for here is another model.
+        """
+        return self._model.encoder
+
+    def _check_own(self) -> None:
+        """Refuse to write documents that are rows of somebody's table."""
+        if (source := self._record.source) is not None:
+            raise ConfigurationError(
+                f"Collection {self.name!r} is attached to {source.table_text}: write to that "
+                "table, and a worker follows."
+            )
+
+    def _asked(
+        self,
+        limit: int,
+        filter: Filter,
+        max_distance: float | None,
+        *,
+        exact: bool = False,
+        without: str | None = None,
+    ) -> Asked:
+        layout = self._record.generation.layout
+        return make_wish(limit, filter, max_distance, exact=exact, without=without, layout=layout)
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        return Searcher(self._database, self._record)
+
+    @property
+    def _plans(self) -> Plans:
+        return Plans(self._database, self._record, self._searcher)
+
+    def _run(self, *, fresh: bool, strict: bool) -> Run:
+        return Run.of(
+            self._database, self._record, self._model, self._form, fresh=fresh, strict=strict
+        )
+
+    def _checked_index(self, index: IndexSpec | None) -> IndexSpec | None:
+        """Warn where the index is to be another one than asked for."""
+        check_hidden(self._record.source, index)
+        generation = self._record.generation
+        return checked_index(index or generation.index or HNSW(), generation)
+
+    def _ensure_indexes(self, display: Display) -> None:
+        if not self._indexed and self._may_index():
+            self._update(realize(self._database, self._record, display))
+            self._update(ensure_indexes(self._database, self._record, display))
+            missing = Indexes(self._database, self._record).missing(self._record.generation.index)
+            self._indexed = self._record.generation.wanted is None and not missing
+
+    def _may_index(self) -> bool:
+        """Say whether the role owns the tables; if not, warn that it does not build what is due."""
+        with self._database.connection() as connection:
+            if owns_chunks(connection, self._record.tables):
+                return True
+        self._indexed = True
+        generation = self._record.generation
+        due = Indexes(self._database, self._record).missing(generation.index)
+        if due or generation.wanted is not None:
+            warnings.warn(
+                f"The index of {self.name!r} is not built: this role does not own its tables. "
+                f"Their owner builds it: embeddb index build '{self.name}'",
+                IndexBuildWarning,
+                stacklevel=4,
+            )
+        return False
+
+    def _take(self, record: CollectionRecord, encoder: Encoder | None = None) -> None:
+        """Take a generation: what is made of vectors, and where they are."""
+        self._record = record
+        self._form = StoredForm(self._database, record.generation)
+        self._model = BoundModel(record, self._form, self._load_encoder, encoder)
+        self._documents = Documents(self._database, record)
+        self._indexed = False
+
+    def _reload(self) -> bool:
+        """Read the record anew; say whether another generation is active now, or another index."""
+        before = self._record
+        self._update(Collections(self._database).get(self.name))
+        return self._record != before
+
+    def _read(self, read: Callable[[], Read]) -> Read:
+        """Read, and once more where the generation was replaced and dropped meanwhile."""
+        try:
+            return read()
+        except DatabaseError as error:
+            gone = isinstance(error.__cause__, UndefinedTable)
+            gone = gone or isinstance(error, GenerationChangedError)
+            if not gone or not self._reload():
+                raise
+        return read()
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """Write; where the generation was replaced meanwhile, the next call meets the new one."""
+        try:
+            yield
+        except GenerationChangedError:
+            self._reload()
+            raise
+
+    def _update(self, record: CollectionRecord) -> None:
+        """Take a changed record: statements are compiled anew for its index."""
+        if record != self._record:
+            self._take(record, self._model.loaded)
+            self.__dict__.pop("_searcher", None)
+
+    def _condition(self, filter: Filter) -> tuple[Any, dict[str, Any]]:
+        wanted, values = split_filter(filter)
+        if wanted is False:
+            return None, {}
+        return self._searcher.compiler.condition(wanted), values

@@ -1,0 +1,113 @@
+"""Documents in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from embeddb.collection.base import BoundCollection
+from embeddb.errors import (
+    ConfigurationError,
+    IngestAbortedError,
+)
+from embeddb.pipeline.ingest.tally import Tally
+from embeddb.progress import Silent, shown
+from embeddb.protocols import Source
+from embeddb.records import Document, Failure, IngestReport
+from embeddb.repository.search.searcher import Filter
+from embeddb.sources import open_source
+
+SourceLike: TypeAlias = str | Path | Source | Iterable[Any]
+"""What `open_source` understands."""
+
+
+class Writing(BoundCollection):
+    """What writes documents."""
+
+    def ingest(
+        self,
+        source: SourceLike,
+        *,
+        prune: bool = False,
+        strict: bool = False,
+        progress: bool = False,
+        build_index: bool = True,
+    ) -> IngestReport:
+        """Bring the collection up to date with a source, batch by batch.
+
+        A document is written in one transaction and a batch in one or two, so an interrupted run
+        keeps what it wrote and a second run goes on from there: unchanged documents are not
+        encoded again. A document that cannot be read or encoded is reported, and the rest goes
+        on.
+
+        Args:
+            source: a path (file, folder, glob, .jsonl, .csv, .parquet), a Source, or any
+                iterable of documents, dicts or texts.
+            prune: afterwards delete every document that the source does not have.
+            strict: stop at the first document that cannot be taken.
+            progress: show progress bars on stderr.
+            build_index: build the vector index afterwards where it is missing.
+
+        Raises:
+            IngestAbortedError: strict, and a document could not be taken.
+            SourceError: the source as a whole cannot be read; nothing is pruned then.
+            DatabaseUnavailableError: the connection was lost for good; run again to go on.
+        """
+        self._check_own()
+        opened = open_source(source)
+        with shown(progress) as display, self._written():
+            display.documents(0, None)
+            tally = Tally(display=display)
+            run = self._run(fresh=self._documents.is_empty(), strict=strict)
+            run.stream(opened, tally)
+            deleted = run.prune(tally) if prune else 0
+            if build_index:
+                self._ensure_indexes(display)
+        return tally.report(deleted)
+
+    def add(
+        self,
+        documents: Iterable[Document | Mapping[str, Any] | tuple[str, str] | str],
+        *,
+        build_index: bool = True,
+    ) -> IngestReport:
+        """Add or replace documents, all of them in one transaction or, on any error, none.
+
+        Args:
+            documents: Documents, dicts with `id`, `content`, `metadata`, …, pairs of id and text,
+                or texts; with `embedding` where the collection has no model.
+            build_index: build the vector index afterwards where it is missing; leave it out
+                while loading much in many calls, and call `create_index` at the end.
+
+        Raises:
+            DocumentError: a document cannot be taken; it is named.
+            EncodingError: the model failed on one.
+        """
+        self._check_own()
+        tally = Tally(display=Silent())
+        items = list(open_source(documents).documents())
+        for item in items:
+            if isinstance(item, Failure):
+                raise IngestAbortedError(f"{item.id}: {item.message}")
+        with self._written():
+            self._run(fresh=False, strict=True).at_once(items, tally)
+            if build_index:
+                self._ensure_indexes(Silent())
+        return tally.report()
+
+    def delete(self, *, ids: Sequence[str] | None = None, filter: Filter = None) -> int:
+        """Delete documents, and their chunks, by id or by filter; give their number.
+
+        Raises:
+            ConfigurationError: neither is given, or both are.
+        """
+        if (ids is None) == (filter is None):
+            raise ConfigurationError("delete() takes either ids=[…] or filter={…}.")
+        self._check_own()
+        with self._written():
+            if ids is not None:
+                wanted = [ids] if isinstance(ids, str) else list(ids)
+                return self._documents.delete_ids(wanted)
+            condition, values = self._condition(filter)
+            return self._documents.delete(condition, values)

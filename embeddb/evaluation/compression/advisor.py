@@ -1,0 +1,359 @@
+"""Which form of a collection's vectors is the smallest that still finds enough: tried, not guessed.
+
+Each candidate is built as a generation of its own from the same chunks, searched, measured, and
+dropped. The answers that it is measured against are exact ones over the vectors stored now, so that
+recall counts everything that a form loses: in the column, in the transform and in the index.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import query
+from embeddb.errors import ConfigurationError, DocumentError, IndexBuildError, IndexSpecError
+from embeddb.evaluation.compression.advice import Advice, Measured, Skipped
+from embeddb.evaluation.compression.candidates import (
+    Candidate,
+    CandidateLike,
+    base_form,
+    current_form,
+    default_candidates,
+    rungs,
+    settled,
+    with_own,
+)
+from embeddb.evaluation.compression.exact_answers import Answer, Truth
+from embeddb.evaluation.questions import asking
+from embeddb.evaluation.recall import Question, mean, percentile, timed
+from embeddb.evaluation.settings import search_settings
+from embeddb.pipeline.conversion.convert import (
+    drop_leftovers,
+    rows_needed,
+    scratch_generation,
+    while_active,
+)
+from embeddb.pipeline.conversion.transition import Continuation
+from embeddb.progress import Display, Silent
+from embeddb.records import Vector
+from embeddb.repository.collections.documents import Documents
+from embeddb.repository.collections.generations import Key
+from embeddb.repository.collections.samples import Samples, Size
+from embeddb.repository.indexes.indexes import Indexes
+from embeddb.repository.search.searcher import Searcher
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.indexes import IVFPQ, IndexSpec
+from embeddb.schema.storage import Storage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Sample:
+    """What every candidate is made of and asked.
+
+    Attributes:
+        keys: the chunks; None: all of them.
+        questions: vectors as they are stored now.
+        held_out: whether the questions are no part of the chunks.
+        rows: how many chunks the collection has in all.
+    """
+
+    keys: list[Key] | None
+    questions: list[Question]
+    held_out: bool
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Trial:
+    """An index searched with certain settings."""
+
+    index: IndexSpec | None
+    recall: float
+    p50_ms: float
+    p95_ms: float
+
+
+def advise(
+    database: Database,
+    record: CollectionRecord,
+    *,
+    recall: float,
+    limit: int,
+    sample: int,
+    rows: int | None,
+    candidates: Sequence[CandidateLike] | None,
+    queries: Sequence[Vector] | None,
+    display: Display,
+) -> Advice:
+    """Try forms one after the other, and say which is the smallest that finds enough.
+
+    Args:
+        database: where the collection is.
+        record: the collection.
+        recall: what is enough: recall@limit against exact search over what is stored now.
+        limit: how many rows a search is for.
+        sample: how many stored vectors to ask for.
+        rows: chunks that each form is tried with, drawn at random; None: all.
+        candidates: the forms; None: those that are usually worth trying.
+        queries: ask for these instead, in the form that is stored now, shape (dim,) each.
+        display: shows which form is tried, and how far it is.
+
+    Raises:
+        ConfigurationError: the collection is empty, keeps only bits, or waits for its transform;
+            or an argument is out of its range.
+        GenerationChangedError: somebody converted the collection meanwhile.
+    """
+    _check_numbers(recall=recall, limit=limit, sample=sample, rows=rows)
+    _check_collection(database, record)
+    wanted = default_candidates(record)
+    if candidates is not None:
+        wanted = [Candidate.of(candidate, record) for candidate in candidates]
+    base = base_form(record)
+    tried = with_own([base, *wanted], record)
+    drop_leftovers(database, record)
+    drawn = _draw(database, record, rows=rows, sample=sample, queries=queries)
+    panel = _Panel(database, record, drawn, recall=recall, limit=limit, display=display)
+    with while_active(database, record):
+        panel.find_truth()
+    measured: list[Measured] = []
+    skipped: list[Skipped] = []
+    for number, candidate in enumerate(tried, start=1):
+        try:
+            found = panel.measure(candidate, f"{number}/{len(tried)} {candidate.label}")
+        except (ConfigurationError, DocumentError, IndexBuildError) as error:
+            skipped.append(Skipped(candidate=candidate, reason=str(error)))
+            continue
+        only_base = candidate == base and base not in wanted and not found.is_current
+        measured.append(replace(found, is_base=only_base))
+    return Advice.of(
+        measured,
+        skipped,
+        collection=record.name,
+        distance=record.generation.distance.label,
+        target=recall,
+        limit=limit,
+        rows=panel.rows,
+        total_rows=drawn.rows,
+        queries=len(drawn.questions),
+        held_out=drawn.held_out,
+    )
+
+
+class _Panel:
+    """The same chunks and the same questions for every candidate."""
+
+    def __init__(
+        self,
+        database: Database,
+        record: CollectionRecord,
+        sample: _Sample,
+        *,
+        recall: float,
+        limit: int,
+        display: Display,
+    ) -> None:
+        self._database = database
+        self._record = record
+        self._sample = sample
+        self._recall = recall
+        self._limit = limit
+        self._display = display
+        self._answers: list[Answer] = []
+        self.rows = 0
+
+    def find_truth(self) -> None:
+        """Find the exact answers among the chunks of the sample."""
+        truth = Truth(self._sample.questions, self._limit, self._record.generation.distance)
+        keys = self._sample.keys
+        total = self._sample.rows if keys is None else len(keys)
+        with closing(Samples(self._database, self._record).vectors(keys)) as stream:
+            for found, vectors in stream:
+                truth.add(found, vectors)
+                self._display.index("exact answers", truth.rows, total)
+        self._answers = truth.answers()
+        self.rows = truth.rows
+
+    def measure(self, candidate: Candidate, label: str) -> Measured:
+        """Build a candidate, search it, and drop it.
+
+        Raises:
+            ConfigurationError, DocumentError, IndexBuildError: it cannot be built.
+        """
+        display = labelled(self._display, label)
+        form = candidate.form(self._record.generation.distance)
+        started = time.perf_counter()
+        with scratch_generation(
+            self._database, self._record, form, display, self._sample.keys
+        ) as built:
+            seconds = time.perf_counter() - started
+            self._check_built(built)
+            size = Samples(self._database, built).size()
+            trial = self._best_trial(built, display)
+        return self._measured(candidate, size, seconds, trial)
+
+    def _check_built(self, built: CollectionRecord) -> None:
+        """Refuse what was put off until there are more rows."""
+        index = built.generation.index
+        if index is None:
+            return
+        if built.tables.vector_index(index.method) in Indexes(self._database, built).missing(index):
+            raise IndexSpecError(
+                f"{self.rows:,} chunks are too few for its index to learn from: try it with more "
+                "rows."
+            )
+
+    def _best_trial(self, built: CollectionRecord, display: Display) -> _Trial:
+        """Raise what the search is set to until it finds enough; else give the best."""
+        vectors = np.stack([question.vector for question in self._sample.questions])
+        moved = Continuation(self._database, self._record, built).vectors(vectors)
+        questions = [
+            question._replace(vector=vector)
+            for question, vector in zip(self._sample.questions, moved, strict=True)
+        ]
+        trials: list[_Trial] = []
+        for index in rungs(built.generation.index, self._limit):
+            record = replace(built, generation=replace(built.generation, index=index))
+            trials.append(self._trial(record, questions, display))
+            if trials[-1].recall >= self._recall:
+                break
+        return max(trials, key=lambda trial: trial.recall)
+
+    def _trial(
+        self, record: CollectionRecord, questions: Sequence[Question], display: Display
+    ) -> _Trial:
+        index = record.generation.index
+        settings = search_settings(index, self._limit)
+        label = ", ".join(f"{name} {value:g}" for name, value in settings.items()) or "exact"
+        recalls: list[float] = []
+        times: list[float] = []
+        with self._database.transaction() as connection:
+            if index is not None and not isinstance(index, IVFPQ):
+                _read_the_index(connection)
+            ask = asking(Searcher(self._database, record), connection, self._limit)
+            ask(questions[0])  # what the first search of a kind takes is no part of the others'
+            for done, question in enumerate(questions, start=1):
+                recalls.append(self._answers[done - 1].recall(timed(ask, question, times)))
+                display.index("searching, " + label, done, len(questions))
+        return _Trial(
+            index=index,
+            recall=mean(recalls),
+            p50_ms=percentile(times, 50),
+            p95_ms=percentile(times, 95),
+        )
+
+    def _measured(
+        self, candidate: Candidate, size: Size, seconds: float, trial: _Trial
+    ) -> Measured:
+        rows = max(size.rows, 1)
+        share = self._sample.rows / rows
+        index = settled(candidate.index, trial.index, self._sample.rows)
+        return Measured(
+            candidate=candidate,
+            index=index,
+            settings=search_settings(trial.index, self._limit),
+            rows=size.rows,
+            table_bytes=size.table_bytes,
+            index_bytes=size.index_bytes,
+            bytes_per_vector=round((size.table_bytes + size.index_bytes) / rows, 1),
+            estimated_bytes=round((size.table_bytes + size.index_bytes) * share),
+            build_seconds=round(seconds, 2),
+            recall=round(trial.recall, 4),
+            p50_ms=trial.p50_ms,
+            p95_ms=trial.p95_ms,
+            reaches=trial.recall >= self._recall,
+            is_current=candidate == current_form(self._record),
+        )
+
+
+def labelled(display: Display, label: str) -> Display:
+    """Say which candidate a phase belongs to; what shows nothing stays that."""
+    return display if isinstance(display, Silent) else _Labelled(display, label)
+
+
+class _Labelled:
+    def __init__(self, display: Display, label: str) -> None:
+        self._display = display
+        self._label = label
+
+    def documents(self, done: float, total: int | None) -> None:
+        """Pass it on."""
+        self._display.documents(done, total)
+
+    def index(self, phase: str, done: int, total: int) -> None:
+        """Pass it on with the label."""
+        self._display.index(f"{self._label}: {phase}", done, total)
+
+
+def _check_numbers(*, recall: float, limit: int, sample: int, rows: int | None) -> None:
+    if not 0 < recall <= 1:
+        raise ConfigurationError(f"recall must be above 0 and at most 1, not {recall!r}.")
+    for name, value in (("limit", limit), ("sample", sample), ("rows", rows)):
+        if value is not None and value < 1:
+            raise ConfigurationError(f"{name} must be at least 1, not {value!r}.")
+
+
+def _check_collection(database: Database, record: CollectionRecord) -> None:
+    """Refuse a collection that there is nothing to try with."""
+    generation = record.generation
+    if generation.storage is Storage.BIT:
+        raise ConfigurationError(
+            f"Collection {record.name!r} keeps only bits, and nothing smaller is made of them: "
+            "there is nothing to compress."
+        )
+    count = Documents(database, record).count_chunks()
+    if not count:
+        raise ConfigurationError(
+            f"Collection {record.name!r} is empty, and forms are tried with its own vectors: add "
+            "documents first."
+        )
+    if generation.wanted is not None:
+        needed = rows_needed(record)
+        remedy = "add documents" if count < needed else "build its index (create_index())"
+        raise ConfigurationError(
+            f"Collection {record.name!r} is to be stored through "
+            f"{', '.join(generation.wanted.transform)}, which is learned from {needed:,} chunks, "
+            f"and has {count:,}: {remedy} first."
+        )
+
+
+def _draw(
+    database: Database,
+    record: CollectionRecord,
+    *,
+    rows: int | None,
+    sample: int,
+    queries: Sequence[Vector] | None,
+) -> _Sample:
+    """Draw the chunks, and the questions: others where there are enough, else some of the same."""
+    total = Documents(database, record).count_chunks()
+    samples = Samples(database, record)
+    if queries is not None and not len(queries):
+        raise ConfigurationError("There is nothing to ask for: queries= is empty.")
+    keys: list[Key] | None = None
+    if rows is not None and rows < total:
+        drawn = samples.keys(rows + sample)
+        keys, rest = drawn[:rows], drawn[rows:]
+        if queries is None and len(rest) >= sample:
+            questions = [Question(vector) for _, vector in _each(samples, rest)]
+            return _Sample(keys=keys, questions=questions, held_out=True, rows=total)
+    if queries is not None:
+        asked = [Question(np.asarray(vector)) for vector in queries]
+        return _Sample(keys=keys, questions=asked, held_out=True, rows=total)
+    own = samples.keys(sample) if keys is None else keys[:sample]
+    questions = [Question(vector, without=id) for (id, _), vector in _each(samples, own)]
+    return _Sample(keys=keys, questions=questions, held_out=False, rows=total)
+
+
+def _each(samples: Samples, keys: Sequence[Key]) -> list[tuple[Key, Vector]]:
+    with closing(samples.vectors(keys)) as stream:
+        return [pair for found, vectors in stream for pair in zip(found, vectors, strict=True)]
+
+
+def _read_the_index(connection: Connection) -> None:
+    """Have the index read as it will be read in the whole collection, however small the sample."""
+    connection.execute(query("generations.read_the_index"), {})

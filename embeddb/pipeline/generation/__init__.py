@@ -1,0 +1,1 @@
+"""What one generation makes of a vector."""

@@ -1,0 +1,124 @@
+"""The model that a collection is bound to: by its fingerprint, not by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from numpy.typing import ArrayLike
+from tokenizers import Tokenizer
+
+from embeddb.errors import ConfigurationError, InvalidVectorError, ModelMismatchError
+from embeddb.pipeline.generation.form import StoredForm
+from embeddb.protocols import Encoder, Tokenized
+from embeddb.records import Vector
+from embeddb.schema.catalog import CollectionRecord, Generation
+
+Query: TypeAlias = "str | ArrayLike"
+"""A text, encoded with the collection's model, or a vector of shape (dim,)."""
+
+
+class BoundModel:
+    """Turns queries into vectors that can be compared with what a collection stores.
+
+    Args:
+        record: the collection.
+        form: what the collection makes of a vector.
+        load: makes an encoder of a name; it is called for the first text, not before.
+        encoder: what to use instead, where no name can load it.
+
+    Raises:
+        ModelMismatchError: `encoder` is another model than the collection's.
+    """
+
+    def __init__(
+        self,
+        record: CollectionRecord,
+        form: StoredForm,
+        load: Callable[[str], Encoder],
+        encoder: Encoder | None = None,
+    ) -> None:
+        self._name = record.name
+        self._generation = record.generation
+        self._form = form
+        self._load = load
+        if encoder is not None:
+            self.encoder = self._checked(encoder)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder, loaded at the first text.
+
+        Raises:
+            ConfigurationError: the collection has no model.
+            ModelMismatchError: what the name stands for here is another model.
+        """
+        model = self._generation.model
+        if model is None:
+            raise ConfigurationError(
+                f"Collection {self._name!r} has no model: pass a vector of "
+                f"{self._generation.dim} numbers instead of a text."
+            )
+        return self._checked(self._load(model.name))
+
+    @property
+    def generation(self) -> Generation:
+        """The generation that the model belongs to."""
+        return self._generation
+
+    @property
+    def loaded(self) -> Encoder | None:
+        """The encoder, if a text was encoded or it was given."""
+        return self.__dict__.get("encoder")
+
+    def query(self, query: Query) -> Vector:
+        """Give the vector of one query, shape (dim,)."""
+        if isinstance(query, str):
+            return self.queries([query])[0]
+        return self._form.query(query)
+
+    def queries(self, queries: Sequence[str] | ArrayLike) -> list[Vector]:
+        """Give the vectors of queries: texts are encoded together, arrays have shape (n, dim).
+
+        Raises:
+            InvalidVectorError: a query has no words, or cannot be compared.
+        """
+        rows: Any = queries
+        if len(rows) and isinstance(rows[0], str):
+            blank = next((text for text in rows if not str(text).strip()), None)
+            if blank is not None:
+                raise InvalidVectorError(f"The query {blank!r} has no words to encode.")
+            rows = self.encoder.encode(list(rows), "query")
+        return [self._form.query(row, f"Query vector {number}") for number, row in enumerate(rows)]
+
+    def tokenizer(self) -> Tokenizer | None:
+        """Give the model's tokenizer, if it has one to show."""
+        return self.encoder.tokenizer() if isinstance(self.encoder, Tokenized) else None
+
+    def capacity(self) -> int | None:
+        """Tokens that the model reads of a chunk: its limit, less special tokens and prompt."""
+        info = self.encoder.info
+        if info.max_tokens is None:
+            return None
+        tokenizer = self.tokenizer()
+        if tokenizer is None:
+            return info.max_tokens - len(info.document_prompt.encode())
+        return info.max_tokens - len(
+            tokenizer.encode(info.document_prompt, add_special_tokens=True)
+        )
+
+    def _checked(self, encoder: Encoder) -> Encoder:
+        model = self._generation.model
+        if model is None:
+            raise ConfigurationError(
+                f"Collection {self._name!r} stores vectors of your own; it takes no encoder."
+            )
+        if encoder.info.fingerprint != model.fingerprint:
+            raise ModelMismatchError(
+                f"Collection {self._name!r} was made with {model.name} "
+                f"({model.fingerprint[:20]}…), but {encoder.info.name} here is another model "
+                f"({encoder.info.fingerprint[:20]}…): their vectors cannot be compared. Use the "
+                "first one, or make a new collection."
+            )
+        return encoder

@@ -1,0 +1,183 @@
+"""Mending what interrupted builds and conversions leave; what is not embeddb's is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from embeddb.db.database import Database
+from embeddb.errors import DatabaseError
+from embeddb.pipeline.indexes.indexes import ensure_indexes
+from embeddb.pipeline.indexes.ivfpq import has_rows
+from embeddb.progress import Display
+from embeddb.repository.collections.collections import Collections
+from embeddb.repository.collections.documents import Documents
+from embeddb.repository.collections.health import IndexHealth, InvalidIndex
+from embeddb.repository.indexes.indexes import Indexes
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.indexes import IVFPQ
+
+LOCK_TIMEOUT_MS = 2_000
+
+Kind: TypeAlias = Literal["invalid index", "missing index", "missing function", "generation"]
+
+_REMEDIES: dict[Kind, str] = {
+    "invalid index": "drop",
+    "missing index": "build",
+    "missing function": "create",
+    "generation": "drop",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """Something that is wrong with a collection.
+
+    Attributes:
+        kind: what is wrong.
+        name: of the index, the function or the generation's table.
+        remedy: `drop`, `build` or `create`.
+        kept: why it is left as it is; empty where the remedy is taken.
+        done: whether the remedy was taken.
+    """
+
+    kind: Kind
+    name: str
+    remedy: str
+    kept: str = ""
+    done: bool = False
+
+
+def find_faults(database: Database, record: CollectionRecord) -> list[Fault]:
+    """Look for what is wrong, and change nothing."""
+    health = IndexHealth(database, record)
+    faults = [_invalid(index) for index in health.invalid()]
+    faults += [_fault("missing function", name) for name in health.missing_functions()]
+    faults += [_fault("missing index", name) for name in _missing(database, record)]
+    faults += [_generation(health, left) for left in health.unfinished()]
+    return faults
+
+
+def repair(
+    database: Database,
+    record: CollectionRecord,
+    display: Display,
+    *,
+    drop_generations: bool,
+) -> tuple[CollectionRecord, list[Fault]]:
+    """Mend what is wrong; give the record anew, and what was found and done.
+
+    Args:
+        database: where the collection is.
+        record: the collection.
+        display: shows how far a build is.
+        drop_generations: also drop what interrupted conversions left.
+
+    Raises:
+        IndexBuildError: a missing index could not be built.
+    """
+    indexes = Indexes(database, record)
+    with indexes.held():  # a build of embeddb's own is waited for
+        faults = find_faults(database, record)
+        mended = list(_drop_invalid(indexes, _of("invalid index", faults)))
+        mended += _create_functions(database, record, _of("missing function", faults))
+    mended += _drop_generations(
+        database, record, _of("generation", faults), wanted=drop_generations
+    )
+    missing = _of("missing index", faults)
+    if any(fault.kept for fault in mended if fault.name in {other.name for other in missing}):
+        why = "an invalid index of this name is in the way"
+        return record, mended + [_keep(fault, why) for fault in missing]
+    if missing:
+        record = ensure_indexes(database, record, display)
+    return record, mended + [_done(fault) for fault in missing]
+
+
+def _missing(database: Database, record: CollectionRecord) -> list[str]:
+    """Name the indexes that could be there; what there are too few rows for is not missing."""
+    rows = Documents(database, record).count_chunks()
+    index = record.generation.index
+    if not rows:
+        return []
+    if isinstance(index, IVFPQ) and not has_rows(index, rows):
+        index = None
+    return Indexes(database, record).missing(index)
+
+
+def _invalid(index: InvalidIndex) -> Fault:
+    fault = _fault("invalid index", index.name)
+    if not index.ours:
+        return _keep(fault, "it is not embeddb's")
+    if index.busy:
+        return _keep(fault, f"{_processes(index.busy)} may be building it")
+    return fault
+
+
+def _generation(health: IndexHealth, left: CollectionRecord) -> Fault:
+    fault = _fault("generation", left.tables.chunks_name)
+    users = health.users(left)
+    if users is None:
+        return _keep(fault, "its index is being built")
+    return _keep(fault, f"{_processes(users)} is using it") if users else fault
+
+
+def _drop_invalid(indexes: Indexes, faults: list[Fault]) -> Iterator[Fault]:
+    for fault in faults:
+        if fault.kept:
+            yield fault
+        elif indexes.remove_invalid(fault.name):
+            yield _done(fault)
+        else:
+            yield _keep(fault, "a transaction that reads the table does not end: try again later")
+
+
+def _create_functions(
+    database: Database, record: CollectionRecord, faults: list[Fault]
+) -> list[Fault]:
+    if faults:
+        IndexHealth(database, record).create_functions([fault.name for fault in faults])
+    return [_done(fault) for fault in faults]
+
+
+def _drop_generations(
+    database: Database, record: CollectionRecord, faults: list[Fault], *, wanted: bool
+) -> Iterator[Fault]:
+    by_name = {left.tables.chunks_name: left for left in IndexHealth(database, record).unfinished()}
+    for fault in faults:
+        if fault.kept:
+            yield fault
+        elif not wanted:
+            yield _keep(fault, "nobody agreed to drop it")
+        else:
+            yield _dropped(database, by_name.get(fault.name), fault)
+
+
+def _dropped(database: Database, left: CollectionRecord | None, fault: Fault) -> Fault:
+    try:
+        if left is not None:
+            Collections(database).drop_generation(left, lock_timeout_ms=LOCK_TIMEOUT_MS)
+    except DatabaseError as error:
+        return _keep(fault, str(error).splitlines()[0])
+    return _done(fault)
+
+
+def _of(kind: Kind, faults: list[Fault]) -> list[Fault]:
+    return [fault for fault in faults if fault.kind == kind]
+
+
+def _fault(kind: Kind, name: str) -> Fault:
+    return Fault(kind=kind, name=name, remedy=_REMEDIES[kind])
+
+
+def _keep(fault: Fault, why: str) -> Fault:
+    return Fault(kind=fault.kind, name=fault.name, remedy=fault.remedy, kept=why)
+
+
+def _done(fault: Fault) -> Fault:
+    return Fault(kind=fault.kind, name=fault.name, remedy=fault.remedy, done=True)
+
+
+def _processes(pids: list[int] | tuple[int, ...]) -> str:
+    listed = ", ".join(map(str, pids))
+    return f"process {listed}" if len(pids) == 1 else f"one of the processes {listed}"

@@ -1,0 +1,38 @@
+"""What travels between the stages of an ingest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from embeddb.records import Failure, Vector
+from embeddb.repository.collections.documents import ReadyDocument
+
+
+@dataclass(kw_only=True, slots=True)
+class Work:
+    """A batch on its way: encoded as one window, written together.
+
+    Attributes:
+        documents: new or changed documents, their chunks cut.
+        metadata_changes: documents whose text stayed and whose metadata did not.
+        vectors: one row a chunk in order, None until it is encoded.
+        known_vectors: vectors that the old chunks have already, by the hash of their text.
+        updated: ids of the documents that replace a stored one.
+        seen: documents of the source that this batch accounts for.
+    """
+
+    documents: list[ReadyDocument] = field(default_factory=list)
+    metadata_changes: list[ReadyDocument] = field(default_factory=list)
+    vectors: Vector | None = None
+    known_vectors: dict[bytes, Vector] = field(default_factory=dict)
+    updated: set[str] = field(default_factory=set)
+    unchanged: int = 0
+    encoded: int = 0
+    seen: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    repaired: list[Failure] = field(default_factory=list)
+
+    @property
+    def chunks(self) -> int:
+        """Count the chunks."""
+        return sum(len(document.chunks) for document in self.documents)

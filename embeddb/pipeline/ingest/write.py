@@ -1,0 +1,152 @@
+"""The last stage: writes batches on connections of its own, and survives losing them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+import numpy as np
+import psycopg
+from psycopg import errors as pg
+
+from embeddb.db.boundary import connection_lost, translate
+from embeddb.db.database import Connection, Database
+from embeddb.pipeline.ingest.work import Work
+from embeddb.repository.collections.documents import Batch, Documents, empty_vectors
+
+RETRY_SECONDS = (0.5, 2.0, 5.0)
+"""Pauses at most before a part is tried again, after a lost connection or a deadlock with another
+writer; it is one transaction, so writing it a second time gives the same rows even if the first
+commit went through unseen."""
+
+LANES = 2
+"""Connections that share a batch: putting a row into an HNSW index takes one server process some
+milliseconds, nearly all of the time that replacing a row takes."""
+
+LANE_DOCUMENTS = 64
+"""A batch of fewer documents per connection is not worth a second one."""
+
+
+class Writer:
+    """Writes the works of one run.
+
+    Args:
+        fresh: the collection was empty at the start, so rows go straight into the tables until
+            one turns out to be there already, written by somebody else.
+    """
+
+    def __init__(self, database: Database, documents: Documents, *, dim: int, fresh: bool) -> None:
+        self._dim = dim
+        self._fresh = fresh
+        self._lanes = [_Lane(database, documents) for _ in range(LANES)]
+        self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="embeddb-write")
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._threads.shutdown()
+        for lane in self._lanes:
+            lane.close()
+
+    def write(self, work: Work) -> None:
+        """Write one batch, each document in one transaction, in one or a few of them.
+
+        Raises:
+            DatabaseUnavailableError: the server stayed away; what was committed is kept.
+        """
+        batch = self._batch(work)
+        if self._fresh:
+            # an empty table takes rows faster than they are made ready
+            self._fresh = self._lanes[0].write(batch, fresh=True)
+            return
+        parts = list(_parts(batch))
+        writes = [
+            self._threads.submit(lane.write, part)
+            for lane, part in zip(self._lanes, parts, strict=False)
+        ]
+        errors = [error for write in writes if (error := write.exception())]
+        if errors:
+            raise errors[0]
+
+    def write_all(self, works: Sequence[Work]) -> None:
+        """Write several works as one batch: all of them or none."""
+        batches = [self._batch(work) for work in works]
+        if batches:
+            self._lanes[0].write(
+                Batch(
+                    documents=[document for part in batches for document in part.documents],
+                    vectors=np.concatenate([part.vectors for part in batches]),
+                    metadata_changes=[one for part in batches for one in part.metadata_changes],
+                )
+            )
+
+    def _batch(self, work: Work) -> Batch:
+        vectors = empty_vectors(self._dim) if work.vectors is None else work.vectors
+        return Batch(
+            documents=work.documents, vectors=vectors, metadata_changes=work.metadata_changes
+        )
+
+
+class _Lane:
+    """One connection, opened when it is needed and again when it is lost."""
+
+    def __init__(self, database: Database, documents: Documents) -> None:
+        self._database = database
+        self._documents = documents
+        self._connection: Connection | None = None
+
+    def write(self, batch: Batch, *, fresh: bool = False) -> bool:
+        """Write a batch in one transaction; False if `fresh` turned out to be wrong."""
+        for pause in (*RETRY_SECONDS, None):
+            try:
+                self._try(batch, fresh=fresh)
+                break
+            except pg.UniqueViolation as error:
+                if not fresh:
+                    raise translate(error) from error
+                return self.write(batch)
+            except psycopg.Error as error:
+                lost = connection_lost(error)
+                if pause is None or not (lost or isinstance(error, pg.DeadlockDetected)):
+                    raise translate(error) from error
+                if lost:
+                    self.close()
+                time.sleep(pause * random.uniform(0.5, 1))
+        return fresh
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _try(self, batch: Batch, *, fresh: bool) -> None:
+        if self._connection is None:
+            self._connection = self._database.open()
+        self._documents.write(self._connection, batch, fresh=fresh)
+
+
+def _parts(batch: Batch) -> Iterator[Batch]:
+    """Share a batch among the lanes; a document stays whole."""
+    documents = batch.documents
+    count = max(1, min(LANES, len(documents) // LANE_DOCUMENTS))
+    size = -(-len(documents) // count) or 1
+    row = 0
+    for start in range(0, max(len(documents), 1), size):
+        chosen = documents[start : start + size]
+        rows = sum(len(document.chunks) for document in chosen)
+        yield Batch(
+            documents=chosen,
+            vectors=batch.vectors[row : row + rows],
+            metadata_changes=[] if start else batch.metadata_changes,
+        )
+        row += rows

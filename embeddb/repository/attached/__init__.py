@@ -1,0 +1,1 @@
+"""Tables of an application that collections follow."""

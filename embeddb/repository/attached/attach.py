@@ -1,0 +1,202 @@
+"""Attaches collections to tables of the application's, and takes them off again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from psycopg import errors as pg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query
+from embeddb.errors import (
+    AttachError,
+    CollectionExistsError,
+    DatabaseError,
+    EmbedDBError,
+    UnsupportedServerError,
+)
+from embeddb.repository.attached.resolve import (
+    Declaration,
+    Resolved,
+    check_name_free,
+    check_rights,
+    resolve,
+)
+from embeddb.repository.collections.collections import Collections
+from embeddb.repository.collections.functions import Functions
+from embeddb.repository.roles.privileges import Rights
+from embeddb.schema import attached_ddl as made
+from embeddb.schema.attached import AttachedSource
+from embeddb.schema.catalog import CollectionRecord, Generation
+from embeddb.schema.names import check_name, tables
+
+OLDEST_POSTGRES = 150000
+"""Views that are read as the caller came with PostgreSQL 15."""
+
+LOCK_TIMEOUT_MS = 10_000
+"""A trigger is created when no writer is in the middle of something; those who come meanwhile
+wait as well, so this must not take long."""
+
+
+class Attachments:
+    """The collections of one database whose source is a table of the application's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._catalog = Collections(database)
+        self._parts: dict[str, sql.Composable] = {
+            table: Name(database.schema, table)
+            for table in ("collections", "jobs", "failed_jobs", "backfills")
+        }
+
+    def attach(
+        self, name: str | None, declaration: Declaration, generation: Generation
+    ) -> CollectionRecord:
+        """Create a collection over a table, and have its rows waited for, all or nothing.
+
+        Raises:
+            AttachError: the table cannot be had; its subclasses say why.
+            InvalidNameError, CollectionExistsError: the name cannot be had.
+            PermissionDeniedError: the role may not.
+            UnsupportedServerError: the server is older than PostgreSQL 15.
+        """
+        with self._attaching() as connection:
+            resolved = self._resolve(connection, declaration)
+            wanted = check_name(name or resolved.source.table)
+            record = CollectionRecord(
+                name=wanted,
+                tables=tables(self._database.schema, wanted, generation.number),
+                generation=generation,
+                source=resolved.source,
+            )
+            try:
+                self.attach_as(connection, record, resolved)
+            except (pg.DuplicateObject, pg.DuplicateFunction, pg.DuplicateTable) as error:
+                raise check_name_free(error, wanted) from error
+        return record
+
+    def attach_as(
+        self, connection: Connection, record: CollectionRecord, resolved: Resolved
+    ) -> None:
+        """Create everything of a collection whose source is known, in the caller's transaction."""
+        connection.execute(query("attach.plain_path"), {})
+        self._catalog.create_on(connection, record)
+        self._follow(connection, record, resolved)
+
+    def default_name(self, declaration: Declaration) -> str:
+        """Name a collection after its table."""
+        with self._database.transaction() as connection:
+            return self._resolve(connection, declaration).source.table
+
+    def reattach(self, record: CollectionRecord, declaration: Declaration) -> CollectionRecord:
+        """Make everything about a source anew, as declared now, and look at every row again.
+
+        What is encoded stays: rows whose text is the same are not encoded again.
+
+        Raises:
+            AttachError: the table cannot be had, or has another primary key now.
+        """
+        with self._attaching() as connection:
+            resolved = self._resolve(connection, declaration)
+            if record.source is None:
+                raise CollectionExistsError(
+                    f"There is a collection {record.name!r} with documents of its own: choose "
+                    "another name."
+                )
+            before = record.source
+            if resolved.source.keys != before.keys:
+                raise AttachError(
+                    f"The primary key of {resolved.source.table_text} is not the one that "
+                    f"collection {record.name!r} was attached by: detach it, and attach it anew."
+                )
+            changed = replace(record, source=resolved.source)
+            connection.execute(query("attach.plain_path"), {})
+            Functions(self._database).drop_search(connection, record)
+            self._unfollow(connection, record)
+            # nobody reads the old view from here on, and what was read of it is not written; later
+            # chunks are locked, and a worker that is writing some would wait for us, and we for it
+            connection.execute(query("attach.take_back_jobs", **self._parts), {"name": record.name})
+            connection.execute(
+                query("attach.set_source", **self._parts),
+                {"name": record.name, "source": Jsonb(resolved.source.to_json())},
+            )
+            connection.execute(made.view(changed))
+            Functions(self._database).create_search(connection, changed)
+            self._set_policy(connection, changed)
+            self._follow(connection, changed, resolved)
+        return changed
+
+    def unfollow(self, record: CollectionRecord) -> None:
+        """Take triggers and view away, so that the source can change; `reattach` puts them back."""
+        with self._attaching() as connection:
+            self._unfollow(connection, record)
+
+    def detach(self, record: CollectionRecord) -> None:
+        """Remove a collection; the source is left as it was before it was attached."""
+        self._catalog.drop(record.name)
+
+    def _follow(self, connection: Connection, record: CollectionRecord, resolved: Resolved) -> None:
+        """Create the triggers, and have the workers look at every row that is there."""
+        for statement in made.triggers(record, resolved.followed):
+            connection.execute(statement)
+        connection.execute(query("attach.add_backfill", **self._parts), {"name": record.name})
+
+    def _unfollow(self, connection: Connection, record: CollectionRecord) -> None:
+        drop_followers(connection, record)
+        view = query("attach.drop_view", view=record.tables.documents)
+        connection.execute(view, {})
+
+    def _set_policy(self, connection: Connection, record: CollectionRecord) -> None:
+        """Hide the chunks of hidden rows in every generation, or do not any more."""
+        for each in self._catalog.generations_on(connection, record.name):
+            for block in ("drop_policy", "drop_policy_itself"):
+                connection.execute(query("attach." + block, chunks=each.tables.chunks), {})
+            if made.source_of(record).row_security:
+                connection.execute(made.policy(replace(each, source=record.source)), prepare=False)
+            Rights(self._database).follow(connection, replace(each, source=record.source))
+
+    def _resolve(self, connection: Connection, declaration: Declaration) -> Resolved:
+        check_rights(connection, self._database.schema)
+        return resolve(connection, self._database.schema, declaration)
+
+    @contextmanager
+    def _attaching(self) -> Iterator[Connection]:
+        if self._database.server.version < OLDEST_POSTGRES:
+            raise UnsupportedServerError(
+                "Attaching to a table needs PostgreSQL 15 or newer: before it no view is read as "
+                "the caller, so row-level security would be lost."
+            )
+        limit = {"milliseconds": str(LOCK_TIMEOUT_MS)}
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(query("attach.lock_timeout"), limit)
+                yield connection
+        except EmbedDBError as error:
+            if not isinstance(error.__cause__, pg.LockNotAvailable):
+                raise
+            raise DatabaseError(
+                f"The table was in use by a longer transaction for {LOCK_TIMEOUT_MS // 1000} "
+                "seconds, and nothing was changed: try again when that has ended."
+            ) from error.__cause__
+
+
+def drop_followers(connection: Connection, record: CollectionRecord) -> None:
+    """Remove the functions that follow a source, and their triggers wherever these are now."""
+    for event in made.EVENTS:
+        function = Name(record.tables.schema, record.tables.trigger_function(event))
+        connection.execute(query("attach.drop_trigger_function", function=function), {})
+
+
+def declaration_of(source: AttachedSource) -> Declaration:
+    """Give back what a source was declared as."""
+    text: str | Sequence[str] = source.text if source.text is not None else source.expression or ""
+    return Declaration(
+        source=made.table(source).as_string(),
+        text=text,
+        metadata=source.metadata,
+        where=source.where,
+    )

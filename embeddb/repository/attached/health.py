@@ -1,0 +1,146 @@
+"""How an attached collection is: what waits and fails, and what became of its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import sql
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query
+from embeddb.schema.attached_ddl import EVENTS, source_of, table, trigger_name
+from embeddb.schema.catalog import CollectionRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SyncStatus:
+    """What is waiting and going on in a collection; None where it is not known.
+
+    Attributes:
+        source: the table.
+        pending: rows that wait to be encoded; hidden, as much else, from those from whom rows
+            may be hidden.
+        oldest_pending_seconds: how long the first of them has waited.
+        failed: rows that were given up.
+        last_error: the latest error of either.
+        workers: those that were seen in the last minute.
+        per_minute: rows that they finish in one.
+        backfill_done: rows that were there before and are in the queue or through it.
+        backfill_total: of so many.
+        backfill_finished_at: None while it goes on, or has not begun.
+    """
+
+    source: str
+    pending: int | None
+    oldest_pending_seconds: float | None
+    failed: int | None
+    last_error: str | None
+    workers: int
+    per_minute: float | None
+    backfill_done: int | None
+    backfill_total: int | None
+    backfill_finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFault:
+    """Something that became of a source since it was attached.
+
+    Attributes:
+        kind: `table`, `column`, `view`, `trigger` or `security`.
+        message: what it is, as a sentence.
+    """
+
+    kind: str
+    message: str
+
+
+class AttachedHealth:
+    """Looks at one attached collection, and changes nothing."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        self._database = database
+        self._record = record
+        self._source = source_of(record)
+
+    def status(self) -> SyncStatus:
+        """Read what is waiting and going on."""
+        view = Name(self._database.schema, "status")
+        with self._database.connection() as connection:
+            row = connection.execute(
+                query("attached.status", status=view), {"name": self._record.name}
+            ).fetchone()
+        assert row is not None
+        names = SyncStatus.__slots__
+        return SyncStatus(**dict(zip(names, row, strict=True)))
+
+    def faults(self) -> list[SourceFault]:
+        """Say what became of the source."""
+        with self._database.connection() as connection:
+            return self._faults(connection)
+
+    def _faults(self, connection: Connection) -> list[SourceFault]:
+        source, place = self._source, self._source.table_text
+        named = {"schema": source.schema, "table": source.table}
+        found = []
+        if not self._has_view(connection):
+            message = (
+                f"View {self._record.name} is gone, as after DROP … CASCADE: nothing is found."
+            )
+            found.append(SourceFault("view", message))
+        row = connection.execute(query("attached.source"), named).fetchone()
+        if row is None:
+            message = f"Table {place} is gone, or has another name now."
+            return [*found, SourceFault("table", message)]
+        oid, row_security, columns = row
+        wanted = (*(key.name for key in source.keys), *source.columns)
+        for name in dict.fromkeys(wanted):
+            if name not in columns:
+                message = f"Column {name} of {place} is gone, or has another name now."
+                found.append(SourceFault("column", message))
+        if row_security != source.row_security:
+            message = f"Row-level security of {place} was turned on since: chunks are not hidden."
+            if source.row_security:
+                message = f"Row-level security of {place} was turned off since."
+            found.append(SourceFault("security", message))
+        return found + self._missing_triggers(connection, oid)
+
+    def _missing_triggers(self, connection: Connection, oid: int) -> list[SourceFault]:
+        wanted = {trigger_name(self._record.name, event) for event in EVENTS}
+        found = []
+        for schema, name, *_ in connection.execute(query("attach.followed"), {"oid": oid}):
+            named = {"schema": schema, "table": name}
+            rows = connection.execute(query("attached.triggers"), named).fetchall()
+            missing = sorted(wanted - {row[0] for row in rows})
+            if missing:
+                message = (
+                    f"Changes of {schema}.{name} are not followed: missing or disabled are "
+                    f"{', '.join(missing)}."
+                )
+                found.append(SourceFault("trigger", message))
+        return found
+
+    def _has_view(self, connection: Connection) -> bool:
+        tables = self._record.tables
+        row = connection.execute(
+            query("collections.exists"),
+            {"schema": tables.schema, "name": tables.documents_name},
+        ).fetchone()
+        return bool(row and row[0])
+
+
+def remove_orphans(connection: Connection, record: CollectionRecord) -> int:
+    """Remove chunks of rows that are gone; give their number."""
+    source = source_of(record)
+    same = sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(Name("d", key.view_name), Name("c", key.chunk_name))
+        for key in source.keys
+    )
+    statement = query(
+        "attached.remove_orphans",
+        chunks=record.tables.chunks,
+        documents=record.tables.documents,
+        same=same,
+    )
+    return connection.execute(statement, {"source": table(source).as_string()}).rowcount

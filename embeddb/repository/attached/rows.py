@@ -1,0 +1,145 @@
+"""Rows of the table that a collection is attached to, and the chunks that are made of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import errors as pg
+from psycopg import sql
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query
+from embeddb.errors import PermissionDeniedError
+from embeddb.records import Vector
+from embeddb.repository.collections.documents import Batch, Documents, ReadyDocument
+from embeddb.schema import attached_sql
+from embeddb.schema.attached_ddl import source_of
+from embeddb.schema.catalog import CollectionRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceRow:
+    """A row as a document: `id` is its key, `content` None where there is no text."""
+
+    id: str
+    content: str | None
+    metadata: dict[str, Any]
+
+
+class SourceRows:
+    """Reads rows of one collection's source, through its view: as the role that asks."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        source = self._source = source_of(record)
+        self._is_checked = not source.row_security
+        self._parts: dict[str, sql.Composable] = {
+            "documents": record.tables.documents,
+            "wanted": attached_sql.wanted_keys(source),
+            "keys": attached_sql.key_columns(source, "d"),
+            "after": attached_sql.key_values(source, sql.Placeholder("after")),
+        }
+
+    def read(self, connection: Connection, keys: Sequence[str]) -> dict[str, SourceRow]:
+        """Give the rows of these keys; those that are gone, or do not take part, are absent.
+
+        Raises:
+            PermissionDeniedError: row-level security hides rows from the role, which would be
+                taken for gone.
+            psycopg.errors.DataError: the user's SQL fails on one of the rows.
+        """
+        self._check_sight(connection)
+        statement = query("source_rows.read", **self._parts)
+        rows = connection.execute(statement, {"ids": list(keys)}).fetchall()
+        return {row[0]: SourceRow(id=row[0], content=row[1], metadata=row[2]) for row in rows}
+
+    def page(
+        self, connection: Connection, after: Sequence[str] | None, limit: int
+    ) -> tuple[list[str], list[str] | None]:
+        """Give the next keys in the order of the primary key.
+
+        Rows that the condition fails on are among them, so that they are told of.
+
+        Args:
+            connection: where to read, inside a transaction or not.
+            after: what came with the page before, or None at the start.
+            limit: how many keys; fewer: there are no more.
+
+        Returns:
+            The keys, and the last one to go on from.
+        """
+        values: dict[str, Any] = {"limit": limit}
+        block = "source_rows.first_page"
+        if after is not None:
+            block = "source_rows.page"
+            values["after"] = after[0] if len(after) == 1 else json.dumps(list(after))
+        try:
+            with connection.transaction():
+                rows = connection.execute(query(block, **self._parts), values).fetchall()
+        except pg.DataError:
+            rows = connection.execute(query(block, **self._parts_without()), values).fetchall()
+        found = [row[0] for row in rows]
+        return found, self._last(found[-1]) if found else None
+
+    def _check_sight(self, connection: Connection) -> None:
+        if self._is_checked:
+            return
+        table = sql.Identifier(self._source.schema, self._source.table).as_string()
+        row = connection.execute(query("attached.sees_all"), {"source": table}).fetchone()
+        if row is not None and not row[0]:
+            raise PermissionDeniedError(
+                f"Row-level security hides rows of {self._source.table_text} from this role, and "
+                "what is hidden would be taken for gone: encode as the table's owner, as a role "
+                "with BYPASSRLS, or give this one a policy: CREATE POLICY … FOR SELECT TO … USING "
+                "(true)."
+            )
+        self._is_checked = True
+
+    def _last(self, key: str) -> list[str]:
+        return [key] if len(self._source.keys) == 1 else list(json.loads(key))
+
+    def _parts_without(self) -> dict[str, sql.Composable]:
+        """Give the same of every row, whether it takes part or not."""
+        source = self._source
+        key = attached_sql.key_text(source, "r")
+        columns = (
+            sql.SQL("{} AS {}").format(Name("r", one.name), Name(one.view_name))
+            for one in source.keys
+        )
+        rows = sql.SQL("(SELECT {} AS id, {} FROM {} r)").format(
+            key, sql.SQL(", ").join(columns), Name(source.schema, source.table)
+        )
+        return {**self._parts, "documents": rows}
+
+
+class AttachedChunks:
+    """The chunks of one generation of an attached collection."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        self._documents = Documents(database, record)
+
+    def replace(
+        self, connection: Connection, documents: Sequence[ReadyDocument], vectors: Vector
+    ) -> None:
+        """Put chunks in place of those stored of these documents, in the caller's transaction.
+
+        Args:
+            connection: inside a transaction.
+            documents: with their chunks.
+            vectors: of all the chunks in their order, shape (n, dim).
+
+        Raises:
+            GenerationChangedError: the collection was converted meanwhile; nothing is written.
+        """
+        batch = Batch(documents=list(documents), vectors=vectors)
+        self._documents.replace_chunks(connection, batch)
+
+    def remove(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Remove the chunks of these documents, in the caller's transaction."""
+        self._documents.remove_chunks(connection, ids)
+
+    def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
+        """Give the stored vectors of these documents' chunks by the hash of their text."""
+        return self._documents.chunk_vectors(ids)

@@ -1,0 +1,1 @@
+"""Collections in the database: tables, documents, generations, functions."""

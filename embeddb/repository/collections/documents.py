@@ -1,0 +1,423 @@
+"""Documents and their chunks: one transaction a batch, binary COPY in, set-based SQL after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from psycopg import sql
+
+from embeddb.db import copy
+from embeddb.db.boundary import translated
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import query
+from embeddb.db.rendering import Expression, Written, as_text
+from embeddb.db.vectors import chunk_fields, from_binary
+from embeddb.errors import DatabaseUnavailableError, GenerationChangedError
+from embeddb.records import Document, Vector
+from embeddb.repository.collections.generations import join_writers
+from embeddb.repository.indexes.ivfpq import Codes
+from embeddb.schema import attached_sql
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.layouts import Layout
+from embeddb.schema.storage import Storage
+from embeddb.schema.vector_expressions import Vectors
+
+DOCUMENT_COLUMNS = ("id", "content", "metadata", "uri", "media_type", "content_hash")
+
+IDS_PER_QUERY = 10_000
+
+
+def chunk_columns(storage: Storage, layout: Layout | None) -> tuple[str, ...]:
+    """Name the columns of a chunk as they are copied.
+
+    The fields of fixed size stand first, so that they are laid out for all rows at once.
+    """
+    scale = ("scale",) if storage is Storage.INT8 else ()
+    part = () if layout is None else ("part",)
+    return ("chunk_no", "span", "content_hash", "embedding", *scale, "id", "content", *part)
+
+
+class ReadyChunk(NamedTuple):
+    """A chunk whose vector is the next row of its batch; `data` is its text in UTF-8."""
+
+    data: bytes | None
+    span: tuple[int, int]
+    content_hash: bytes
+
+
+@dataclass(slots=True)
+class ReadyDocument:
+    """A document as it is written; text is in UTF-8, `metadata` is JSON.
+
+    `part` is what the field that the collection is laid out by says, where there is one.
+    """
+
+    id: str
+    id_data: bytes
+    data: bytes | None
+    metadata: bytes
+    uri: str | None
+    media_type: str | None
+    content_hash: bytes
+    chunks: Sequence[ReadyChunk] = ()
+    part: str = ""
+
+
+class Known(NamedTuple):
+    """What is stored of a document, to tell whether it changed."""
+
+    content_hash: bytes
+    metadata: dict[str, Any]
+    uri: str | None
+
+
+@dataclass(kw_only=True, slots=True)
+class Batch:
+    """Documents to write in one transaction, and the vectors of all their chunks in order."""
+
+    documents: list[ReadyDocument]
+    vectors: Vector
+    metadata_changes: list[ReadyDocument] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> list[int]:
+        """Give the number of each chunk in its document."""
+        return [number for document in self.documents for number in range(len(document.chunks))]
+
+
+@dataclass(kw_only=True, slots=True)
+class Chunks:
+    """Chunks as columns: row i of `vectors` (n, dim) is the vector of the i-th of each."""
+
+    ids: list[str]
+    numbers: list[int]
+    contents: list[bytes | None]
+    spans: list[tuple[int, int]]
+    hashes: list[bytes]
+    vectors: Vector
+    parts: list[str] = field(default_factory=list)
+
+
+class Documents:
+    """The tables of one collection's generation, the active one where nothing else is said."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        self._database = database
+        self._record = record
+        self._generation = record.generation
+        self._tables = record.tables
+        self._chunk_columns = chunk_columns(record.generation.storage, record.generation.layout)
+        self._codes = Codes(database, record)
+        self._parts = {
+            "documents": record.tables.documents,
+            "chunks": record.tables.chunks,
+        }
+
+    def write(self, connection: Connection, batch: Batch, *, fresh: bool = False) -> None:
+        """Put a batch in place of what is stored of its documents, all or nothing.
+
+        With `fresh` none of the documents is stored yet, so the rows go straight into the
+        tables; a psycopg UniqueViolation tells that one was after all.
+        """
+        with connection.transaction():
+            self._join_writers(connection)
+            if fresh:
+                self._copy(connection, batch, self._tables.documents, self._tables.chunks)
+            elif batch.documents:
+                self._merge(connection, batch)
+                self._codes.remove(connection, [document.id for document in batch.documents])
+            self._add_codes(connection, batch)
+            if batch.metadata_changes:
+                self._update_metadata(connection, batch.metadata_changes)
+
+    def replace_chunks(self, connection: Connection, batch: Batch) -> None:
+        """Put the chunks of a batch in place of its documents', which have a table of their own.
+
+        In the caller's transaction, which they are complete or absent with.
+        """
+        self._join_writers(connection)
+        self.remove_chunks(connection, [document.id for document in batch.documents])
+        rows = self._chunk_rows(batch)
+        if self._is_copied_to(connection):
+            copy.copy_rows(connection, self._tables.chunks, self._chunk_columns, rows)
+        else:
+            self._stage_chunks(connection, rows)
+        self._add_codes(connection, batch)
+
+    def _is_copied_to(self, connection: Connection) -> bool:
+        """Say whether this role may COPY into the chunks: not where policies concern it."""
+        source = self._record.source
+        if source is None or not source.row_security:
+            return True
+        named = {"chunks": self._tables.chunks_text}
+        row = connection.execute(query("documents.is_copied_to"), named).fetchone()
+        return row is not None and bool(row[0])
+
+    def _stage_chunks(self, connection: Connection, rows: Iterator[tuple[copy.Field, ...]]) -> None:
+        columns = sql.SQL(", ").join(map(sql.Identifier, self._chunk_columns))
+        parts = {**self._parts, "columns": columns}
+        connection.execute(query("documents.stage_chunks", **parts), {}, prepare=False)
+        staged = sql.Identifier("pg_temp", "staged_chunks")
+        copy.copy_rows(connection, staged, self._chunk_columns, rows)
+        connection.execute(query("documents.insert_chunks", **parts), {}, prepare=False)
+        connection.execute(query("documents.unstage_chunks"), {}, prepare=False)
+
+    def remove_chunks(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Remove the chunks of documents, in the caller's transaction."""
+        connection.execute(query("documents.delete_chunks", **self._parts), {"ids": list(ids)})
+        self._codes.remove(connection, list(ids))
+
+    def insert_chunks(self, connection: Connection, chunks: Chunks) -> None:
+        """Copy chunks into the generation's table, in the caller's transaction."""
+        fixed = self._fixed_fields(chunks.vectors, chunks.numbers, chunks.spans, chunks.hashes)
+        ids = (copy.text(id) for id in chunks.ids)
+        contents = map(copy.binary, chunks.contents)
+        rows = zip(fixed, ids, contents, *self._part_fields(chunks.parts), strict=True)
+        copy.copy_rows(connection, self._tables.chunks, self._chunk_columns, rows)
+        self._codes.add(
+            connection, [id.encode() for id in chunks.ids], chunks.numbers, chunks.vectors
+        )
+
+    def is_empty(self) -> bool:
+        """Say whether there is no document."""
+        return bool(self._rows("documents.is_empty", {})[0][0])
+
+    def known(self, ids: Sequence[str]) -> dict[str, Known]:
+        """Give what is stored of these documents."""
+        rows = self._rows("documents.known", {"ids": list(ids)})
+        return {row[0]: Known(row[1], row[2], row[3]) for row in rows}
+
+    def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
+        """Give the stored vectors of these documents' chunks by the hash of their text."""
+        rows = self._rows("documents.chunk_vectors", {"ids": list(ids)}, vector=self._sent)
+        vectors = self._vectors([row[1] for row in rows])
+        return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
+
+    def get(self, ids: Sequence[str]) -> list[Document]:
+        """Give the documents of these ids that are there, in the order of `ids`."""
+        found: dict[str, Document] = {}
+        wanted: sql.Composable = sql.SQL("d.id = ANY (%(ids)s)")
+        if self._record.source is not None:
+            wanted = attached_sql.wanted_keys(self._record.source)
+        for start in range(0, len(ids), IDS_PER_QUERY):
+            values = {"ids": list(ids[start : start + IDS_PER_QUERY])}
+            rows = self._rows("documents.get", values, wanted=wanted)
+            found |= {row[0]: _document(row) for row in rows}
+        return [found[id] for id in dict.fromkeys(ids) if id in found]
+
+    def first_vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """Give the vector of each document's first chunk."""
+        rows = self._rows("documents.first_vectors", {"ids": list(ids)}, vector=self._sent)
+        vectors = self._vectors([row[1] for row in rows])
+        return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
+
+    def mean_vector(self, id: str) -> Vector | None:
+        """Give the mean of a document's stored vectors; None where there is no such document."""
+        rows = self._rows("documents.chunk_vectors", {"ids": [id]}, vector=self._sent)
+        if not rows:
+            return None
+        mean: Vector = self._vectors([row[1] for row in rows]).mean(axis=0)
+        return mean
+
+    def peek(self, limit: int) -> list[Document]:
+        """Give a few documents."""
+        return [_document(row) for row in self._rows("documents.peek", {"limit": limit})]
+
+    def sample(self, limit: int) -> tuple[list[tuple[str, int]], Vector]:
+        """Draw chunks at random: their keys, and their vectors of shape (n, dim)."""
+        rows = self._rows("documents.sample_vectors", {"limit": limit}, vector=self._sent)
+        return [(row[0], row[1]) for row in rows], self._vectors([row[2] for row in rows])
+
+    def count(self, condition: Expression | None, values: dict[str, Any]) -> int:
+        """Count the documents that pass a condition."""
+        return self._conditional("documents.count", condition, values)
+
+    def count_chunks(self) -> int:
+        """Count the chunks."""
+        return self._conditional("documents.count_chunks", None, {})
+
+    def delete(self, condition: Expression | None, values: dict[str, Any]) -> int:
+        """Delete the documents that pass a condition, and their chunks; give their number."""
+        if condition is None:
+            return self._delete(sql.SQL("true"), {})
+        text, given = as_text(condition)
+        return self._delete(Written(text), {**given, **values})
+
+    def delete_ids(self, ids: Sequence[str]) -> int:
+        """Delete documents by id, and their chunks; give their number."""
+        chosen = sql.SQL("d.id = ANY (%(ids)s)")
+        parts = (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
+        return sum(self._delete(chosen, {"ids": list(part)}) for part in parts)
+
+    def all_ids(self) -> Iterator[str]:
+        """Stream every id through a server-side cursor."""
+        statement = query("documents.all_ids", **self._parts)
+        with (
+            self._database.dedicated() as connection,
+            translated(),
+            connection.transaction(),
+            connection.cursor("embeddb_ids") as cursor,
+        ):
+            cursor.itersize = IDS_PER_QUERY
+            for row in cursor.execute(statement, {}):
+                yield row[0]
+
+    def _add_codes(self, connection: Connection, batch: Batch) -> None:
+        ids = [document.id_data for document in batch.documents for _ in document.chunks]
+        self._codes.add(connection, ids, batch.numbers, batch.vectors)
+
+    def _join_writers(self, connection: Connection) -> None:
+        """Hold off a switch to another generation until this transaction ends.
+
+        Raises:
+            GenerationChangedError: there was one already; nothing is written.
+        """
+        active = join_writers(connection, self._database.schema, self._record.name)
+        if active != self._generation.number:
+            raise GenerationChangedError(
+                f"Collection {self._record.name!r} was converted by somebody else meanwhile: open "
+                "it again with store.collection(…), and repeat what was not written."
+            )
+
+    def _merge(self, connection: Connection, batch: Batch) -> None:
+        columns = sql.SQL(", ").join(map(sql.Identifier, self._chunk_columns))
+        parts = {**self._parts, "columns": columns}
+        staged = ("staged_documents", "staged_chunks")
+        for name in ("stage_documents", "stage_chunks"):
+            connection.execute(query("documents." + name, **parts), {}, prepare=False)
+        self._copy(connection, batch, *(sql.Identifier("pg_temp", table) for table in staged))
+        for name in ("merge_documents", "delete_replaced_chunks", "insert_chunks"):
+            connection.execute(query("documents." + name, **parts), {}, prepare=False)
+
+    def _copy(
+        self,
+        connection: Connection,
+        batch: Batch,
+        documents: sql.Composable,
+        chunks: sql.Composable,
+    ) -> None:
+        copy.copy_rows(connection, documents, DOCUMENT_COLUMNS, map(_fields, batch.documents))
+        copy.copy_rows(connection, chunks, self._chunk_columns, self._chunk_rows(batch))
+
+    def _chunk_rows(self, batch: Batch) -> Iterator[tuple[copy.Field, ...]]:
+        chunks = [chunk for document in batch.documents for chunk in document.chunks]
+        fixed = self._fixed_fields(
+            batch.vectors,
+            batch.numbers,
+            [chunk.span for chunk in chunks],
+            [chunk.content_hash for chunk in chunks],
+        )
+        ids = (
+            copy.binary(document.id_data)
+            for document in batch.documents
+            for _ in range(len(document.chunks))
+        )
+        contents = (copy.binary(chunk.data) for chunk in chunks)
+        parts = (document.part for document in batch.documents for _ in document.chunks)
+        return zip(fixed, ids, contents, *self._part_fields(parts), strict=True)
+
+    def _part_fields(self, parts: Iterable[str]) -> list[Iterable[bytes]]:
+        """Give the column of parts, if there is such a column."""
+        return [] if self._generation.layout is None else [map(copy.text, parts)]
+
+    def _fixed_fields(
+        self,
+        vectors: Vector,
+        numbers: list[int],
+        spans: list[tuple[int, int]],
+        hashes: list[bytes],
+    ) -> list[memoryview]:
+        return chunk_fields(
+            vectors,
+            self._generation.storage.label,
+            numbers=numbers,
+            spans=spans,
+            hashes=hashes,
+        )
+
+    def _update_metadata(self, connection: Connection, changes: list[ReadyDocument]) -> None:
+        connection.execute(
+            query("documents.update_metadata", **self._parts),
+            {
+                "ids": [change.id for change in changes],
+                "metadata": [change.metadata.decode() for change in changes],
+                "uris": [change.uri for change in changes],
+            },
+        )
+        if self._generation.layout is not None:
+            moved = {
+                "ids": [change.id for change in changes],
+                "parts": [change.part for change in changes],
+            }
+            connection.execute(query("documents.update_parts", **self._parts), moved)
+
+    def _delete(self, condition: sql.Composable, values: dict[str, Any]) -> int:
+        with self._database.transaction() as connection:
+            self._join_writers(connection)
+            statement = query("documents.delete", **self._parts, condition=condition)
+            ids = [row[0] for row in connection.execute(statement, values)]
+            connection.execute(query("documents.delete_chunks", **self._parts), {"ids": ids})
+            self._codes.remove(connection, ids)
+        return len(ids)
+
+    def _conditional(self, name: str, condition: Expression | None, values: dict[str, Any]) -> int:
+        if condition is None:
+            rows = self._rows(name, {}, condition=sql.SQL("true"))
+            return int(rows[0][0])
+        text, given = as_text(condition)
+        rows = self._rows(name, {**given, **values}, condition=Written(text))
+        return int(rows[0][0])
+
+    def _rows(
+        self, name: str, values: dict[str, Any], **parts: sql.Composable
+    ) -> list[tuple[Any, ...]]:
+        statement = query(name, **self._parts, **parts)
+        try:
+            with self._database.connection() as connection:
+                return connection.execute(statement, values).fetchall()
+        except DatabaseUnavailableError:  # a read may be repeated, on another connection
+            with self._database.connection() as connection:
+                return connection.execute(statement, values).fetchall()
+
+    @cached_property
+    def _sent(self) -> sql.Composable:
+        vectors = Vectors(
+            self._record,
+            schema=self._database.schema,
+            vector_schema=self._database.vector_schema(),
+        )
+        return Written(as_text(vectors.sent("c"))[0])
+
+    def _vectors(self, values: list[bytes]) -> Vector:
+        kind = self._generation.storage.compared_as
+        return from_binary(values, kind, self._generation.stored_dim)
+
+
+def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:
+    return (
+        copy.binary(document.id_data),
+        copy.binary(document.data),
+        copy.jsonb(document.metadata),
+        copy.text(document.uri),
+        copy.text(document.media_type),
+        copy.binary(document.content_hash),
+    )
+
+
+def _document(row: tuple[Any, ...]) -> Document:
+    return Document(id=row[0], content=row[1], metadata=row[2], uri=row[3], media_type=row[4])
+
+
+def same_metadata(stored: dict[str, Any], text: bytes) -> bool:
+    """Say whether JSON text means what is stored."""
+    return bool(stored == json.loads(text))
+
+
+def empty_vectors(dim: int) -> Vector:
+    """Give no vectors, shape (0, dim)."""
+    return np.empty((0, dim), dtype=np.float32)

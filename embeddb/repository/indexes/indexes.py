@@ -1,0 +1,410 @@
+"""Building and dropping indexes: concurrently, with progress, never leaving an invalid one."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import psycopg
+from psycopg import errors as pg
+from psycopg import sql
+
+from embeddb.db.boundary import translate, translated
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, Value, query
+from embeddb.errors import (
+    EmbedDBError,
+    IndexBuildError,
+    IndexBuildWarning,
+    PermissionDeniedError,
+)
+from embeddb.repository.indexes.build import POLL_SECONDS, Progress, prepare_session, run_build
+from embeddb.repository.indexes.ivfpq import CodeTables, names_of
+from embeddb.repository.indexes.partitions import (
+    attach,
+    counted,
+    detached,
+    is_partitioned,
+    patiently,
+)
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.index_sizes import build_bytes, index_bytes
+from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
+from embeddb.schema.layouts import PartialIndexes, partitions_of
+from embeddb.schema.names import Tables
+from embeddb.schema.vector_expressions import Vectors
+
+CLEAN_UP_MS = 5_000
+"""How long to wait for whoever reads the table, before what a failed build left is left to
+`embeddb index repair`: Ctrl-C should not wait for somebody else's transaction."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexInfo:
+    """An index as Postgres has it."""
+
+    name: str
+    method: str
+    valid: bool
+    bytes: int
+    definition: str
+    scans: int
+
+
+class Indexes:
+    """The indexes of one collection."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        self._database = database
+        self._record = record
+        self._tables = record.tables
+        self._held: Connection | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the collection's build lock over several calls: nobody else builds or drops."""
+        with self._building() as connection:
+            self._held = connection
+            try:
+                yield
+            finally:
+                self._held = None
+
+    def all(self) -> list[IndexInfo]:
+        """Give the indexes of both tables, primary keys apart."""
+        with self._database.connection() as connection:
+            return self._list(connection)
+
+    def missing(self, index: IndexSpec | None) -> list[str]:
+        """Name the indexes that should be there and are not, or are invalid."""
+        valid = {info.name for info in self.all() if info.valid}
+        wanted = [] if self._record.source else [self._tables.metadata_index]
+        if index is not None:
+            wanted += self._vector_names(index)
+        return [name for name in wanted if name not in valid]
+
+    def ensure(self, index: IndexSpec | None, rows: int, progress: Progress | None = None) -> None:
+        """Build what is missing; what an interrupted build left behind is removed first.
+
+        Raises:
+            IndexBuildError: Postgres could not build it; nothing invalid is left.
+        """
+        with self._building() as connection:
+            self._ensure(connection, index, rows, progress)
+
+    def drop(self, *, but: str | None = None) -> None:
+        """Drop the vector indexes; searches read every row until there is one again.
+
+        Args:
+            but: the method of the one to keep.
+        """
+        with self._building() as connection:
+            self._drop_vector_indexes(connection, but)
+
+    def remove_invalid(self, name: str) -> bool:
+        """Drop what an interrupted build left; False: a reader of the table is in the way."""
+        with self._building() as connection:
+            return self._is_cleaned_up(connection, name)
+
+    def estimated_bytes(self, index: IndexSpec, rows: int) -> int | None:
+        """Estimate the bytes on disk of an index on so many rows; None: not known of its kind.
+
+        Beside it the table must have room for what is written meanwhile: SQL does not tell how
+        much the disk has left.
+        """
+        return index_bytes(self._vectors(index).held, index, rows)
+
+    def _ensure(
+        self,
+        connection: Connection,
+        index: IndexSpec | None,
+        rows: int,
+        progress: Progress | None,
+    ) -> None:
+        missing = self.missing(index)
+        if self._tables.metadata_index in missing:
+            self._build(connection, self._tables.metadata_index, self._metadata_sql(), progress)
+        wanted = None if isinstance(index, IVFPQ) else index  # pipeline.ivfpq builds that
+        lacking = [] if wanted is None else self._vector_names(wanted, missing)
+        if wanted is not None and lacking:
+            self._give_memory(connection, wanted, rows)
+            if progress is not None and (size := self.estimated_bytes(wanted, rows)):
+                progress(f"about {size / 1e6:,.1f} MB to build", 0, 0)
+            for name in lacking:
+                self._build_vector(connection, wanted, name, progress)
+        with translated():
+            documents = [] if self._record.source else [self._tables.documents]
+            for table in (*documents, self._tables.chunks):
+                connection.execute(query("indexes.analyze", table=table), {})
+
+    def _drop_vector_indexes(self, connection: Connection, but: str | None) -> None:
+        with translated():
+            for info in self._list(connection):
+                if info.method == but:
+                    continue
+                if info.method in ("hnsw", "ivfflat"):
+                    self._drop(connection, info.name)
+                elif info.method == IVFPQ.method:
+                    CodeTables(self._database, self._record).empty(connection)
+            self._drop_detached(connection)
+
+    def _drop_detached(self, connection: Connection) -> None:
+        """Drop the indexes that partitions have to themselves: interrupted builds left them."""
+        if partitions_of(self._record.generation.layout):
+            for name in detached(connection, self._tables):
+                self._drop(connection, name)
+
+    def _vector_names(self, index: IndexSpec, among: Sequence[str] | None = None) -> list[str]:
+        """Name the vector indexes that a spec makes: one, or with it one for each declared part."""
+        names = [self._tables.vector_index(index.method)]
+        if isinstance(layout := self._record.generation.layout, PartialIndexes):
+            suffixes = map(str, range(len(layout.parts)))
+            names += [self._tables.part_index(index.method, suffix) for suffix in suffixes]
+        return names if among is None else [name for name in names if name in among]
+
+    def _build_vector(
+        self, connection: Connection, index: HNSW | IVFFlat, name: str, progress: Progress | None
+    ) -> None:
+        layout = self._record.generation.layout
+        if partitions_of(layout):
+            self._build_partitioned(connection, index, progress)
+        elif isinstance(layout, PartialIndexes) and name != self._tables.vector_index(index.method):
+            number = self._vector_names(index).index(name) - 1
+            part = Value(layout.parts[number])
+            statement = self._vector_sql(index, name, block="create_partial", part=part)
+            self._build(connection, name, statement, progress, may_be_empty=True)
+        else:
+            self._build(connection, name, self._vector_sql(index, name), progress)
+
+    def _build_partitioned(
+        self, connection: Connection, index: HNSW | IVFFlat, progress: Progress | None
+    ) -> None:
+        """Build an index of each partition, and the whole table's of them."""
+        whole = self._tables.vector_index(index.method)
+        suffixes = partitions_of(self._record.generation.layout)
+        with translated():
+            self._drop(connection, whole)
+            self._drop_detached(connection)
+        try:
+            patiently(connection, self._vector_sql(index, whole, block="create_partitioned"))
+            for number, suffix in enumerate(suffixes, start=1):
+                name = self._tables.part_index(index.method, suffix)
+                statement = self._vector_sql(index, name, table=self._tables.partition(suffix))
+                told = counted(progress, number, len(suffixes))
+                self._build(connection, name, statement, told, may_be_empty=True)
+                attach(connection, self._tables, whole, name)
+        except BaseException as error:
+            failed = self._failed(connection, whole, error)
+            if failed is error:
+                raise
+            raise failed from error
+
+    @contextmanager
+    def _building(self) -> Iterator[Connection]:
+        """Hold the collection's build lock on a connection of its own.
+
+        Another builder is waited for by polling: waiting inside a statement would hold a
+        snapshot, for which CREATE INDEX CONCURRENTLY waits in turn.
+        """
+        if self._held is not None:
+            yield self._held
+            return
+        with self._database.dedicated() as connection:
+            with translated():
+                prepare_session(connection)
+                key = build_key(connection, self._tables)
+                while not _true(connection, query("schema.try_lock"), key):
+                    time.sleep(POLL_SECONDS)
+            yield connection  # closing the connection gives the lock back
+
+    def _build(
+        self,
+        connection: Connection,
+        name: str,
+        statement: sql.Composed,
+        progress: Progress | None,
+        *,
+        may_be_empty: bool = False,
+    ) -> None:
+        with translated():
+            self._drop(connection, name)
+        try:
+            try:
+                notes = run_build(self._database, connection, statement, progress)
+            except pg.DiskFull as error:
+                # parallel workers share memory in /dev/shm, which containers keep small
+                if "shared memory" not in str(error):
+                    raise
+                self._drop(connection, name)
+                connection.execute(query("indexes.no_parallel_build"), {})
+                notes = run_build(self._database, connection, statement, progress)
+        except BaseException as error:
+            raise self._failed(connection, name, error) from error
+        for note in notes:
+            if may_be_empty and "little data" in note:
+                continue
+            warnings.warn(f"{name}: {note}", IndexBuildWarning, stacklevel=2)
+
+    def _failed(self, connection: Connection, name: str, error: BaseException) -> BaseException:
+        """Remove the invalid index that a failed build leaves, and say what happened."""
+        left = "" if self._is_cleaned_up(connection, name) else _LEFT
+        if not isinstance(error, psycopg.Error):
+            if left:
+                error.add_note(left)
+            return error
+        cause = translate(error)
+        if isinstance(cause, PermissionDeniedError):
+            return cause
+        remedy = _BUILD_REMEDIES.get(error.sqlstate or "", "Then run `embeddb index build` again.")
+        return IndexBuildError(
+            f"The index {name} could not be built: {_first(cause)} {remedy}{left}"
+        )
+
+    def _is_cleaned_up(self, connection: Connection, name: str) -> bool:
+        """Drop what a failed build left, unless the connection is gone or a reader holds it."""
+        limit = query("indexes.wait_for_lock")
+        try:
+            connection.execute(limit, {"limit": str(CLEAN_UP_MS)})
+            self._drop(connection, name, patient=False)
+            self._drop_detached(connection)
+        except psycopg.Error:
+            return False
+        finally:
+            if not connection.closed:
+                connection.execute(limit, {"limit": "0"})
+        return True
+
+    def _drop(self, connection: Connection, name: str, *, patient: bool = True) -> None:
+        index = Name(self._tables.schema, name)
+        if not is_partitioned(connection, self._tables, name):
+            connection.execute(query("indexes.drop", index=index), {}, prepare=False)
+        elif patient:
+            patiently(connection, query("indexes.drop_partitioned", index=index))
+        else:
+            connection.execute(query("indexes.drop_partitioned", index=index), {}, prepare=False)
+
+    def _give_memory(self, connection: Connection, index: IndexSpec, rows: int) -> None:
+        """Raise maintenance_work_mem to hold the whole graph, within the server's cache."""
+        with translated():
+            limits = connection.execute(query("indexes.build_limits"), {}).fetchone()
+            assert limits is not None
+            current, cache = int(limits[0]), int(limits[1])
+            wanted = build_bytes(self._vectors(index).held, index, rows) // 1024
+            memory = max(current, min(wanted, cache // 4))
+            connection.execute(query("indexes.build_memory"), {"memory": str(memory) + "kB"})
+
+    def _vector_sql(
+        self,
+        index: HNSW | IVFFlat,
+        name: str,
+        *,
+        block: str = "create_vector",
+        table: str | None = None,
+        **parts: sql.Composable,
+    ) -> sql.Composed:
+        """Write the statement that builds an index, of the whole table or of a partition."""
+        vectors = self._vectors(index)
+        options = (
+            sql.SQL("{} = {}").format(Name(option), sql.Literal(value))
+            for option, value in index.options().items()
+        )
+        return query(
+            "indexes." + block,
+            index=Name(name),
+            chunks=Name(self._tables.schema, table) if table else self._tables.chunks,
+            method=Name(index.method),
+            expression=vectors.index_expression(),
+            opclass=Name(self._database.vector_schema(), vectors.held.opclass),
+            options=sql.SQL(", ").join(options),
+            **parts,
+        )
+
+    def _vectors(self, index: IndexSpec) -> Vectors:
+        """Give the expressions of a collection that has this index."""
+        generation = replace(self._record.generation, index=index)
+        return Vectors(
+            replace(self._record, generation=generation),
+            schema=self._database.schema,
+            vector_schema=self._database.vector_schema(),
+        )
+
+    def _metadata_sql(self) -> sql.Composed:
+        return query(
+            "indexes.create_metadata",
+            index=Name(self._tables.metadata_index),
+            documents=self._tables.documents,
+        )
+
+    def _list(self, connection: Connection) -> list[IndexInfo]:
+        found = []
+        with translated():
+            for table in (self._tables.documents_name, self._tables.chunks_name):
+                rows = connection.execute(
+                    query("indexes.list"), {"schema": self._tables.schema, "table": table}
+                ).fetchall()
+                found += [
+                    IndexInfo(
+                        name=row[0],
+                        method=row[1],
+                        valid=row[2],
+                        bytes=row[3],
+                        definition=row[4],
+                        scans=row[5],
+                    )
+                    for row in rows
+                ]
+            found += self._list_codes(connection)
+        return found
+
+    def _list_codes(self, connection: Connection) -> list[IndexInfo]:
+        """Give the IVF-PQ index, all of whose tables count as one."""
+        names = names_of(self._tables)
+        rows = connection.execute(
+            query("ivfpq.info"),
+            {
+                "schema": self._tables.schema,
+                "codes": names["codes"],
+                "index": self._tables.vector_index(IVFPQ.method),
+                "tables": list(names.values()),
+            },
+        ).fetchall()
+        return [
+            IndexInfo(
+                name=row[0],
+                method=IVFPQ.method,
+                valid=row[1],
+                bytes=row[4],
+                definition=row[2],
+                scans=row[3],
+            )
+            for row in rows
+        ]
+
+
+_BUILD_REMEDIES = {
+    "53100": "Free disk space and run `embeddb index build` again.",
+    "53200": "Lower maintenance_work_mem or m and run `embeddb index build` again.",
+    "54000": "Choose fewer lists, or raise the server's maintenance_work_mem.",
+    "57014": "It was cancelled; run `embeddb index build` again.",
+}
+
+_LEFT = " Searches do not read what is left of it, and `embeddb index repair` removes it."
+
+
+def build_key(connection: Connection, tables: Tables) -> dict[str, int]:
+    """Give the advisory lock under which one generation's indexes are built."""
+    name = tables.schema + "." + tables.chunks_name
+    row = connection.execute(query("indexes.lock_key"), {"name": name}).fetchone()
+    return {"key": row[0] if row else 0}
+
+
+def _first(error: EmbedDBError) -> str:
+    return str(error).splitlines()[0] + "."
+
+
+def _true(connection: Connection, statement: sql.Composed, values: dict[str, int]) -> bool:
+    row = connection.execute(statement, values).fetchone()
+    return bool(row and row[0])

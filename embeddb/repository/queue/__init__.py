@@ -1,0 +1,1 @@
+"""Jobs, backfills and workers."""

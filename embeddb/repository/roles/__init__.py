@@ -1,0 +1,1 @@
+"""Privileges, and granting them."""

@@ -1,0 +1,296 @@
+"""What `embeddb grant` and `embeddb revoke` do: a role becomes or ceases to be a reader, say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from psycopg import sql
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query
+from embeddb.errors import CollectionNotFoundError, ConfigurationError, PermissionDeniedError
+from embeddb.repository.collections.collections import Collections
+from embeddb.repository.roles.privileges import Rights, Snapshot
+from embeddb.repository.roles.source_privileges import (
+    Need,
+    server_needs,
+    source_needs,
+    takes_back,
+    written,
+)
+from embeddb.schema import rights
+from embeddb.schema.attached_sql import fragment
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.rights import Level, Standing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GrantReport:
+    """What was granted or revoked.
+
+    Attributes:
+        kind: reader, writer, worker or owner.
+        collections: which; None: every one, those to come among them.
+        statements: what was run, or would be; nothing: it was so already.
+        needs: what the role still lacks, which is somebody else's to give: a statement, and why.
+        is_applied: whether the statements were run.
+    """
+
+    role: str
+    kind: str
+    collections: tuple[str, ...] | None
+    statements: tuple[str, ...]
+    needs: tuple[tuple[str, str], ...]
+    is_applied: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Order:
+    """What was asked for."""
+
+    role: str
+    kind: str
+    names: tuple[str, ...] | None
+    with_source: bool
+
+
+class Grants:
+    """Grants and revokes in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._schema = database.schema
+        self._catalog = Collections(database)
+        self._rights = Rights(database)
+
+    def grant(
+        self,
+        kind: str,
+        role: str,
+        collections: Sequence[str] | None = None,
+        *,
+        with_source: bool = False,
+        dry_run: bool = False,
+    ) -> GrantReport:
+        """Give a role what it needs, and say what somebody else has to give.
+
+        Raises:
+            ConfigurationError: there is no such kind or role, or the kind makes no sense there.
+            CollectionNotFoundError: there is no such collection.
+            PermissionDeniedError: this session's role may not grant that.
+        """
+        order = self._order(kind, role, collections, with_source)
+        with self._database.transaction() as connection:
+            self._check_role(connection, role)
+            if kind == "owner":
+                statements, needs = self._make_owner(connection, order)
+            else:
+                statements, needs = self._give(connection, order)
+            return self._done(connection, order, statements, needs, dry_run=dry_run)
+
+    def revoke(
+        self,
+        kind: str,
+        role: str,
+        collections: Sequence[str] | None = None,
+        *,
+        with_source: bool = False,
+        dry_run: bool = False,
+    ) -> GrantReport:
+        """Take from a role what it needed for this, and for nothing else.
+
+        Raises:
+            What `grant` raises.
+        """
+        order = self._order(kind, role, collections, with_source)
+        with self._database.transaction() as connection:
+            self._check_role(connection, role)
+            take = self._leave_owner if kind == "owner" else self._take
+            return self._done(connection, order, take(connection, order), [], dry_run=dry_run)
+
+    # readers, writers and workers
+
+    def _give(self, connection: Connection, order: _Order) -> tuple[list[sql.Composed], list[Need]]:
+        records = self._catalog.generations_of_all(connection)
+        snapshot = self._rights.snapshot(connection, order.role)
+        standing = snapshot.standing(records)
+        concerned = _concerned(order, records)
+        if order.names is None:
+            standing.marks.add(order.kind)
+        for record in concerned if order.names else ():
+            level = _level(order.kind, record)
+            standing.levels[record.name] = max(standing.level(record), level)
+        statements = self._rights.grants(snapshot, order.role, standing, records)
+        self._check_ours(snapshot, order.role, standing, records)
+        temporary = rights.needs_temporary(standing, records)
+        needs = server_needs(connection, order.role, temporary=temporary)
+        on_sources = source_needs(connection, order.role, standing, concerned)
+        if order.with_source:
+            on_sources = [replace(need, is_given=True) for need in on_sources]
+        return statements, needs + on_sources
+
+    def _take(self, connection: Connection, order: _Order) -> list[sql.Composed]:
+        records = self._catalog.generations_of_all(connection)
+        snapshot = self._rights.snapshot(connection, order.role)
+        before = snapshot.standing(records)
+        after = Standing(marks=before.marks - {order.kind}, levels=dict(before.levels))
+        if order.names is not None and order.kind in before.marks:
+            raise ConfigurationError(
+                f"{order.role} is a {order.kind} of every collection: revoke that, then grant it "
+                "those that it is to keep with --collection."
+            )
+        concerned = _concerned(order, records)
+        for record in concerned:
+            if before.levels.get(record.name) == rights.level_of(order.kind, record):
+                after.levels[record.name] = Level.NOTHING
+        whole = Standing(marks={order.kind})
+        whole.levels |= {one.name: rights.level_of(order.kind, one) for one in concerned}
+        given = rights.needs(whole, records if order.names is None else concerned)
+        keep = rights.needs(after, records)
+        statements = self._rights.revokes(snapshot, order.role, given, keep)
+        if order.with_source:
+            kept = {_place(one) for one in records if after.level(one)}
+            for place, source in {_place(one): one.source for one in concerned}.items():
+                if source is not None and place not in kept:
+                    statements += takes_back(order.role, source)
+        return statements
+
+    def _check_ours(
+        self,
+        snapshot: Snapshot,
+        role: str,
+        standing: Standing,
+        records: Sequence[CollectionRecord],
+    ) -> None:
+        """Refuse to begin what Postgres would refuse, or only warn of, in the middle."""
+        wanted = rights.needs(standing, records)
+        for one in snapshot.targets:
+            is_needed = wanted.get(one.thing, set()) - one.held
+            if is_needed and not one.is_ours and one.owner != role:
+                name = one.thing[1] or self._schema
+                raise PermissionDeniedError(
+                    f"{name} belongs to {one.owner}, so this role may not grant rights on it: "
+                    f"connect as {one.owner}, or as a role that is a member of it."
+                )
+
+    # owners
+
+    def _make_owner(
+        self, connection: Connection, order: _Order
+    ) -> tuple[list[sql.Composed], list[Need]]:
+        owner, is_superuser, is_owner, is_member = self._owner(connection, order.role)
+        new = order.role if is_superuser else owner
+        statements = []
+        if is_superuser:
+            # whoever may become a superuser is one: the schema is handed over instead
+            parts = {"kind": sql.SQL("SCHEMA"), "object": Name(self._schema), "role": Name(new)}
+            statements.append(query("rights.take_over", **parts))
+        elif not is_owner and not is_member:
+            made = query("rights.become_owner", owner=Name(owner), role=Name(order.role))
+            statements.append(made)
+        values = {"schema": self._schema, "role": new}
+        for kind, written_as in connection.execute(query("rights.owned"), values).fetchall():
+            parts = {"kind": fragment(kind), "object": fragment(written_as), "role": Name(new)}
+            statements.append(query("rights.take_over", **parts))
+        reads_all = Standing(marks={"reader"})
+        records = self._catalog.generations_of_all(connection)
+        needs = server_needs(connection, new, temporary=True)
+        on_sources = source_needs(connection, new, reads_all, records)
+        if order.with_source:
+            on_sources = [replace(need, is_given=True) for need in on_sources]
+        return statements, needs + on_sources
+
+    def _leave_owner(self, connection: Connection, order: _Order) -> list[sql.Composed]:
+        owner, _, is_owner, is_member = self._owner(connection, order.role)
+        if is_owner:
+            raise ConfigurationError(
+                f"Schema {self._schema} belongs to {owner} itself: hand it to another role first, "
+                "with REASSIGN OWNED BY … TO …."
+            )
+        if not is_member:
+            return []
+        return [query("rights.leave_owner", owner=Name(owner), role=Name(order.role))]
+
+    def _owner(self, connection: Connection, role: str) -> tuple[str, bool, bool, bool]:
+        values = {"schema": self._schema, "role": role}
+        row = connection.execute(query("rights.owner"), values).fetchone()
+        assert row is not None  # the schema is there, or the store had not opened
+        return row[0], row[1], row[2], row[3]
+
+    # what all have in common
+
+    def _order(
+        self, kind: str, role: str, collections: Sequence[str] | None, with_source: bool
+    ) -> _Order:
+        rights.check_kind(kind)
+        names = None if collections is None else tuple(dict.fromkeys(collections))
+        if names is not None and kind == "owner":
+            raise ConfigurationError(
+                "An owner owns the whole schema: leave out the collections, or make it a reader, "
+                "a writer or a worker of them."
+            )
+        for name in names or ():
+            self._catalog.get(name)
+        return _Order(role=role, kind=kind, names=names, with_source=with_source)
+
+    def _check_role(self, connection: Connection, role: str) -> None:
+        if connection.execute(query("rights.role"), {"role": role}).fetchone() is None:
+            hint = "create it with CREATE ROLE"
+            if role.lower() == "public":
+                hint = "what PUBLIC has everybody has, so embeddb grants it nothing: name a role"
+            raise ConfigurationError(f"There is no role {role!r}: {hint}.")
+
+    def _done(
+        self,
+        connection: Connection,
+        order: _Order,
+        statements: list[sql.Composed],
+        needs: list[Need],
+        *,
+        dry_run: bool,
+    ) -> GrantReport:
+        given = [*statements, *(need.statement for need in needs if need.is_given)]
+        for statement in () if dry_run else given:
+            connection.execute(statement, {})
+        return GrantReport(
+            role=order.role,
+            kind=order.kind,
+            collections=order.names,
+            statements=tuple(map(written, given)),
+            needs=tuple((need.text, need.reason) for need in needs if not need.is_given),
+            is_applied=not dry_run,
+        )
+
+
+def _concerned(order: _Order, records: Sequence[CollectionRecord]) -> list[CollectionRecord]:
+    if order.names is None:
+        return list(records)
+    found = [record for record in records if record.name in order.names]
+    gone = set(order.names) - {record.name for record in found}
+    if gone:
+        raise CollectionNotFoundError(f"There is no collection {min(gone)!r}.")
+    return found
+
+
+def _level(kind: str, record: CollectionRecord) -> Level:
+    """Say what a role is to do with a collection that was named for it.
+
+    Raises:
+        ConfigurationError: it would do nothing there.
+    """
+    if kind == "worker" and record.source is None:
+        raise ConfigurationError(
+            f"Collection {record.name!r} is attached to no table, so a worker has nothing to do "
+            "there: who writes it is a writer."
+        )
+    if kind == "writer" and record.source is not None:
+        raise ConfigurationError(
+            f"Collection {record.name!r} is attached to {record.source.table_text}: who writes "
+            "that table needs no right in embeddb's schema, and who encodes is a worker."
+        )
+    return rights.level_of(kind, record)
+
+
+def _place(record: CollectionRecord) -> tuple[str, str] | None:
+    return (record.source.schema, record.source.table) if record.source else None

@@ -1,0 +1,226 @@
+"""Gives roles the rights that they need, takes them, and keeps them on what is made later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from psycopg import sql
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query
+from embeddb.repository.roles.source_privileges import policy_name
+from embeddb.schema import rights
+from embeddb.schema.attached_sql import fragment
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.names import Tables
+from embeddb.schema.rights import Level, Needs, Standing, Thing
+
+_ORDER = ("SCHEMA", "TABLE", "ROUTINE")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Something in embeddb's schema, and what a role was given of it by name.
+
+    Attributes:
+        thing: its kind and name.
+        written: as GRANT takes it.
+        owner: whose it is.
+        is_ours: whether this session may grant it.
+    """
+
+    thing: Thing
+    written: sql.Composable
+    owner: str
+    is_ours: bool
+    held: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """What a role has in embeddb's schema.
+
+    `policies` are the tables whose rows are hidden, and the policy that shows them all to it.
+    """
+
+    targets: Sequence[Target]
+    policies: dict[str, str | None]
+
+    def standing(self, records: Iterable[CollectionRecord]) -> Standing:
+        """Tell from its rights what a role is."""
+        held: dict[str, frozenset[str]] = {
+            one.thing[1]: one.held for one in self.targets if one.thing[0] == "TABLE"
+        }
+        every = held.get(rights.EVERY, frozenset())
+        found = Standing(marks={kind for kind, right in rights.MARKS.items() if right in every})
+        for record in records:
+            own = held.get(record.tables.chunks_name, frozenset())
+            level = Level.WRITE if "INSERT" in own else Level.READ if "SELECT" in own else None
+            if level is not None:
+                before = found.levels.get(record.name, Level.NOTHING)
+                found.levels[record.name] = max(before, level)
+        return found
+
+
+class Rights:
+    """The rights in one database's schema, in the caller's transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._schema = database.schema
+
+    def snapshot(
+        self, connection: Connection, role: str, names: Sequence[str] | None = None
+    ) -> Snapshot:
+        """Read what a role has; `names` is what to look at, and the schema; None: everything."""
+        given = {"schema": self._schema, "role": role}
+        wanted = None if names is None else list(names)
+        rows = connection.execute(query("rights.held"), {**given, "names": wanted}).fetchall()
+        targets = [self._target(row) for row in rows]
+        tables = [one.thing[1] for one in targets if one.thing[0] == "TABLE"]
+        found = connection.execute(query("rights.policies"), {**given, "names": tables}).fetchall()
+        return Snapshot(targets=targets, policies={row[0]: row[1] for row in found})
+
+    def grants(
+        self,
+        snapshot: Snapshot,
+        role: str,
+        standing: Standing,
+        records: Sequence[CollectionRecord],
+    ) -> list[sql.Composed]:
+        """Write what gives a role what it lacks."""
+        wanted = rights.needs(standing, records)
+        lacking = [
+            (one, frozenset(wanted.get(one.thing, ())) - one.held)
+            for one in snapshot.targets
+            if one.owner != role
+        ]
+        made = self._written("rights.grant", role, lacking)
+        for name in self._hidden(snapshot, standing, records):
+            if snapshot.policies[name] is None:
+                parts = self._policy(policy_name(role), name)
+                made.append(query("rights.create_policy", role=Name(role), **parts))
+        return made
+
+    def revokes(
+        self, snapshot: Snapshot, role: str, given: Needs, keep: Needs
+    ) -> list[sql.Composed]:
+        """Write what takes from a role what it was given and does not need any more."""
+        taken = [
+            (
+                one,
+                one.held & frozenset(given.get(one.thing, ())) - frozenset(keep.get(one.thing, ())),
+            )
+            for one in snapshot.targets
+            if one.owner != role
+        ]
+        made = self._written("rights.revoke", role, taken)
+        for name, policy in snapshot.policies.items():
+            if policy is not None and "INSERT" not in keep.get(("TABLE", name), ()):
+                made.append(query("rights.drop_policy", **self._policy(policy, name)))
+        return made
+
+    def follow(self, connection: Connection, record: CollectionRecord) -> None:
+        """Give on a generation, its collection and its functions what roles are to have of them.
+
+        What is new is given to those who have it of what was there before, or of everything;
+        what is somebody else's is left to him.
+        """
+        own = [*rights.collection_things(record), rights.EVERY]
+        for role in self._grantees(connection, [record.tables.chunks_name, rights.EVERY]):
+            self._renew(connection, role, [record], own)
+
+    def renew(self, connection: Connection, records: Sequence[CollectionRecord]) -> None:
+        """Give every role what it is to have, after a migration that made new things."""
+        chunks = [record.tables.chunks_name for record in records]
+        for role in self._grantees(connection, [*chunks, rights.EVERY]):
+            self._renew(connection, role, records, None)
+
+    def _renew(
+        self,
+        connection: Connection,
+        role: str,
+        records: Sequence[CollectionRecord],
+        names: Sequence[str] | None,
+    ) -> None:
+        snapshot = self.snapshot(connection, role, names)
+        ours = Snapshot(
+            targets=[one for one in snapshot.targets if one.is_ours and _is_in(one, names)],
+            policies=snapshot.policies,
+        )
+        for statement in self.grants(ours, role, snapshot.standing(records), records):
+            connection.execute(statement, {})
+
+    def _grantees(self, connection: Connection, names: Sequence[str]) -> list[str]:
+        values = {"schema": self._schema, "names": list(names)}
+        return [row[0] for row in connection.execute(query("rights.grantees"), values).fetchall()]
+
+    def _target(self, row: tuple[str, str, str | None, str, bool, list[str]]) -> Target:
+        kind, name, signature, owner, is_ours, held = row
+        written: sql.Composable
+        if kind == "SCHEMA":
+            written, name = Name(self._schema), ""
+        elif signature is None:
+            written = Name(self._schema, name)
+        else:
+            written = fragment(signature)
+        return Target(
+            thing=(kind, name),
+            written=written,
+            owner=owner,
+            is_ours=is_ours,
+            held=frozenset(held),
+        )
+
+    def _written(
+        self, block: str, role: str, rows: Iterable[tuple[Target, frozenset[str]]]
+    ) -> list[sql.Composed]:
+        """Write one statement for all things of a kind that the same rights are about."""
+        found = [(one.thing[0], tuple(sorted(some)), one) for one, some in rows if some]
+        found.sort(key=lambda row: (_ORDER.index(row[0]), row[1], row[2].thing[1]))
+        return [
+            query(
+                block,
+                privileges=sql.SQL(", ").join(map(fragment, some)),
+                objects=sql.SQL("{} {}").format(
+                    fragment(kind), sql.SQL(", ").join(one.written for *_, one in group)
+                ),
+                role=Name(role),
+            )
+            for (kind, some), group in groupby(found, key=lambda row: row[:2])
+        ]
+
+    def _hidden(
+        self, snapshot: Snapshot, standing: Standing, records: Iterable[CollectionRecord]
+    ) -> Iterator[str]:
+        """Name the tables whose rows a role needs to see all of, and does not as others."""
+        for record in records:
+            name = record.tables.chunks_name
+            if name in snapshot.policies and rights.sees_all_chunks(standing, record):
+                yield name
+
+    def _policy(self, policy: str, table: str) -> dict[str, sql.Composable]:
+        return {"policy": Name(policy), "chunks": Name(self._schema, table)}
+
+
+def owns_chunks(connection: Connection, tables: Tables) -> bool:
+    """Say whether this session's role may build indexes on a table of chunks, as its owner may."""
+    values = {"schema": tables.schema, "table": tables.chunks_name}
+    row = connection.execute(query("rights.owns"), values).fetchone()
+    return row is not None and bool(row[0])
+
+
+def lacking(connection: Connection, schema: str, wanted: Needs) -> list[str]:
+    """Say which rights on tables this session's role lacks, one by one, as people read them."""
+    pairs = [
+        (name, some) for (kind, name), rest in wanted.items() if kind == "TABLE" for some in rest
+    ]
+    values = {"schema": schema, "names": [p[0] for p in pairs], "privileges": [p[1] for p in pairs]}
+    rows = connection.execute(query("rights.lacking"), values).fetchall()
+    return [f"{privilege} on {schema}.{name}" for name, privilege in rows]
+
+
+def _is_in(target: Target, names: Sequence[str] | None) -> bool:
+    """Leave out the schema itself where only some things in it are looked at."""
+    return names is None or target.thing[0] != "SCHEMA"

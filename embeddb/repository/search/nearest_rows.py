@@ -1,0 +1,199 @@
+"""The nearest rows of a collection, each by its nearest chunk, as a part of another statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.sql.visitors import ExternallyTraversible
+
+from embeddb.db.rendering import Expression, count_all, number
+from embeddb.repository.search.compiler import Compiler, Wish
+from embeddb.schema.attached import AttachedSource, Key
+from embeddb.schema.attached_sql import base_type
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.vector_expressions import columns_of
+
+CHUNKS_A_ROW = 3
+"""Chunks that are looked for first, for each row wanted: rows of a few chunks are found so."""
+
+MORE_CHUNKS_A_ROW = 40
+"""Chunks for each row wanted where those were not enough."""
+
+MOST_CHUNKS = 4_000
+"""More than so many chunks are not looked for: comparing all is the better way."""
+
+
+class BestRows(Compiler):
+    """Makes statements in which a row of the source counts once, by its nearest chunk.
+
+    Args:
+        record: the collection.
+        query: the query's vector as an expression, a parameter as a rule.
+        schema: embeddb's.
+        vector_schema: pgvector's.
+    """
+
+    def __init__(
+        self, record: CollectionRecord, query: Expression, *, schema: str, vector_schema: str
+    ) -> None:
+        super().__init__(record, schema=schema, vector_schema=vector_schema)
+        self._record = record
+        typed = self.vectors.cast(query, "vector")
+        if record.generation.transform is not None:
+            project = self.vectors.function(record.tables.transform_function)
+            # evaluated once in a subquery of its own, and not for each row
+            typed = sa.select(project(typed)).scalar_subquery()
+        self._asked_for = typed
+
+    def _query(self) -> Expression:
+        return self.vectors.query(self._asked_for)
+
+    def nearest(self, limit: int, condition: Expression | None) -> sa.Subquery:
+        """Find the nearest rows that pass: columns id (the key as text) and distance.
+
+        Chunks are looked for by the index as long as these are of enough rows; otherwise every
+        chunk that passes is compared.
+
+        Args:
+            limit: how many rows.
+            condition: over `documents`, the collection's documents.
+        """
+        if self._generation.index is None:
+            return self._all(limit, condition).subquery()
+        looks = [CHUNKS_A_ROW * limit]
+        if condition is None and MORE_CHUNKS_A_ROW * limit <= MOST_CHUNKS:
+            looks.append(MORE_CHUNKS_A_ROW * limit)
+        ways: list[sa.Select[Any]] = []
+        lacking: list[Expression] = []
+        for chunks in looks:
+            look = _materialized(self._look(chunks, condition).where(*lacking))
+            rows = sa.select(look.c.id, sa.func.pg_catalog.min(look.c.distance).label("distance"))
+            best = _materialized(rows.group_by(look.c.id))
+            enough = sa.select(count_all() >= number(limit)).select_from(best).scalar_subquery()
+            ways.append(sa.select(best).where(enough))
+            lacking.append(sa.not_(enough))
+        ways.append(sa.select(_materialized(self._all(limit, condition).where(*lacking))))
+        found = sa.union_all(*ways).subquery()
+        return sa.select(found).order_by(found.c.distance).limit(number(limit)).subquery()
+
+    def distance_of(self, keys: tuple[Expression, ...]) -> sa.ScalarSelect[Any]:
+        """Give the distance of one row of the source: that of its nearest chunk."""
+        chunks = self.chunk_table.alias()
+        distance = self.vectors.distance(self.vectors.stored(columns_of(chunks)), self._query())
+        return (
+            sa.select(sa.func.pg_catalog.min(distance, type_=sa.Double()))
+            .select_from(chunks)
+            .where(chunks.c.id == key_text(self._keys(), keys))
+            .scalar_subquery()
+        )
+
+    def is_row(self, id: Expression, keys: tuple[Expression, ...]) -> Expression:
+        """Say that a row of the source, by the columns of its key, is the one of an id."""
+        declared = self._keys()
+        values = (key_value(declared, place, id) for place in range(len(declared)))
+        return sa.and_(*(key == value for key, value in zip(keys, values, strict=True)))
+
+    def _look(self, chunks: int, condition: Expression | None) -> sa.Select[Any]:
+        """Look for the nearest chunks; what the statement needs stands inside of it."""
+        wish = Wish(limit=chunks, filter=False if condition is None else condition)
+        found = self.select(wish)
+        parts = [part for part in every_part(found) if isinstance(part, sa.CTE)]
+        chosen = found.add_cte(*parts, nest_here=True).subquery()
+        return sa.select(chosen.c.id, chosen.c.distance)
+
+    def _all(self, limit: int, condition: Expression | None) -> sa.Select[Any]:
+        """Compare every chunk of every row that passes."""
+        rows: sa.FromClause = self.chunks
+        if condition is not None:
+            rows = rows.join(self.documents, self.rows.same(self.chunks))
+        query = sa.select(self._query().label("vector")).subquery()
+        stored = self.vectors.stored(columns_of(self.chunks))
+        distance = sa.func.pg_catalog.min(
+            self.vectors.distance(stored, sa.select(query.c.vector).scalar_subquery()),
+            type_=sa.Double(),
+        ).label("distance")
+        statement = sa.select(self.chunks.c.id, distance).select_from(rows)
+        if condition is not None:
+            statement = statement.where(condition)
+        return statement.group_by(self.chunks.c.id).order_by(distance).limit(number(limit))
+
+    def _keys(self) -> tuple[Key, ...]:
+        source: AttachedSource | None = self._record.source
+        return source.keys if source else (Key(name="id", type="text"),)
+
+
+def every_part(statement: ExternallyTraversible) -> Iterator[ExternallyTraversible]:
+    """Give each part of a statement once, however often it stands there.
+
+    SQLAlchemy's own `iterate` gives it as often: with CTEs that name each other, for ever.
+    """
+    seen, waiting = {id(statement)}, [statement]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        for child in part.get_children():
+            if id(child) not in seen:
+                seen.add(id(child))
+                waiting.append(child)
+
+
+def key_text(keys: tuple[Key, ...], columns: tuple[Expression, ...]) -> Expression:
+    """Write the columns of a key as one text, as triggers do."""
+    texts = [_as_text(column, key.type) for key, column in zip(keys, columns, strict=True)]
+    if len(texts) == 1:
+        return texts[0]
+    return sa.cast(sa.func.pg_catalog.jsonb_build_array(*texts), sa.Text)
+
+
+def key_value(keys: tuple[Key, ...], position: int, id: Expression) -> Expression:
+    """Read one column of a key from the text that it is in."""
+    kind = keys[position].type
+    part = id
+    if len(keys) > 1:
+        arrow = "OPERATOR(pg_catalog.->>)"
+        array = sa.cast(id, sa.dialects.postgresql.JSONB)
+        part = array.op(arrow, return_type=sa.Text())(number(position))
+    if kind == "text":
+        return part
+    if kind == "bytea":
+        return sa.func.pg_catalog.decode(part, sa.literal_column("'hex'"))
+    return sa.cast(part, Spelled(kind))
+
+
+def _as_text(column: Expression, kind: str) -> Expression:
+    base = base_type(kind)
+    if base == "bytea":
+        return sa.func.pg_catalog.encode(column, sa.literal_column("'hex'"))
+    if base in ("date", "timestamp without time zone"):
+        return _iso(column)
+    if base == "timestamp with time zone":
+        in_utc = sa.func.pg_catalog.timezone(sa.literal_column("'UTC'"), column)
+        with_zone = sa.func.pg_catalog.concat(_iso(in_utc), sa.literal_column("'Z'"))
+        finite = sa.func.pg_catalog.isfinite(column)
+        return sa.case((finite, with_zone), else_=sa.cast(column, sa.Text))
+    return sa.cast(column, sa.Text)
+
+
+def _iso(column: Expression) -> Expression:
+    arrow = "OPERATOR(pg_catalog.#>>)"
+    path: Expression = sa.literal_column("'{}'")
+    return sa.func.pg_catalog.to_jsonb(column).op(arrow, return_type=sa.Text())(path)
+
+
+class Spelled(sa.types.UserDefinedType[Any]):
+    """A type as Postgres spells it."""
+
+    cache_ok = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def get_col_spec(self, **keywords: object) -> str:
+        """Write the type's name."""
+        return self.name
+
+
+def _materialized(statement: sa.Select[Any]) -> sa.CTE:
+    return statement.cte().prefix_with("MATERIALIZED")

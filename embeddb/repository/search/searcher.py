@@ -1,0 +1,219 @@
+"""Runs the compiler's statements and reads their rows as hits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.parallel import spread
+from embeddb.db.rendering import Expression, as_text
+from embeddb.db.vectors import BinaryVector
+from embeddb.errors import ConfigurationError, FilterError
+from embeddb.records import Hit, Vector
+from embeddb.repository.indexes.ivfpq import Codes
+from embeddb.repository.search.compiler import Compiler, Wish
+from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.layouts import Layout
+
+Filter: TypeAlias = dict[str, Any] | Expression | None
+"""`{"year": {"$gte": 2020}}`, or an expression over `collection.columns`."""
+
+Asked: TypeAlias = tuple[Wish, dict[str, Any]]
+"""The shape of a statement, and the values that it is executed with."""
+
+Row: TypeAlias = tuple[Any, ...]
+
+PIPELINED = 16
+"""Queries that are sent before the first answer is read: more gain nothing, and hold more hits."""
+
+CONNECTIONS = 3
+"""Connections that many queries are spread over: two keep two processors of the server busy, and
+the third does while this process reads an answer."""
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""A NUL as JSON spells it, and not a backslash followed by `u0000`."""
+
+
+class Searcher:
+    """Searches one collection by vector."""
+
+    def __init__(self, database: Database, record: CollectionRecord) -> None:
+        self._database = database
+        self._texts: dict[Wish, tuple[bytes, dict[str, Any]]] = {}
+        self._codes = Codes(database, record)
+        self.compiler = Compiler(
+            record, schema=database.schema, vector_schema=database.vector_schema()
+        )
+
+    def search(self, query: Vector, wish: Wish, values: dict[str, Any]) -> list[Hit]:
+        """Run one search; `query` has shape (dim,) and is ready to be compared."""
+        with self._database.connection() as connection:
+            return self.search_on(connection, query, wish, values)
+
+    def search_on(
+        self, connection: Connection, query: Vector, wish: Wish, values: dict[str, Any]
+    ) -> list[Hit]:
+        """Run one search on a connection that the caller holds."""
+        return list(map(hit, self.rows(connection, query, wish, values)))
+
+    def search_many(
+        self, queries: Sequence[Vector], wish: Wish, values: dict[str, Any]
+    ) -> list[list[Hit]]:
+        """Run a search for each query, several at a time, and give the hits in their order."""
+        statement, given = self._text(wish)
+        parameters = {**given, **values}
+        starts = range(0, len(queries), PIPELINED)
+
+        def some(connection: Connection, number: int) -> list[list[Hit]]:
+            start = starts[number]
+            cursors = [
+                self._execute(connection, statement, query, parameters, wish)
+                for query in queries[start : start + PIPELINED]
+            ]
+            return [list(map(hit, cursor.fetchall())) for cursor in cursors]
+
+        def piped(connection: Connection, number: int) -> list[list[Hit]]:
+            if not psycopg.Pipeline.is_supported():  # a libpq before 14
+                return some(connection, number)
+            with connection.pipeline():
+                return some(connection, number)
+
+        found = spread(self._database, len(starts), piped, connections=CONNECTIONS)
+        return [hits for several in found for hits in several]
+
+    def rows(
+        self, connection: Connection, query: Vector, wish: Wish, values: dict[str, Any]
+    ) -> list[Row]:
+        """Run one search and give its rows as they come; `hit` reads one."""
+        statement, given = self._text(wish)
+        return self._execute(connection, statement, query, {**given, **values}, wish).fetchall()
+
+    def explain(
+        self, query: Vector, wish: Wish, values: dict[str, Any], options: Sequence[str] = ()
+    ) -> list[Any]:
+        """Give Postgres's plan, line by line, or, with FORMAT JSON, as one value."""
+        statement, given = self._text(wish)
+        head = "EXPLAIN (" + ", ".join(options or ["COSTS"]) + ") "
+        with self._database.connection() as connection:
+            parameters = self._parameters(connection, query, {**given, **values})
+            rows = connection.execute(
+                head.encode() + statement, parameters, prepare=False
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def sql(self, query: Vector, wish: Wish, values: dict[str, Any]) -> str:
+        """Write the statement with its values in place, to be pasted into psql."""
+        statement, given = self._text(wish)
+        literal = "[" + ",".join(map(repr, query.tolist())) + "]"
+        with self._database.connection() as connection:
+            cursor = psycopg.ClientCursor(connection)
+            return cursor.mogrify(statement, {"query": literal, **given, **values})
+
+    def _execute(
+        self,
+        connection: Connection,
+        statement: bytes,
+        query: Vector,
+        parameters: dict[str, Any],
+        wish: Wish,
+    ) -> psycopg.Cursor[Row]:
+        prepare = None if self.compiler.suits_every_value(wish) else False
+        sent = self._parameters(connection, query, parameters)
+        return connection.execute(statement, sent, prepare=prepare)
+
+    def _parameters(
+        self, connection: Connection, query: Vector, given: dict[str, Any]
+    ) -> dict[str, Any]:
+        own: dict[str, Any] = {"query": BinaryVector(query)}
+        if "words" in given:
+            own |= self._codes.parameters(connection, query)
+        return {**given, **own}
+
+    def _text(self, wish: Wish) -> tuple[bytes, dict[str, Any]]:
+        if not isinstance(wish.filter, bool):  # an expression of the caller's is not kept
+            text, given = as_text(self.compiler.select(wish))
+            return text.encode(), given
+        if wish not in self._texts:
+            text, given = as_text(self.compiler.select(wish))
+            self._texts[wish] = (text.encode(), given)
+        return self._texts[wish]
+
+
+def make_wish(
+    limit: int,
+    filter: Filter = None,
+    max_distance: float | None = None,
+    *,
+    exact: bool = False,
+    without: str | None = None,
+    layout: Layout | None = None,
+) -> Asked:
+    """Split what a caller asks for into the statement's shape and the values passed to it.
+
+    Where the chunks are laid out by a field, what the filter asks of it becomes their part.
+
+    Raises:
+        ConfigurationError: the limit is no number of rows.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ConfigurationError(f"limit must be a whole number of at least 1, not {limit!r}.")
+    part: str | None = None
+    if layout is not None and isinstance(filter, dict):
+        part, filter = layout.split(filter)
+    wanted, values = split_filter(filter)
+    if part is not None:
+        values["part"] = part
+    if max_distance is not None:
+        values["max_distance"] = float(max_distance)
+    if without is not None:
+        values["without"] = without
+    wish = Wish(
+        limit=limit,
+        filter=wanted,
+        max_distance=max_distance is not None,
+        exact=exact,
+        without=without is not None,
+        part=part is not None,
+    )
+    return wish, values
+
+
+def split_filter(filter: Filter) -> tuple[bool | Expression, dict[str, Any]]:
+    """Split a filter into what the statement must hold and what is passed to it."""
+    if filter is None or isinstance(filter, dict):
+        return (True, {"filter": _jsonb(filter)}) if filter else (False, {})
+    return filter, {}
+
+
+def _jsonb(filter: dict[str, Any]) -> Jsonb:
+    try:
+        text = json.dumps(filter, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FilterError(
+            f"The filter is not JSON: {error}. Use strings, finite numbers, booleans, None, lists "
+            "and objects."
+        ) from error
+    if _NUL.search(text):
+        raise FilterError("The filter holds a NUL character, which no metadata can hold.")
+    return Jsonb(filter, dumps=lambda _: text)
+
+
+def hit(row: Row) -> Hit:
+    """Read a row of the statement."""
+    return Hit(
+        id=row[0],
+        chunk_no=row[1],
+        content=row[2],
+        metadata=row[3],
+        distance=row[4],
+        score=row[5],
+        uri=row[6],
+        span=None if row[2] is None else (row[7] or 0, row[8] or 0),
+    )

@@ -1,0 +1,93 @@
+"""Whose fault an error is: the connection's, the whole collection's, or one row's."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+from psycopg import errors as pg
+
+from embeddb.db.boundary import connection_lost
+from embeddb.errors import (
+    ConfigurationError,
+    DatabaseError,
+    DatabaseUnavailableError,
+    EmbedDBError,
+    ModelError,
+)
+from embeddb.repository.queue.jobs import Fault
+
+_COLLECTION_CLASSES = frozenset({"28", "3D", "3F", "42", "53", "58", "XX"})
+"""SQLSTATE classes that no other row would escape: names and rights, resources, the server."""
+
+_REPEATABLE = (pg.DeadlockDetected, pg.SerializationFailure)
+
+_GRANT = ". What a worker needs, embeddb grant worker ROLE gives."
+
+_ANSWER = re.compile(r"(HTTP \d+).*", re.DOTALL)
+
+
+def driver_error(error: BaseException) -> psycopg.Error | None:
+    """Give what psycopg raised, where that is what an error is about."""
+    if isinstance(error, psycopg.Error):
+        return error
+    cause = error.__cause__
+    return cause if isinstance(cause, psycopg.Error) else None
+
+
+def is_lost(error: BaseException) -> bool:
+    """Say whether the connection is gone, so that another one may help."""
+    if isinstance(error, DatabaseUnavailableError):
+        return True
+    raised = driver_error(error)
+    return raised is not None and connection_lost(raised)
+
+
+def is_repeatable(error: BaseException) -> bool:
+    """Say whether the same transaction may work if it is tried again."""
+    return isinstance(driver_error(error), _REPEATABLE)
+
+
+def is_of_one_row(error: BaseException) -> bool:
+    """Say whether a statement failed on what one of its rows holds."""
+    raised = driver_error(error)
+    if raised is None or connection_lost(raised):
+        return False
+    return raised.sqlstate is None or raised.sqlstate[:2] not in _COLLECTION_CLASSES
+
+
+def fault(error: BaseException) -> Fault:
+    """Say what is wrong with a row, for `failed_jobs`."""
+    raised = driver_error(error)
+    if raised is not None:
+        return Fault("UnreadableDocumentError", f"{type(raised).__name__}: {_primary(raised)}")
+    return Fault(type(error).__name__, str(error))
+
+
+def told(error: BaseException) -> str:
+    """Say what is wrong with a collection, for its status."""
+    raised = driver_error(error)
+    if raised is not None and not isinstance(error, EmbedDBError):
+        may_not = isinstance(raised, pg.InsufficientPrivilege)
+        return f"{type(raised).__name__}: {_primary(raised)}" + (_GRANT if may_not else "")
+    return f"{type(error).__name__}: {error}"
+
+
+def loggable(error: BaseException) -> str:
+    """Say what is wrong without a word of any document: errors of rows keep their type alone.
+
+    What an endpoint answered may repeat what it was sent, so of that only the status is told.
+    """
+    name = type(error).__name__
+    raised = driver_error(error)
+    if raised is not None and not is_lost(error):
+        if not is_of_one_row(error):
+            return f"{name}: {_primary(raised)}"
+        return f"{name} ({raised.sqlstate})"
+    if isinstance(error, ModelError | ConfigurationError | DatabaseError):
+        return f"{name}: {_ANSWER.sub(chr(92) + '1', str(error).splitlines()[0])}"
+    return name
+
+
+def _primary(error: psycopg.Error) -> str:
+    return error.diag.message_primary or str(error).strip()

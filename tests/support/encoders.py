@@ -1,0 +1,69 @@
+"""What tests share: an encoder that needs no model, and databases on the test server."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from embeddb.records import ModelInfo, Role, Vector
+
+DIM = 64
+
+_WORD = re.compile(r"\w+")
+
+
+class HashEncoder:
+    """Texts that share words are near: each word is a fixed random direction, a text their sum."""
+
+    def __init__(self, dim: int = DIM, *, name: str = "hash") -> None:
+        self.dim = dim
+        self.name = name
+        self.texts: list[str] = []
+        """Every text that was encoded, in order."""
+
+    @property
+    def info(self) -> ModelInfo:
+        return ModelInfo(
+            name=f"{self.name}-{self.dim}",
+            fingerprint=hashlib.sha256(f"{self.name} {self.dim}".encode()).hexdigest(),
+            dim=self.dim,
+            normalized=True,
+        )
+
+    def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
+        self.texts.extend(texts)
+        vectors = np.zeros((len(texts), self.dim), dtype=np.float32)
+        for row, text in enumerate(texts):
+            words = _WORD.findall(text.lower()) or [text]
+            total = np.sum([_direction(word, self.dim) for word in words], axis=0)
+            vectors[row] = total / np.linalg.norm(total)
+        return vectors
+
+
+class _Function:
+    """The same encoder as a plain callable, for `python:tests.support.encoders:encode`."""
+
+    dim = DIM
+    normalized = True
+
+    def __call__(self, texts: Sequence[str]) -> Vector:
+        return HashEncoder(self.dim).encode(texts)
+
+
+encode = _Function()
+
+
+@lru_cache(maxsize=100_000)
+def _direction(word: str, dim: int) -> Vector:
+    seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")
+    return np.random.default_rng(seed).standard_normal(dim, dtype=np.float32)
+
+
+def with_database(url: str, name: str) -> str:
+    """Give the URL of another database on the same server."""
+    return urlsplit(url)._replace(path="/" + name).geturl()
