@@ -22,7 +22,7 @@ import embeddb
 from benchmarks.common import parser, show
 from embeddb.db import embedded
 from embeddb.encoders import EncoderSettings, load_encoder
-from tests.support.encoders import chaos
+from tests.support import chaos
 from tests.support.postgres import one, rows
 
 DEADLY_ROWS = 3

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from embeddb.db.database import Connection
 from embeddb.errors import GenerationChangedError
-from embeddb.repository.collections.generations import join_writers
+from embeddb.repository.collections.writers import join_writers
 from embeddb.repository.queue.jobs import Fault
 from embeddb.worker.backoff import full_jitter
 from embeddb.worker.batch import Parcel, Problem

@@ -6,7 +6,7 @@ import random
 import time
 
 import embeddb
-from tests.support.encoders import chaos
+from tests.support import chaos
 from tests.support.postgres import one, rows
 
 KILLS = 10

@@ -9,7 +9,8 @@ import time
 from multiprocessing.context import ForkServerProcess
 
 import embeddb
-from tests.support.encoders import HashEncoder, ingest_program
+from tests.support import ingest_program
+from tests.support.encoders import HashEncoder
 from tests.support.postgres import (
     Row,
     check_chunks,

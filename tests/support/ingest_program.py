@@ -9,7 +9,7 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 import embeddb
-from embeddb.pipeline.ingest.ingest import prepare
+from embeddb.pipeline.ingest import prepare
 from embeddb.records import Role, Vector
 from tests.support.encoders import HashEncoder
 

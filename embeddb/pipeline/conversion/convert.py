@@ -28,7 +28,7 @@ from embeddb.pipeline.conversion.transition import Continuation, joined_transfor
 from embeddb.pipeline.generation.form import keep_transform
 from embeddb.pipeline.indexes.indexes import build_index
 from embeddb.progress import Display, Silent
-from embeddb.repository.attached.health import remove_orphans
+from embeddb.repository.attached.rows import remove_orphans
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.documents import Documents
 from embeddb.repository.collections.functions import Functions

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from embeddb.db.database import Database
 from embeddb.errors import DocumentError, InvalidVectorError
-from embeddb.pipeline.ingest.validation import as_row, check_vectors
+from embeddb.pipeline.generation.vectors import as_row, check_vectors
 from embeddb.records import Vector
 from embeddb.repository.catalog.transforms import StoredTransform, Transforms
 from embeddb.schema.catalog import Generation, TransformInfo

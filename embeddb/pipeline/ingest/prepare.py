@@ -21,8 +21,8 @@ from embeddb.errors import (
     InvalidTextError,
 )
 from embeddb.pipeline.generation.form import StoredForm
+from embeddb.pipeline.generation.vectors import as_row
 from embeddb.pipeline.ingest.validation import (
-    as_row,
     check_content,
     id_data,
     metadata_json,

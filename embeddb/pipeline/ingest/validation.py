@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeGuard
 
-import numpy as np
 import orjson
 
 from embeddb.errors import (
-    DimensionMismatchError,
-    DocumentError,
     DocumentTooLargeError,
     EmptyDocumentError,
     InvalidDocumentError,
     InvalidMetadataError,
     InvalidTextError,
-    InvalidVectorError,
 )
-from embeddb.records import Document, Vector
-from embeddb.schema.catalog import Generation
-from embeddb.schema.distances import Distance
+from embeddb.records import Document
 
 MAX_DOCUMENT_CHARACTERS = 64 * 1024 * 1024
 """A document's chunks are written in one transaction, so they are all in memory at once."""
@@ -147,63 +140,3 @@ def _leaves(value: object, wanted: Callable[[object], bool]) -> Iterator[object]
             yield from _leaves(item, wanted)
     elif wanted(value):
         yield value
-
-
-def check_vectors(
-    vectors: Vector, generation: Generation, label: Callable[[int], str]
-) -> tuple[Vector, dict[int, DocumentError]]:
-    """Check rows of shape (n, dim), and normalize them where the collection does.
-
-    Returns:
-        The rows, and the error of each row that no storage could take.
-    """
-    problems: dict[int, DocumentError] = {}
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    needs_length = generation.distance is Distance.COSINE or generation.normalize
-    finite = np.isfinite(squares)
-    for row in map(int, np.flatnonzero(~finite)):
-        problems[row] = InvalidVectorError(
-            f"{label(row)} holds NaN, an infinite value, or values too large for float32 "
-            "arithmetic; pgvector stores finite numbers only."
-        )
-    if needs_length:
-        for row in map(int, np.flatnonzero(squares == 0)):
-            problems[row] = InvalidVectorError(
-                f"{label(row)} is zero (or too small): it has no direction, and under cosine "
-                "distance an index would never find it."
-            )
-    if generation.normalize:
-        with np.errstate(all="ignore"):  # the rows that this harms are refused already
-            vectors = np.asarray(vectors / np.sqrt(squares)[:, np.newaxis], dtype=np.float32)
-    return vectors, problems
-
-
-def as_row(value: object, dim: int, label: str) -> Vector:
-    """Read one vector of shape (dim,).
-
-    Raises:
-        InvalidVectorError: not an array of numbers.
-        DimensionMismatchError: of another length.
-    """
-    if _is_float32(value) and value.shape == (dim,):
-        return value  # what nearly every row is
-    row = _as_float32(value, label)
-    if row.ndim != 1:
-        raise InvalidVectorError(f"{label} has shape {row.shape}; one vector of ({dim},) is due.")
-    if len(row) != dim:
-        raise DimensionMismatchError(
-            f"{label} has {len(row)} dimensions; the collection stores {dim}."
-        )
-    return row
-
-
-def _is_float32(value: object) -> TypeGuard[Vector]:
-    return isinstance(value, np.ndarray) and value.dtype == np.float32
-
-
-def _as_float32(value: object, label: str) -> Vector:
-    try:
-        with np.errstate(over="ignore"):  # infinity is refused where all vectors are checked
-            return np.asarray(value, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise InvalidVectorError(f"{label} is not an array of numbers: {error}.") from error

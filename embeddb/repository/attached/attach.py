@@ -29,7 +29,7 @@ from embeddb.repository.attached.resolve import (
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.functions import Functions
 from embeddb.repository.roles.privileges import Rights
-from embeddb.schema import attached_ddl as made
+from embeddb.schema import attached_ddl
 from embeddb.schema.attached import AttachedSource
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.names import check_name, tables
@@ -124,7 +124,7 @@ class Attachments:
                 query("attach.set_source", **self._parts),
                 {"name": record.name, "source": Jsonb(resolved.source.to_json())},
             )
-            connection.execute(made.view(changed))
+            connection.execute(attached_ddl.view(changed))
             Functions(self._database).create_search(connection, changed)
             self._set_policy(connection, changed)
             self._follow(connection, changed, resolved)
@@ -141,7 +141,7 @@ class Attachments:
 
     def _follow(self, connection: Connection, record: CollectionRecord, resolved: Resolved) -> None:
         """Create the triggers, and have the workers look at every row that is there."""
-        for statement in made.triggers(record, resolved.followed):
+        for statement in attached_ddl.triggers(record, resolved.followed):
             connection.execute(statement)
         connection.execute(query("attach.add_backfill", **self._parts), {"name": record.name})
 
@@ -155,8 +155,10 @@ class Attachments:
         for each in self._catalog.generations_on(connection, record.name):
             for block in ("drop_policy", "drop_policy_itself"):
                 connection.execute(query("attach." + block, chunks=each.tables.chunks), {})
-            if made.source_of(record).row_security:
-                connection.execute(made.policy(replace(each, source=record.source)), prepare=False)
+            if attached_ddl.source_of(record).row_security:
+                connection.execute(
+                    attached_ddl.policy(replace(each, source=record.source)), prepare=False
+                )
             Rights(self._database).follow(connection, replace(each, source=record.source))
 
     def _resolve(self, connection: Connection, declaration: Declaration) -> Resolved:
@@ -186,7 +188,7 @@ class Attachments:
 
 def drop_followers(connection: Connection, record: CollectionRecord) -> None:
     """Remove the functions that follow a source, and their triggers wherever these are now."""
-    for event in made.EVENTS:
+    for event in attached_ddl.EVENTS:
         function = Name(record.tables.schema, record.tables.trigger_function(event))
         connection.execute(query("attach.drop_trigger_function", function=function), {})
 
@@ -195,7 +197,7 @@ def declaration_of(source: AttachedSource) -> Declaration:
     """Give back what a source was declared as."""
     text: str | Sequence[str] = source.text if source.text is not None else source.expression or ""
     return Declaration(
-        source=made.table(source).as_string(),
+        source=attached_ddl.table(source).as_string(),
         text=text,
         metadata=source.metadata,
         where=source.where,

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg import sql
-
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
-from embeddb.schema.attached_ddl import EVENTS, source_of, table, trigger_name
+from embeddb.schema.attached_ddl import EVENTS, source_of, trigger_name
 from embeddb.schema.catalog import CollectionRecord
 
 
@@ -128,19 +126,3 @@ class AttachedHealth:
             {"schema": tables.schema, "name": tables.documents_name},
         ).fetchone()
         return bool(row and row[0])
-
-
-def remove_orphans(connection: Connection, record: CollectionRecord) -> int:
-    """Remove chunks of rows that are gone; give their number."""
-    source = source_of(record)
-    same = sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(Name("d", key.view_name), Name("c", key.chunk_name))
-        for key in source.keys
-    )
-    statement = query(
-        "attached.remove_orphans",
-        chunks=record.tables.chunks,
-        documents=record.tables.documents,
-        same=same,
-    )
-    return connection.execute(statement, {"source": table(source).as_string()}).rowcount

@@ -16,7 +16,7 @@ from embeddb.errors import PermissionDeniedError
 from embeddb.records import Vector
 from embeddb.repository.collections.documents import Batch, Documents, ReadyDocument
 from embeddb.schema import attached_sql
-from embeddb.schema.attached_ddl import source_of
+from embeddb.schema.attached_ddl import source_of, table
 from embeddb.schema.catalog import CollectionRecord
 
 
@@ -143,3 +143,19 @@ class AttachedChunks:
     def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
         """Give the stored vectors of these documents' chunks by the hash of their text."""
         return self._documents.chunk_vectors(ids)
+
+
+def remove_orphans(connection: Connection, record: CollectionRecord) -> int:
+    """Remove chunks of rows that are gone; give their number."""
+    source = source_of(record)
+    same = sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(Name("d", key.view_name), Name("c", key.chunk_name))
+        for key in source.keys
+    )
+    statement = query(
+        "attached.remove_orphans",
+        chunks=record.tables.chunks,
+        documents=record.tables.documents,
+        same=same,
+    )
+    return connection.execute(statement, {"source": table(source).as_string()}).rowcount

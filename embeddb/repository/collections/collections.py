@@ -10,18 +10,17 @@ from psycopg import errors as pg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection
 from embeddb.db.queries import Name, query
 from embeddb.errors import (
     CollectionExistsError,
-    CollectionNotFoundError,
     GenerationChangedError,
     InvalidNameError,
 )
 from embeddb.records import ModelInfo, Vector
+from embeddb.repository.catalog.reader import CatalogReader
 from embeddb.repository.catalog.rows import (
     MODEL_FIELDS,
-    collection_record,
     generation_values,
     index_value,
 )
@@ -29,8 +28,7 @@ from embeddb.repository.collections.functions import Functions
 from embeddb.repository.collections.layout_tables import column_parts, create_partitions
 from embeddb.repository.indexes.ivfpq import CodeTables, names_of
 from embeddb.repository.roles.privileges import Rights
-from embeddb.schema import attached_ddl as attached
-from embeddb.schema import indexes
+from embeddb.schema import attached_ddl, indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.index_rules import check_hidden
 from embeddb.schema.indexes import IVFPQ, IndexSpec
@@ -38,58 +36,8 @@ from embeddb.schema.names import Tables, check_name, tables
 from embeddb.schema.storage import Storage
 
 
-class Collections:
-    """The catalog of one database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._schema = database.schema
-        self._catalog: dict[str, sql.Composable] = {
-            table: Name(self._schema, table)
-            for table in (
-                "models",
-                "collections",
-                "generations",
-                "transforms",
-                "recall_history",
-                "jobs",
-            )
-        }
-
-    def all(self) -> list[CollectionRecord]:
-        """Give every collection, by name."""
-        return self._read(None)
-
-    def get(self, name: str) -> CollectionRecord:
-        """Find a collection.
-
-        Raises:
-            CollectionNotFoundError: there is none of that name; the message lists those there.
-        """
-        found = self._read(name)
-        if found:
-            return found[0]
-        known = ", ".join(repr(record.name) for record in self.all()) or "none yet"
-        raise CollectionNotFoundError(f"There is no collection {name!r}; there are: {known}.")
-
-    def generations(self, name: str) -> list[CollectionRecord]:
-        """Give every generation of a collection, the active one first.
-
-        Raises:
-            CollectionNotFoundError: there is none of that name.
-        """
-        active = self.get(name)
-        with self._database.connection() as connection:
-            found = self.generations_on(connection, name)
-        return sorted(found, key=lambda record: record != active)
-
-    def generations_on(self, connection: Connection, name: str) -> list[CollectionRecord]:
-        """Give every generation of a collection, as the caller's transaction sees them."""
-        return self._read_on(connection, name, active_only=False)
-
-    def generations_of_all(self, connection: Connection) -> list[CollectionRecord]:
-        """Give every generation of every collection, as the caller's transaction sees them."""
-        return self._read_on(connection, None, active_only=False)
+class Collections(CatalogReader):
+    """The catalog of one database, read and written, with the tables and functions behind it."""
 
     def create(self, name: str, generation: Generation) -> CollectionRecord:
         """Create tables and search function and enter them into the catalog, all or nothing.
@@ -355,7 +303,7 @@ class Collections:
     def _create_tables(self, connection: Connection, record: CollectionRecord) -> None:
         try:
             if record.source is not None:
-                for statement in (*attached.key_functions(record), attached.view(record)):
+                for statement in (*attached_ddl.key_functions(record), attached_ddl.view(record)):
                     connection.execute(statement)
             else:
                 names = record.tables
@@ -375,7 +323,7 @@ class Collections:
             connection.execute(drop, {})
             return
         connection.execute(query("attach.drop_view", view=record.tables.documents), {})
-        for event in attached.EVENTS:
+        for event in attached_ddl.EVENTS:
             function = Name(self._schema, record.tables.trigger_function(event))
             connection.execute(query("attach.drop_trigger_function", function=function), {})
         for position in range(len(record.source.keys)):
@@ -394,13 +342,13 @@ class Collections:
             "collections.create_chunks",
             chunks=record.tables.chunks,
             embedding=column,
-            keys=attached.key_columns(record),
+            keys=attached_ddl.key_columns(record),
             **column_parts(record.generation.layout),
         )
         connection.execute(statement, {})
         create_partitions(connection, record)
         if record.source is not None and record.source.row_security:
-            connection.execute(attached.policy(record))
+            connection.execute(attached_ddl.policy(record))
         if rights_of is not None:
             self._grant(connection, rights_of, record)
         if isinstance(record.generation.index, IVFPQ):
@@ -432,18 +380,6 @@ class Collections:
         if generation.storage is not Storage.BIT:
             kind = Name(self._database.vector_schema(), generation.storage.label)
         return query("collections.vector_column", type=sql.SQL("{}({})").format(kind, dim))
-
-    def _read(self, name: str | None) -> list[CollectionRecord]:
-        with self._database.connection() as connection:
-            return self._read_on(connection, name)
-
-    def _read_on(
-        self, connection: Connection, name: str | None, *, active_only: bool = True
-    ) -> list[CollectionRecord]:
-        rows = connection.execute(
-            query("collections.list", **self._catalog), {"name": name, "active": active_only}
-        ).fetchall()
-        return [collection_record(self._schema, row) for row in rows]
 
 
 def _documents(record: CollectionRecord) -> dict[str, sql.Composable]:

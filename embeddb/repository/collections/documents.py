@@ -19,7 +19,7 @@ from embeddb.db.rendering import Expression, Written, as_text
 from embeddb.db.vectors import chunk_fields, from_binary
 from embeddb.errors import DatabaseUnavailableError, GenerationChangedError
 from embeddb.records import Document, Vector
-from embeddb.repository.collections.generations import join_writers
+from embeddb.repository.collections.writers import join_writers
 from embeddb.repository.indexes.ivfpq import Codes
 from embeddb.schema import attached_sql
 from embeddb.schema.catalog import CollectionRecord

@@ -14,8 +14,7 @@ from embeddb.records import Vector
 from embeddb.repository.collections.text_functions import TextFunctions
 from embeddb.repository.roles.privileges import Rights
 from embeddb.repository.search.compiler import Compiler, Wish
-from embeddb.schema import attached_ddl as attached
-from embeddb.schema import attached_sql
+from embeddb.schema import attached_ddl, attached_sql
 from embeddb.schema.attached import Key
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
@@ -74,7 +73,7 @@ class Functions:
         )
         self._texts.create(connection, record)
         self._create_similar(connection, record, compiler)
-        for statement in attached.trigger_functions(record) if record.source else ():
+        for statement in attached_ddl.trigger_functions(record) if record.source else ():
             connection.execute(statement, prepare=False)  # each is two statements
         self._rights.follow(connection, record)
 

@@ -21,6 +21,7 @@ from embeddb.db.rendering import Written, as_text
 from embeddb.db.vectors import from_binary
 from embeddb.errors import DatabaseError
 from embeddb.records import Vector
+from embeddb.repository.collections.writers import active_generation, writers_key
 from embeddb.repository.indexes.ivfpq import Codes
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.names import Tables
@@ -34,12 +35,6 @@ Key: TypeAlias = tuple[str, int]
 
 ChunkRow = tuple[str, int, str | None, int | None, int | None, bytes, str]
 """id, chunk_no, content, start and stop (None in an empty span), content_hash, part."""
-
-
-def join_writers(connection: Connection, schema: str, name: str) -> int | None:
-    """Take part in writing to a collection, in this transaction; give its active generation."""
-    connection.execute(query("generations.join_writers"), {"key": _key(schema, name)})
-    return _active(connection, schema, name)
 
 
 HOLD_SECONDS = 10.0
@@ -152,9 +147,9 @@ class Succession:
 
     def stop_writers(self, connection: Connection) -> bool:
         """Wait for the writers and keep them waiting; say whether the old one is still active."""
-        key = _key(self._database.schema, self._source.name)
+        key = writers_key(self._database.schema, self._source.name)
         connection.execute(query("generations.stop_writers"), {"key": key})
-        active = _active(connection, self._database.schema, self._source.name)
+        active = active_generation(connection, self._database.schema, self._source.name)
         return active == self._source.generation.number
 
     def switch(self, connection: Connection) -> None:
@@ -190,14 +185,3 @@ class Succession:
 def key_values(keys: Sequence[Key]) -> dict[str, Any]:
     """Give keys as a statement takes them."""
     return {"ids": [id for id, _ in keys], "numbers": [number for _, number in keys]}
-
-
-def _active(connection: Connection, schema: str, name: str) -> int | None:
-    row = connection.execute(
-        query("generations.active", collections=Name(schema, "collections")), {"name": name}
-    ).fetchone()
-    return None if row is None else row[0]
-
-
-def _key(schema: str, name: str) -> str:
-    return schema + "." + name + " writers"

@@ -10,7 +10,7 @@ from psycopg import sql
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 from embeddb.errors import CollectionNotFoundError, ConfigurationError, PermissionDeniedError
-from embeddb.repository.collections.collections import Collections
+from embeddb.repository.catalog.reader import CatalogReader
 from embeddb.repository.roles.privileges import Rights, Snapshot
 from embeddb.repository.roles.source_privileges import (
     Need,
@@ -61,7 +61,7 @@ class Grants:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._schema = database.schema
-        self._catalog = Collections(database)
+        self._catalog = CatalogReader(database)
         self._rights = Rights(database)
 
     def grant(

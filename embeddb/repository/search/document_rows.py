@@ -17,8 +17,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.util import ClauseAdapter
 
 from embeddb.db.rendering import Expression, constant, count_all, number
-from embeddb.schema import attached_ddl as attached
-from embeddb.schema import attached_sql
+from embeddb.schema import attached_ddl, attached_sql
 from embeddb.schema.attached import AttachedSource
 from embeddb.schema.catalog import CollectionRecord
 
@@ -117,7 +116,7 @@ class AttachedRows(DocumentRows):
 
     def __init__(self, schema: str, name: str, source: AttachedSource) -> None:
         self._source = source
-        self._name = attached.table(source).as_string()
+        self._name = attached_ddl.table(source).as_string()
         types = {key.view_name: sql_type(key.type) for key in source.keys}
         types |= {"metadata": JSONB()}
         types |= {shown: sql_type(source.types.get(shown, "")) for shown in source.shown}
@@ -128,7 +127,7 @@ class AttachedRows(DocumentRows):
             sa.MetaData(schema=schema),
             *(
                 sa.Column(column, types.get(column, sa.Text()))
-                for column, _ in attached.documents_select(source)
+                for column, _ in attached_ddl.documents_select(source)
             ),
         )
         self.documents = view.alias("d")

@@ -1,0 +1,77 @@
+"""Collections as the catalog has them."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from embeddb.db.database import Connection, Database
+from embeddb.db.queries import Name, query
+from embeddb.errors import CollectionNotFoundError
+from embeddb.repository.catalog.rows import collection_record
+from embeddb.schema.catalog import CollectionRecord
+
+
+class CatalogReader:
+    """Reads the catalog of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._schema = database.schema
+        self._catalog: dict[str, sql.Composable] = {
+            table: Name(self._schema, table)
+            for table in (
+                "models",
+                "collections",
+                "generations",
+                "transforms",
+                "recall_history",
+                "jobs",
+            )
+        }
+
+    def all(self) -> list[CollectionRecord]:
+        """Give every collection, by name."""
+        return self._read(None)
+
+    def get(self, name: str) -> CollectionRecord:
+        """Find a collection.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name; the message lists those there.
+        """
+        found = self._read(name)
+        if found:
+            return found[0]
+        known = ", ".join(repr(record.name) for record in self.all()) or "none yet"
+        raise CollectionNotFoundError(f"There is no collection {name!r}; there are: {known}.")
+
+    def generations(self, name: str) -> list[CollectionRecord]:
+        """Give every generation of a collection, the active one first.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+        """
+        active = self.get(name)
+        with self._database.connection() as connection:
+            found = self.generations_on(connection, name)
+        return sorted(found, key=lambda record: record != active)
+
+    def generations_on(self, connection: Connection, name: str) -> list[CollectionRecord]:
+        """Give every generation of a collection, as the caller's transaction sees them."""
+        return self._read_on(connection, name, active_only=False)
+
+    def generations_of_all(self, connection: Connection) -> list[CollectionRecord]:
+        """Give every generation of every collection, as the caller's transaction sees them."""
+        return self._read_on(connection, None, active_only=False)
+
+    def _read(self, name: str | None) -> list[CollectionRecord]:
+        with self._database.connection() as connection:
+            return self._read_on(connection, name)
+
+    def _read_on(
+        self, connection: Connection, name: str | None, *, active_only: bool = True
+    ) -> list[CollectionRecord]:
+        rows = connection.execute(
+            query("collections.list", **self._catalog), {"name": name, "active": active_only}
+        ).fetchall()
+        return [collection_record(self._schema, row) for row in rows]
