@@ -23,7 +23,7 @@ from benchmarks.common import clustered, documents, fresh_database, parser, peer
 from embeddb.db.rendering import as_text
 from embeddb.db.vectors import BinaryVector
 from embeddb.records import Vector
-from embeddb.repository.search.compiler import Compiler, Wish
+from embeddb.repository.search.compiler import Compiler, SearchShape
 
 LIMIT = 10
 WARM_UP = 50
@@ -122,7 +122,7 @@ class ByHand:
     def __init__(self, url: str, collection: embeddb.Collection) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
         compiler = Compiler(collection.record, schema="embeddb", vector_schema="public")
-        self._statement, _ = as_text(compiler.select(Wish(limit=LIMIT)))
+        self._statement, _ = as_text(compiler.select(SearchShape(limit=LIMIT)))
 
     def search(self, query: Vector) -> list[tuple[Any, ...]]:
         return self._connection.execute(

@@ -37,7 +37,7 @@ from embeddb.protocols import Tokenized
 from embeddb.records import ModelInfo, Role, Vector
 from embeddb.sql_encoder import TrainOptions
 from embeddb.sql_encoder.report import compare
-from embeddb.worker.query_encoding import QueryServer
+from embeddb.worker.query_encoding import QueryEncoder
 
 GLOSSES = 57_000
 QUERIES = 1_000
@@ -196,7 +196,7 @@ def times(store: embeddb.Store, docs: embeddb.Collection) -> list[dict[str, Any]
         return BoundModel(record, form, lambda _: encoder, encoder)
 
     def work() -> None:
-        server = QueryServer()
+        server = QueryEncoder()
         with store.database.dedicated() as connection:
             connection.execute("LISTEN embeddb_encode")
             while not stop.is_set():

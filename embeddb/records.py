@@ -74,8 +74,8 @@ class SearchPlan:
     """How Postgres answered a search.
 
     Attributes:
-        ways: "index", "exact", "exact over the few that pass" or "index, then exact": how the
-            rows were found.
+        strategies: "index", "exact", "exact over the few that pass" or "index, then exact": how
+            the rows were found.
         index: the vector index that was read; None where Postgres read none.
         scanned: rows of the chunks that were read, those that a filter threw away included (and
             of the codes of an IVF-PQ index). What pgvector walks inside a graph is not among them.
@@ -86,7 +86,7 @@ class SearchPlan:
         milliseconds: what it took in Postgres, under EXPLAIN ANALYZE, planning apart.
     """
 
-    ways: tuple[str, ...]
+    strategies: tuple[str, ...]
     index: str | None
     scanned: int
     passing: int | None
@@ -94,6 +94,11 @@ class SearchPlan:
     returned: int
     filled: bool
     milliseconds: float
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The strategies, by the name that they had in 0.1."""
+        return self.strategies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,11 +18,11 @@ from embeddb.errors import CollectionExistsError, ConfigurationError, SchemaOutd
 from embeddb.pipeline.conversion.forms import first_form
 from embeddb.protocols import Encoder
 from embeddb.repository.attached.attach import Attachments
-from embeddb.repository.attached.resolve import Declaration
+from embeddb.repository.attached.resolve import SourceSpec
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.roles.grants import GrantReport, Grants
 from embeddb.schema import layouts
-from embeddb.schema.catalog import Generation, Wanted
+from embeddb.schema.catalog import Generation, PendingForm
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 from embeddb.schema.layouts import Layout
@@ -269,7 +269,7 @@ class Store:
             layout=chosen,
         )
         generation = first_form(self._database, plain, TransformSpec.parse(transform))
-        declaration = Declaration(source=source, text=text, metadata=tuple(metadata), where=where)
+        declaration = SourceSpec(source=source, text=text, metadata=tuple(metadata), where=where)
         attachments = Attachments(self._database)
         try:
             record = attachments.attach(name, declaration, generation)
@@ -414,8 +414,8 @@ class Store:
         return Collection(self._database, record, self._encoder, encoder)
 
 
-def _words(form: Generation | Wanted) -> tuple[str, ...]:
-    if isinstance(form, Wanted):
+def _words(form: Generation | PendingForm) -> tuple[str, ...]:
+    if isinstance(form, PendingForm):
         return form.transform
     return form.transform.words if form.transform else ()
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from embeddb.cli import doors
+from embeddb.cli import demo_clients
 from embeddb.cli.common.opening import bring_up_to_date, opened_store, server_url
 from embeddb.cli.common.options import AsJson, Dsn, Schema
 from embeddb.cli.common.output import console, emit, err, table
-from embeddb.cli.doors import Answer
+from embeddb.cli.demo_clients import Answer
 from embeddb.diagnostics.units import size
 
 if TYPE_CHECKING:
@@ -104,23 +104,30 @@ def _ingest(screen: Console, collection: Collection, modules: str | None) -> Ing
 def _ask(screen: Console, store: Store, collection: Collection) -> dict[str, Answer]:
     schema = store.database.schema
     collection.search(QUESTION)  # the model is loaded before anything is timed
-    answers = {"python": doors.by_python(collection, QUESTION, LIMIT)}
+    answers = {"python": demo_clients.by_python(collection, QUESTION, LIMIT)}
     _show(screen, f'store.collection("{NAME}").search("{QUESTION}", limit=5)', answers["python"])
 
-    answers["cli"] = doors.by_command(store, NAME, QUESTION, LIMIT)
+    answers["cli"] = demo_clients.by_command(store, NAME, QUESTION, LIMIT)
     _show(screen, f'$ embeddb search {NAME} "{QUESTION}" --limit 5', answers["cli"])
 
     vector = collection.encoder.encode([QUESTION], "query")[0].tolist()
-    answers["sql"] = doors.by_psql(store, doors.SEARCH_SQL, {"query": str(vector)})
+    answers["sql"] = demo_clients.by_psql(store, demo_clients.SEARCH_SQL, {"query": str(vector)})
     brief = {"query": f"[{vector[0]:.3f}, {vector[1]:.3f}, …]"}
-    _show(screen, doors.shown(doors.SEARCH_SQL, schema, brief), answers["sql"])
+    _show(screen, demo_clients.shown(demo_clients.SEARCH_SQL, schema, brief), answers["sql"])
 
     first = {"id": answers["python"].ids[0]}
-    answers["nearest"] = doors.by_psql(store, doors.NEAREST_SQL, first)
-    _show(screen, doors.shown(doors.NEAREST_SQL, schema, first), answers["nearest"], "distance")
+    answers["nearest"] = demo_clients.by_psql(store, demo_clients.NEAREST_SQL, first)
+    _show(
+        screen,
+        demo_clients.shown(demo_clients.NEAREST_SQL, schema, first),
+        answers["nearest"],
+        "distance",
+    )
 
     screen.print("More questions, best answer each:", style="bold")
-    found = [(question, doors.by_python(collection, question, 1)) for question in MORE_QUESTIONS]
+    found = [
+        (question, demo_clients.by_python(collection, question, 1)) for question in MORE_QUESTIONS
+    ]
     rows = [(question, *answer.rows[0][:2], f"{answer.ms:.0f} ms") for question, answer in found]
     screen.print(table(("question", "id", "score", "time"), rows, right=("score", "time")))
     return answers

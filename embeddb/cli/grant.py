@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embeddb.repository.roles.grants import GrantReport
 
 
-class Kind(StrEnum):
+class RoleKind(StrEnum):
     """What a role is to be."""
 
     READER = "reader"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 KindOfRole = Annotated[
-    Kind,
+    RoleKind,
     typer.Argument(
         metavar="KIND",
         help="reader searches, writer writes embeddb's own collections, worker encodes attached "

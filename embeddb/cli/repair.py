@@ -16,7 +16,7 @@ from embeddb.errors import EmbedDBError
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
-    from embeddb.pipeline.indexes.repair import Fault
+    from embeddb.pipeline.indexes.repair import Defect
     from embeddb.store import Store
 
 _DONE = {"drop": "dropped", "build": "built", "create": "created"}
@@ -60,7 +60,7 @@ def _chosen(store: Store, names: list[str] | None) -> list[Collection]:
 
 def _repair(collection: Collection, *, dry_run: bool, yes: bool) -> dict[str, Any]:
     """Repair one; what fails in it does not keep the others from being repaired."""
-    faults: list[Fault] = []
+    faults: list[Defect] = []
     error = ""
     try:
         faults = collection.repair_indexes(dry_run=True)
@@ -73,7 +73,7 @@ def _repair(collection: Collection, *, dry_run: bool, yes: bool) -> dict[str, An
     return {"collection": collection.name, "faults": faults, "error": error}
 
 
-def _agreed(collection: Collection, faults: list[Fault]) -> bool:
+def _agreed(collection: Collection, faults: list[Defect]) -> bool:
     """Ask about each generation; without a terminal nobody agrees."""
     left = [fault.name for fault in faults if fault.kind == "generation" and not fault.kept]
     if not left or not sys.stdin.isatty():
@@ -95,7 +95,7 @@ def _show(repaired: dict[str, Any], *, dry_run: bool) -> None:
         say(f"{name}: nothing to repair")
 
 
-def _told(fault: Fault, *, dry_run: bool) -> str:
+def _told(fault: Defect, *, dry_run: bool) -> str:
     if fault.kept:
         return f"{fault.kind} {fault.name} is left: {fault.kept}"
     does = f"would {fault.remedy}" if dry_run else _DONE[fault.remedy]

@@ -115,10 +115,10 @@ def print_report(report: WorkerReport) -> None:
 
 def _run(store: Any, options: WorkerOptions, address: tuple[str, int] | None) -> WorkerReport:  # noqa: ANN401
     from embeddb.worker import Worker
-    from embeddb.worker.query_encoding import QueryServer
+    from embeddb.worker.query_encoding import QueryEncoder
 
     # a worker that soon ends is none that somebody should wait for
-    serve = None if options.once else QueryServer(store.database.schema, options.collections)
+    serve = None if options.once else QueryEncoder(store.database.schema, options.collections)
     with _display(options) as display:
         made = Worker(store, options, requests=serve, display=display)
         monitor = None if address is None else made.monitor(*address)

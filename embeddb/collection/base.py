@@ -17,7 +17,7 @@ from embeddb.errors import (
     GenerationChangedError,
     IndexBuildWarning,
 )
-from embeddb.pipeline.conversion.convert import realize
+from embeddb.pipeline.conversion.convert import apply_pending_form
 from embeddb.pipeline.conversion.forms import checked_index
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
@@ -30,7 +30,13 @@ from embeddb.repository.collections.documents import Documents
 from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.roles.privileges import owns_chunks
 from embeddb.repository.search.plans import Plans
-from embeddb.repository.search.searcher import Asked, Filter, Searcher, make_wish, split_filter
+from embeddb.repository.search.searcher import (
+    Filter,
+    Searcher,
+    SearchRequest,
+    make_wish,
+    split_filter,
+)
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.index_rules import check_hidden
 from embeddb.schema.indexes import HNSW, IndexSpec
@@ -100,7 +106,7 @@ class BoundCollection:
                 "table, and a worker follows."
             )
 
-    def _asked(
+    def _request(
         self,
         limit: int,
         filter: Filter,
@@ -108,7 +114,7 @@ class BoundCollection:
         *,
         exact: bool = False,
         without: str | None = None,
-    ) -> Asked:
+    ) -> SearchRequest:
         layout = self._record.generation.layout
         return make_wish(limit, filter, max_distance, exact=exact, without=without, layout=layout)
 
@@ -133,7 +139,7 @@ class BoundCollection:
 
     def _ensure_indexes(self, display: Display) -> None:
         if not self._indexed and self._may_index():
-            self._update(realize(self._database, self._record, display))
+            self._update(apply_pending_form(self._database, self._record, display))
             self._update(ensure_indexes(self._database, self._record, display))
             missing = Indexes(self._database, self._record).missing(self._record.generation.index)
             self._indexed = self._record.generation.wanted is None and not missing

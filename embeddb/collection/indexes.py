@@ -11,8 +11,8 @@ from embeddb.evaluation.index_recall import index_recall
 from embeddb.evaluation.index_tuning import TuneReport, tune_index
 from embeddb.evaluation.questions import Truth
 from embeddb.evaluation.recall import RecallReport
-from embeddb.pipeline.indexes.indexes import forget_index, rebuild_index
-from embeddb.pipeline.indexes.repair import Fault, find_faults, repair
+from embeddb.pipeline.indexes.indexes import drop_index, rebuild_index
+from embeddb.pipeline.indexes.repair import Defect, find_faults, repair
 from embeddb.progress import shown
 from embeddb.repository.catalog.recall_history import MeasuredRecall, RecallHistory
 from embeddb.repository.indexes.indexes import Indexes, IndexInfo
@@ -68,7 +68,7 @@ class Indexing(Converting):
 
     def repair_indexes(
         self, *, dry_run: bool = False, drop_generations: bool = False, progress: bool = False
-    ) -> list[Fault]:
+    ) -> list[Defect]:
         """Mend what interrupted builds and conversions left.
 
         Invalid indexes are dropped, missing ones built, missing functions created. What somebody
@@ -94,7 +94,7 @@ class Indexing(Converting):
 
     def drop_index(self) -> None:
         """Drop the vector index: searches read every row, and are exact, until the next one."""
-        self._update(forget_index(self._database, self._record))
+        self._update(drop_index(self._database, self._record))
 
     def indexes(self) -> list[IndexInfo]:
         """Give the collection's indexes as Postgres has them, primary keys apart."""

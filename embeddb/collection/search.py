@@ -46,8 +46,8 @@ class Reading(BoundCollection):
             FilterError: an unknown operator or a malformed filter; nothing is ignored.
             DimensionMismatchError, InvalidVectorError: the query cannot be compared.
         """
-        asked = self._asked(limit, filter, max_distance, exact=exact)
-        return self._read(lambda: self._searcher.search(self._model.query(query), *asked))
+        request = self._request(limit, filter, max_distance, exact=exact)
+        return self._read(lambda: self._searcher.search(self._model.query(query), *request))
 
     def search_many(
         self,
@@ -65,8 +65,10 @@ class Reading(BoundCollection):
         Raises:
             What `search` raises.
         """
-        asked = self._asked(limit, filter, max_distance)
-        return self._read(lambda: self._searcher.search_many(self._model.queries(queries), *asked))
+        request = self._request(limit, filter, max_distance)
+        return self._read(
+            lambda: self._searcher.search_many(self._model.queries(queries), *request)
+        )
 
     def search_with_plan(
         self,
@@ -82,8 +84,8 @@ class Reading(BoundCollection):
         Raises:
             What `search` raises.
         """
-        asked = self._asked(limit, filter, max_distance, exact=exact)
-        return self._read(lambda: self._plans.search(self._model.query(query), asked))
+        request = self._request(limit, filter, max_distance, exact=exact)
+        return self._read(lambda: self._plans.search(self._model.query(query), request))
 
     def plan(
         self,
@@ -118,8 +120,8 @@ class Reading(BoundCollection):
             raise InvalidVectorError(
                 f"The chunks of document {id!r} point into opposite directions: their mean is zero."
             )
-        asked = self._asked(limit, filter, max_distance, without=id)
-        return self._searcher.search(vector, *asked)
+        request = self._request(limit, filter, max_distance, without=id)
+        return self._searcher.search(vector, *request)
 
     def get(self, ids: str | Sequence[str], *, embeddings: bool = False) -> list[Document]:
         """Give the documents of these ids, in their order; those not there are left out.
@@ -158,8 +160,8 @@ class Reading(BoundCollection):
         exact: bool = False,
     ) -> str:
         """Write the statement that `search` would send, to be pasted into psql."""
-        asked = self._asked(limit, filter, max_distance, exact=exact)
-        return self._searcher.sql(self._model.query(query), *asked)
+        request = self._request(limit, filter, max_distance, exact=exact)
+        return self._searcher.sql(self._model.query(query), *request)
 
     def explain(
         self,
@@ -176,9 +178,9 @@ class Reading(BoundCollection):
         With `analyze` it is run: the comments are those of `plan`, and the plan has times and
         buffers.
         """
-        asked = self._asked(limit, filter, max_distance, exact=exact)
+        request = self._request(limit, filter, max_distance, exact=exact)
         vector = self._model.query(query)
-        return "\n".join(self._plans.explain(vector, asked, analyze=analyze))
+        return "\n".join(self._plans.explain(vector, request, analyze=analyze))
 
     def select(
         self,
@@ -193,8 +195,8 @@ class Reading(BoundCollection):
         Its columns are id, chunk_no, content, metadata, distance, score, uri, start and stop.
         What it sets for itself (hnsw.ef_search, …) ends with the transaction that executes it.
         """
-        asked = self._asked(limit, filter, max_distance)
-        wish, values = asked
+        request = self._request(limit, filter, max_distance)
+        shape, values = request
         plain = {name: getattr(value, "obj", value) for name, value in values.items()}
         vector = self._model.query(query).tolist()
-        return self._searcher.compiler.select(wish).params(query=vector, **plain)
+        return self._searcher.compiler.select(shape).params(query=vector, **plain)

@@ -14,7 +14,7 @@ from embeddb.errors import DatabaseError
 Result = TypeVar("Result")
 
 
-def spread(
+def run_parallel(
     database: Database, pieces: int, work: Callable[[Connection, int], Result], *, connections: int
 ) -> list[Result]:
     """Do each piece once, on one of several connections, and give the results in order.

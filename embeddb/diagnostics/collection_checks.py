@@ -8,7 +8,7 @@ from embeddb.collection import Collection
 from embeddb.diagnostics.describe import wanted_form
 from embeddb.diagnostics.findings import Finding, Level, examine
 from embeddb.diagnostics.table_checks import check_tables
-from embeddb.pipeline.indexes.repair import Fault
+from embeddb.pipeline.indexes.repair import Defect
 from embeddb.repository.catalog.recall_history import RecallHistory
 from embeddb.store import Store
 
@@ -58,7 +58,7 @@ def _faults(collection: Collection) -> Iterator[Finding]:
             yield Finding(level, collection.name, message, remedy)
 
 
-def _told(collection: Collection, fault: Fault) -> tuple[Level, str]:
+def _told(collection: Collection, fault: Defect) -> tuple[Level, str]:
     match fault.kind:
         case "invalid index":
             return "fail", f"Index {fault.name} is invalid: an interrupted build left it."

@@ -15,7 +15,7 @@ from embeddb.db.migrate import head
 from embeddb.db.queries import query
 from embeddb.diagnostics.findings import Finding, examine
 from embeddb.diagnostics.units import postgres_version, size
-from embeddb.schema.rights import CATALOG
+from embeddb.schema.privileges import CATALOG
 
 MB = 1024**2
 ADVICE = {

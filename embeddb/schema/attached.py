@@ -38,7 +38,7 @@ SEARCHED = frozenset({"chunk_no", "content", "metadata", "distance", "score", "u
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Key:
+class KeyColumn:
     """A column of the primary key; `type` is as Postgres spells it, with its schema if need be."""
 
     name: str
@@ -61,7 +61,7 @@ class Key:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AttachedSource:
+class SourceTable:
     """The table that a collection is attached to, and what is made of its rows.
 
     Attributes:
@@ -82,7 +82,7 @@ class AttachedSource:
 
     schema: str
     table: str
-    keys: tuple[Key, ...]
+    keys: tuple[KeyColumn, ...]
     text: tuple[str, ...] | None = None
     expression: str | None = None
     metadata: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class AttachedSource:
             "row_security": self.row_security,
         }
 
-    def declares_as(self, other: AttachedSource) -> bool:
+    def declares_as(self, other: SourceTable) -> bool:
         """Say whether another one was declared in the same words, whatever Postgres made of it."""
         return self._declared() == other._declared()
 
@@ -132,14 +132,14 @@ class AttachedSource:
         return (self.schema, self.table, text, self.metadata, self.where)
 
 
-def from_json(value: dict[str, Any] | None) -> AttachedSource | None:
+def from_json(value: dict[str, Any] | None) -> SourceTable | None:
     """Read what `to_json` wrote; None stays None: a collection of embeddb's own."""
     if value is None:
         return None
-    return AttachedSource(
+    return SourceTable(
         schema=value["schema"],
         table=value["table"],
-        keys=tuple(Key(name=key["name"], type=key["type"]) for key in value["keys"]),
+        keys=tuple(KeyColumn(name=key["name"], type=key["type"]) for key in value["keys"]),
         text=_names(value["text"]),
         expression=value["expression"],
         metadata=tuple(value["metadata"]),

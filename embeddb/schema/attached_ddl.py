@@ -12,7 +12,7 @@ from psycopg import sql
 
 from embeddb.db.queries import Name, script
 from embeddb.schema import attached_sql
-from embeddb.schema.attached import AttachedSource
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.attached_sql import fragment
 from embeddb.schema.catalog import CollectionRecord
 
@@ -31,7 +31,7 @@ MAX_IDENTIFIER_BYTES = 63
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SourceTable:
+class FollowedTable:
     """A table whose changes a collection follows: the source itself, or a partition of it.
 
     Attributes:
@@ -43,13 +43,13 @@ class SourceTable:
     is_whole: bool = True
 
 
-def tables_of(source: AttachedSource) -> tuple[SourceTable]:
+def tables_of(source: SourceTable) -> tuple[FollowedTable]:
     """Name what is followed where nothing is known of partitions: the source alone."""
-    return (SourceTable(schema=source.schema, table=source.table),)
+    return (FollowedTable(schema=source.schema, table=source.table),)
 
 
 def statements(
-    record: CollectionRecord, followed: Sequence[SourceTable] | None = None
+    record: CollectionRecord, followed: Sequence[FollowedTable] | None = None
 ) -> list[sql.Composed]:
     """Give everything that makes a source followed, in its order, the table of chunks apart."""
     source = source_of(record)
@@ -61,7 +61,7 @@ def statements(
     ]
 
 
-def source_of(record: CollectionRecord) -> AttachedSource:
+def source_of(record: CollectionRecord) -> SourceTable:
     """Give the source of a collection that is attached."""
     assert record.source is not None
     return record.source
@@ -82,7 +82,7 @@ def view(record: CollectionRecord) -> sql.Composed:
     )
 
 
-def documents_select(source: AttachedSource) -> list[tuple[str, sql.Composable]]:
+def documents_select(source: SourceTable) -> list[tuple[str, sql.Composable]]:
     """Give the columns of the view: what each is named, and what it is of the source."""
     null = sql.SQL("NULL::text")
     return [
@@ -96,7 +96,7 @@ def documents_select(source: AttachedSource) -> list[tuple[str, sql.Composable]]
     ]
 
 
-def _view_columns(source: AttachedSource) -> Iterable[sql.Composable]:
+def _view_columns(source: SourceTable) -> Iterable[sql.Composable]:
     for name, written in documents_select(source):
         yield sql.SQL("{} AS {}").format(written, sql.Identifier(name))
 
@@ -198,7 +198,7 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
     ]
 
 
-def triggers(record: CollectionRecord, followed: Sequence[SourceTable]) -> list[sql.Composed]:
+def triggers(record: CollectionRecord, followed: Sequence[FollowedTable]) -> list[sql.Composed]:
     """Make the triggers on the source, and on each of its partitions."""
     return [
         script(
@@ -222,7 +222,7 @@ def trigger_name(collection: str, event: str) -> str:
     return name.encode()[:MAX_IDENTIFIER_BYTES].decode(errors="ignore")
 
 
-def table(source: AttachedSource) -> sql.Identifier:
+def table(source: SourceTable) -> sql.Identifier:
     """Name the source."""
     return sql.Identifier(source.schema, source.table)
 
@@ -231,7 +231,7 @@ def _chunks(record: CollectionRecord) -> sql.Identifier:
     return sql.Identifier(record.tables.schema, record.tables.chunks_name)
 
 
-def _same(source: AttachedSource, chunks: str | None = None) -> sql.Composable:
+def _same(source: SourceTable, chunks: str | None = None) -> sql.Composable:
     """Write that a row `s` of the source is the one that a chunk is of."""
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(
@@ -247,7 +247,7 @@ def _snippet(name: str, keys: sql.Composable, parts: dict[str, sql.Composable]) 
 
 
 def _keys_of(
-    source: AttachedSource, rows: str, passes: sql.Composable | None = None
+    source: SourceTable, rows: str, passes: sql.Composable | None = None
 ) -> sql.Composable:
     """Give the keys of a statement's rows, those that take part if so wanted.
 
@@ -268,7 +268,7 @@ def _watched(record: CollectionRecord) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*source_of(record).content_columns, *parts)))
 
 
-def _updates(source: AttachedSource, watched: Sequence[str]) -> sql.Composable:
+def _updates(source: SourceTable, watched: Sequence[str]) -> sql.Composable:
     """Set the old rows of an UPDATE beside the new ones, and say what became of each."""
     compared = [part for name in watched for part in attached_sql.comparable(source, name)]
     names = [sql.Identifier("c" + str(number)) for number in range(len(compared))]
@@ -290,9 +290,7 @@ def _updates(source: AttachedSource, watched: Sequence[str]) -> sql.Composable:
     )
 
 
-def _compared(
-    source: AttachedSource, rows: str, columns: Sequence[sql.Composable]
-) -> sql.Composable:
+def _compared(source: SourceTable, rows: str, columns: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL("(SELECT {} AS key{}, {} IS TRUE AS passes FROM {} AS {})").format(
         attached_sql.key_text(source, source.table),
         sql.SQL("").join(columns),

@@ -8,7 +8,7 @@ from psycopg import sql
 from psycopg.abc import AdaptContext
 
 from embeddb.db.queries import Name
-from embeddb.schema.attached import AttachedSource, Key
+from embeddb.schema.attached import KeyColumn, SourceTable
 
 IMMUTABLE_TYPES = frozenset(
     {
@@ -63,7 +63,7 @@ def base_type(name: str) -> str:
     return head + rest.partition(")")[2]
 
 
-def key_text(source: AttachedSource, alias: str | None = None) -> sql.Composable:
+def key_text(source: SourceTable, alias: str | None = None) -> sql.Composable:
     """Write a row's key as one text, in a statement without parameters.
 
     Args:
@@ -73,7 +73,7 @@ def key_text(source: AttachedSource, alias: str | None = None) -> sql.Composable
     return key_text_of(source.keys, [_column(key.name, alias) for key in source.keys])
 
 
-def key_text_of(keys: tuple[Key, ...], columns: list[sql.Composable]) -> sql.Composable:
+def key_text_of(keys: tuple[KeyColumn, ...], columns: list[sql.Composable]) -> sql.Composable:
     """Write a key as one text, its columns given as SQL."""
     texts = [_as_text(column, key.type) for key, column in zip(keys, columns, strict=True)]
     if len(texts) == 1:
@@ -81,14 +81,14 @@ def key_text_of(keys: tuple[Key, ...], columns: list[sql.Composable]) -> sql.Com
     return sql.SQL("pg_catalog.jsonb_build_array({})::text").format(sql.SQL(", ").join(texts))
 
 
-def key_part(keys: tuple[Key, ...], position: int, id: sql.Composable) -> sql.Composable:
+def key_part(keys: tuple[KeyColumn, ...], position: int, id: sql.Composable) -> sql.Composable:
     """Write the text of one column of a key that is given as one text."""
     if len(keys) == 1:
         return id
     return sql.SQL("(({})::jsonb OPERATOR(pg_catalog.->>) {})").format(id, sql.Literal(position))
 
 
-def key_value(keys: tuple[Key, ...], position: int, id: sql.Composable) -> sql.Composable:
+def key_value(keys: tuple[KeyColumn, ...], position: int, id: sql.Composable) -> sql.Composable:
     """Write one column of a key that is given as one text, in its own type."""
     part, kind = key_part(keys, position, id), keys[position].type
     if kind == "bytea":
@@ -96,19 +96,19 @@ def key_value(keys: tuple[Key, ...], position: int, id: sql.Composable) -> sql.C
     return sql.SQL("({})::{}").format(part, verbatim(kind))
 
 
-def key_columns(source: AttachedSource, alias: str) -> sql.Composable:
+def key_columns(source: SourceTable, alias: str) -> sql.Composable:
     """Write the columns of the key as the view names them, for a statement with parameters."""
     return sql.SQL(", ").join(Name(alias, key.view_name) for key in source.keys)
 
 
-def key_values(source: AttachedSource, id: sql.Composable) -> sql.Composable:
+def key_values(source: SourceTable, id: sql.Composable) -> sql.Composable:
     """Write the columns of a key that is given as one text, in their own types."""
     return sql.SQL(", ").join(
         key_value(source.keys, position, id) for position in range(len(source.keys))
     )
 
 
-def wanted_keys(source: AttachedSource) -> sql.Composable:
+def wanted_keys(source: SourceTable) -> sql.Composable:
     """Write that a document `d` is one of those whose ids are the parameter `ids`.
 
     By the columns of the key, so that the index of the source's own primary key finds it.
@@ -118,12 +118,12 @@ def wanted_keys(source: AttachedSource) -> sql.Composable:
     )
 
 
-def has_key_function(key: Key) -> bool:
+def has_key_function(key: KeyColumn) -> bool:
     """Say whether Postgres must be told that reading the key from a text has but one result."""
     return base_type(key.type) not in IMMUTABLE_TYPES
 
 
-def content(source: AttachedSource) -> sql.Composable:
+def content(source: SourceTable) -> sql.Composable:
     """Write a row's text; columns that are NULL are skipped, and none at all is NULL."""
     if source.text is None:
         return sql.SQL("({})").format(verbatim(source.content_sql or source.expression or "NULL"))
@@ -135,7 +135,7 @@ def content(source: AttachedSource) -> sql.Composable:
     )
 
 
-def metadata(source: AttachedSource) -> sql.Composable:
+def metadata(source: SourceTable) -> sql.Composable:
     """Write a row's metadata as one JSON object."""
     if not source.metadata:
         return sql.SQL("'{}'::jsonb")
@@ -143,13 +143,13 @@ def metadata(source: AttachedSource) -> sql.Composable:
     return sql.SQL("pg_catalog.jsonb_build_object({})").format(sql.SQL(", ").join(pairs))
 
 
-def passes(source: AttachedSource) -> sql.Composable | None:
+def passes(source: SourceTable) -> sql.Composable | None:
     """Write which rows take part; None: all."""
     text = source.where_sql or source.where
     return None if text is None else sql.SQL("({})").format(verbatim(text))
 
 
-def comparable(source: AttachedSource, name: str) -> list[sql.Composable]:
+def comparable(source: SourceTable, name: str) -> list[sql.Composable]:
     """Write a column so that it compares as unequal exactly where it reads otherwise.
 
     Texts by 128 bits of hash: of 100,000 rows the texts themselves would be written to disk once

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from embeddb.records import ModelInfo
-from embeddb.schema.attached import AttachedSource
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.layouts import Layout
@@ -37,7 +37,7 @@ class TransformInfo:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class PendingForm:
     """A form that vectors are to be stored in once there are enough of them to learn it from."""
 
     storage: Storage
@@ -71,7 +71,7 @@ class Generation:
     index: IndexSpec | None
     state: str
     transform: TransformInfo | None = None
-    wanted: Wanted | None = None
+    wanted: PendingForm | None = None
     layout: Layout | None = None
 
     @property
@@ -98,4 +98,4 @@ class CollectionRecord:
     name: str
     tables: Tables
     generation: Generation
-    source: AttachedSource | None = None
+    source: SourceTable | None = None

@@ -11,7 +11,7 @@ from typing import Literal
 
 from embeddb.errors import IndexSpecError
 
-Kind = Literal["halfvec", "bit", "subvector", "pca"]
+DerivedKind = Literal["halfvec", "bit", "subvector", "pca"]
 
 _WORD = re.compile(r"(?:(halfvec)|(bit)([23])?|(subvector|pca):([1-9][0-9]{0,4}))\Z")
 
@@ -29,7 +29,7 @@ class Derived:
         dim: leading dimensions kept; None: all.
     """
 
-    kind: Kind
+    kind: DerivedKind
     levels: int = 1
     dim: int | None = None
 
@@ -47,7 +47,7 @@ class Derived:
             return cls(kind="halfvec")
         if match[2]:
             return cls(kind="bit", levels=int(match[3] or 1))
-        kind: Kind = "pca" if match[4] == "pca" else "subvector"
+        kind: DerivedKind = "pca" if match[4] == "pca" else "subvector"
         return cls(kind=kind, dim=int(match[5]))
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from embeddb.errors import IndexSpecError
-from embeddb.schema.attached import AttachedSource
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import Generation
 from embeddb.schema.derived import Derived
 from embeddb.schema.distances import Distance
@@ -50,7 +50,7 @@ def indexed(generation: Generation, derived: Derived | None) -> Indexed:
     return Indexed(type=type, dim=kept, distance=distance)
 
 
-def check_hidden(source: AttachedSource | None, index: IndexSpec | None) -> None:
+def check_hidden(source: SourceTable | None, index: IndexSpec | None) -> None:
     """Refuse an index that would tell of rows that their own table hides.
 
     Raises:

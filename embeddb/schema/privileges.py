@@ -16,13 +16,13 @@ from embeddb.errors import ConfigurationError
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import IVFPQ
 
-Kind: TypeAlias = Literal["reader", "writer", "worker", "owner"]
+RoleKind: TypeAlias = Literal["reader", "writer", "worker", "owner"]
 Thing: TypeAlias = tuple[str, str]
 """SCHEMA, TABLE or ROUTINE, and a name in embeddb's schema; of functions all of that name."""
 
 Needs: TypeAlias = dict[Thing, set[str]]
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[RoleKind, ...] = get_args(RoleKind)
 
 EVERY = "every_collection"
 MARKS: Mapping[str, str] = {"reader": "SELECT", "writer": "INSERT", "worker": "UPDATE"}
@@ -77,7 +77,7 @@ class Level(IntEnum):
 
 
 @dataclass(kw_only=True)
-class Standing:
+class RoleProfile:
     """What a role is to embeddb.
 
     Attributes:
@@ -114,7 +114,7 @@ def check_kind(kind: str) -> None:
         raise ConfigurationError(f"{kind!r} is no kind of role; there are {', '.join(KINDS)}.")
 
 
-def needs(standing: Standing, records: Iterable[CollectionRecord]) -> Needs:
+def needs(standing: RoleProfile, records: Iterable[CollectionRecord]) -> Needs:
     """Give everything in embeddb's schema that a role needs.
 
     Args:
@@ -143,7 +143,7 @@ def collection_things(record: CollectionRecord) -> list[str]:
     return sorted({name for _, name in found})
 
 
-def needs_temporary(standing: Standing, records: Iterable[CollectionRecord]) -> bool:
+def needs_temporary(standing: RoleProfile, records: Iterable[CollectionRecord]) -> bool:
     """Say whether a role needs temporary tables.
 
     Batches of documents are written by way of them, and chunks where a policy concerns the role,
@@ -156,7 +156,7 @@ def needs_temporary(standing: Standing, records: Iterable[CollectionRecord]) -> 
     return "writer" in standing.marks or any(writes)
 
 
-def sees_all_chunks(standing: Standing, record: CollectionRecord) -> bool:
+def sees_all_chunks(standing: RoleProfile, record: CollectionRecord) -> bool:
     """Say whether a role encodes a collection, so that no chunk may be hidden from it."""
     return record.source is not None and standing.level(record) == Level.WRITE
 

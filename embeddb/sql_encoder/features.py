@@ -15,7 +15,7 @@ from embeddb.sql_encoder.wordpiece import LONGEST_WORD, WordPiece
 LEAST_PAIR = 3
 """Texts that a pair must occur in: of fewer its weights would be learned by heart."""
 
-Row = list[int]
+TokenRow = list[int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,10 +60,10 @@ class Features:
         names += [self.pieces.spelled(word) for word in self.words]
         return names + [names[one] + " " + names[other] for one, other in self.pairs]
 
-    def rows(self, texts: Sequence[str]) -> Iterator[Row]:
+    def rows(self, texts: Sequence[str]) -> Iterator[TokenRow]:
         """Give the columns of each text's tokens, in order, pairs apart."""
         for text in self.pieces.words(texts):
-            row: Row = []
+            row: TokenRow = []
             for word in text:
                 whole = self.words.get(word)
                 row += word if whole is None else (whole,)
@@ -93,7 +93,7 @@ class Features:
         made.sum_duplicates()
         return made
 
-    def _paired(self, row: Row) -> Iterable[int]:
+    def _paired(self, row: TokenRow) -> Iterable[int]:
         found = (self.pairs.get(pair) for pair in itertools.pairwise(row))
         return [pair for pair in found if pair is not None]
 

@@ -19,7 +19,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from embeddb.db.rendering import Expression
 from embeddb.errors import ConfigurationError
-from embeddb.repository.search.nearest_rows import BestRows, every_part
+from embeddb.repository.search.nearest_rows import NearestRows, every_part
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.sqlalchemy import catalog
 from embeddb.sqlalchemy.expression import PREPARED, EmbeddingDistance, QueryVector
@@ -148,7 +148,7 @@ class _Filling:
         return found, rows.is_row(found.c.id, ordering.keys)
 
     def _condition(
-        self, statement: sa.Select[Any], ordering: EmbeddingDistance, rows: BestRows
+        self, statement: sa.Select[Any], ordering: EmbeddingDistance, rows: NearestRows
     ) -> Expression | None:
         """Ask of a document whether the statement has its row; None: it has them all."""
         own = [
@@ -173,8 +173,8 @@ class _Filling:
             asked = self._select(asked)
         return asked.exists()
 
-    def _rows(self, distance: EmbeddingDistance) -> BestRows:
-        return BestRows(
+    def _rows(self, distance: EmbeddingDistance) -> NearestRows:
+        return NearestRows(
             self._records[distance.collection],
             distance.query,
             schema=catalog.own_schema(),

@@ -12,7 +12,7 @@ from embeddb.records import Vector
 from embeddb.transforms.autoencoder import encode_with_network
 from embeddb.transforms.fitting import ANGULAR, Fitting, Progress
 from embeddb.transforms.itq import rotate_for_signs
-from embeddb.transforms.kinds import Kind
+from embeddb.transforms.kinds import StepKind
 from embeddb.transforms.linear import (
     matryoshka,
     normalize,
@@ -27,16 +27,16 @@ from embeddb.transforms.transform import Transform
 Maker: TypeAlias = Callable[[Word, int, Fitting], list[Step]]
 Fitter: TypeAlias = Callable[[Word, Vector, Fitting], list[Step]]
 
-MAKERS: dict[Kind, Maker] = {
-    Kind.NORMALIZE: normalize,
-    Kind.ROTATION: rotate_randomly,
-    Kind.MATRYOSHKA: matryoshka,
+MAKERS: dict[StepKind, Maker] = {
+    StepKind.NORMALIZE: normalize,
+    StepKind.ROTATION: rotate_randomly,
+    StepKind.MATRYOSHKA: matryoshka,
 }
-FITTERS: dict[Kind, Fitter] = {
-    Kind.ROTATION_PCA: rotate_to_axes,
-    Kind.ROTATION_ITQ: rotate_for_signs,
-    Kind.PCA: pca,
-    Kind.AUTOENCODER: encode_with_network,
+FITTERS: dict[StepKind, Fitter] = {
+    StepKind.ROTATION_PCA: rotate_to_axes,
+    StepKind.ROTATION_ITQ: rotate_for_signs,
+    StepKind.PCA: pca,
+    StepKind.AUTOENCODER: encode_with_network,
 }
 
 

@@ -11,7 +11,7 @@ _NETWORK_ROWS_PER_DIM = 4
 _NETWORK_ROWS = 1_000
 
 
-class Kind(Enum):
+class StepKind(Enum):
     """A kind: its label, and whether it takes the number of dimensions to keep.
 
     Attributes:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from embeddb.errors import TransformError
-from embeddb.transforms.kinds import Kind
+from embeddb.transforms.kinds import StepKind
 
 DISTANCES = ("cosine", "l2", "inner_product", "l1", "hamming", "jaccard")
 
-ALIASES = {"rotation": Kind.ROTATION.label}
+ALIASES = {"rotation": StepKind.ROTATION.label}
 
-ROTATIONS = (Kind.ROTATION, Kind.ROTATION_PCA, Kind.ROTATION_ITQ)
+ROTATIONS = (StepKind.ROTATION, StepKind.ROTATION_PCA, StepKind.ROTATION_ITQ)
 
 _REFUSALS = {
     "l1": "does not keep l1 distances; use the distance l2 or cosine, or shorten with matryoshka:N",
@@ -26,7 +26,7 @@ _REFUSALS = {
 class Word:
     """One word of a spec: a kind, and the dimensions to keep where the kind takes them."""
 
-    kind: Kind
+    kind: StepKind
     dim: int | None = None
 
     def __str__(self) -> str:
@@ -47,12 +47,12 @@ class Word:
         word = text.strip().lower()
         word = ALIASES.get(word, word)
         label, _, number = word.partition(":")
-        for kind in Kind:
+        for kind in StepKind:
             if kind.sized and label == kind.label:
                 return cls(kind=kind, dim=_kept(kind, number))
             if not kind.sized and word == kind.label:
                 return cls(kind=kind)
-        known = ", ".join(kind.spelling for kind in Kind)
+        known = ", ".join(kind.spelling for kind in StepKind)
         raise TransformError(f"unknown transform {text!r}: choose from {known}")
 
 
@@ -115,14 +115,14 @@ class TransformSpec:
     def leading(self) -> bool:
         """Whether the leading dimensions carry the most, as an index on the first few needs."""
         mixing = [word.kind for word in self.parts if word.kind.mixes]
-        return bool(mixing) and mixing[-1] in (Kind.PCA, Kind.ROTATION_PCA)
+        return bool(mixing) and mixing[-1] in (StepKind.PCA, StepKind.ROTATION_PCA)
 
     @property
     def unit(self) -> bool:
         """Whether what comes out has length 1, whatever goes in."""
         unit = False
         for word in self.parts:
-            unit = word.kind is Kind.NORMALIZE or (unit and word.kind in ROTATIONS)
+            unit = word.kind is StepKind.NORMALIZE or (unit and word.kind in ROTATIONS)
         return unit
 
     def output_dim(self, input_dim: int) -> int:
@@ -168,7 +168,7 @@ class TransformSpec:
             yield word, dim
 
 
-def _kept(kind: Kind, number: str) -> int:
+def _kept(kind: StepKind, number: str) -> int:
     """Read how many dimensions a word keeps."""
     digits = number.strip()
     if not (digits.isascii() and digits.isdigit()) or int(digits) < 1:

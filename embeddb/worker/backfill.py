@@ -11,11 +11,11 @@ from psycopg import errors as pg
 from embeddb.db.database import Connection
 from embeddb.repository.attached.rows import SourceRows
 from embeddb.repository.queue.backfills import Backfills
-from embeddb.worker.connection import Link
+from embeddb.worker.connection import ReconnectingConnection
 
 if TYPE_CHECKING:
-    from embeddb.worker.collection import Member
-    from embeddb.worker.context import Shop
+    from embeddb.worker.collection import WorkerCollection
+    from embeddb.worker.context import WorkerContext
 
 PAGES_AHEAD = 4
 """Batches of jobs that wait at most before another page is enqueued, so that what an application
@@ -30,15 +30,15 @@ PAUSE_SECONDS = 1.0
 log = logging.getLogger("embeddb.worker")
 
 
-class Feeder:
+class BackfillFeeder:
     """Enqueues the existing rows of the collections of one lane."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: WorkerContext) -> None:
         self._shop = shop
         self._backfills = Backfills(shop.store.database)
         self._resting: dict[int, float] = {}
 
-    def feed(self, link: Link, member: Member) -> bool:
+    def feed(self, link: ReconnectingConnection, member: WorkerCollection) -> bool:
         """Enqueue a page if the queue has room for it; say whether something was enqueued."""
         if self._resting.get(member.id, 0) > time.monotonic():
             return False
@@ -55,7 +55,7 @@ class Feeder:
             self._resting[member.id] = time.monotonic() + PAUSE_SECONDS
             return False
 
-    def _page(self, connection: Connection, member: Member) -> bool:
+    def _page(self, connection: Connection, member: WorkerCollection) -> bool:
         size = 2 * self._shop.options.batch
         rows = SourceRows(self._shop.store.database, member.record)
         with connection.transaction():

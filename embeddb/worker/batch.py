@@ -9,19 +9,19 @@ from typing import NamedTuple
 from embeddb.pipeline.ingest.work import Work
 from embeddb.records import Vector
 from embeddb.repository.collections.documents import ReadyDocument, empty_vectors
-from embeddb.repository.queue.jobs import Claim, Fault
-from embeddb.worker.collection import Member, Opened
+from embeddb.repository.queue.jobs import Claim, JobFailure
+from embeddb.worker.collection import LoadedCollection, WorkerCollection
 
 
-class Problem(NamedTuple):
+class RowError(NamedTuple):
     """What is wrong with a row; `lasting`: nothing but a change of the row will help."""
 
-    fault: Fault
+    fault: JobFailure
     lasting: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
-class Parcel:
+class JobBatch:
     """Jobs that are finished together.
 
     Attributes:
@@ -31,13 +31,13 @@ class Parcel:
         problems: keys of rows that cannot be taken, and why.
     """
 
-    member: Member
-    opened: Opened
+    member: WorkerCollection
+    opened: LoadedCollection
     claim: Claim
     work: Work = field(default_factory=Work)
     gone: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
-    problems: dict[str, Problem] = field(default_factory=dict)
+    problems: dict[str, RowError] = field(default_factory=dict)
 
     @property
     def ready(self) -> list[str]:
@@ -70,13 +70,13 @@ class Parcel:
         vectors = self.vectors
         return kept, vectors if len(rows) == len(vectors) else vectors[rows]
 
-    def halves(self) -> Iterator[Parcel]:
+    def halves(self) -> Iterator[JobBatch]:
         """Give two parcels of half the rows each; problems go with the first."""
         ready = self.ready
         middle = len(ready) // 2
         for part in (set(ready[:middle]), set(ready[middle:])):
             documents, vectors = self.of(part)
-            yield Parcel(
+            yield JobBatch(
                 member=self.member,
                 opened=self.opened,
                 claim=self.claim,

@@ -22,7 +22,7 @@ from embeddb.worker.backoff import Backoff
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Opened:
+class LoadedCollection:
     """One generation of a collection, with its model loaded."""
 
     record: CollectionRecord
@@ -36,7 +36,7 @@ class Opened:
     capacity: int | None
 
     @classmethod
-    def of(cls, store: Store, record: CollectionRecord, model: BoundModel) -> Opened:
+    def of(cls, store: Store, record: CollectionRecord, model: BoundModel) -> LoadedCollection:
         """Load the model, and make the stages.
 
         Raises:
@@ -74,7 +74,7 @@ class Opened:
         )
 
 
-class Member:
+class WorkerCollection:
     """A collection that a worker works for.
 
     Attributes:
@@ -106,7 +106,7 @@ class Member:
         self.permitted_at = float("-inf")
         self._record = record
         self._encoder = encoder
-        self._opened: Opened | None = None
+        self._opened: LoadedCollection | None = None
         self._lock = Lock()
 
     @property
@@ -129,16 +129,16 @@ class Member:
         except CollectionNotFoundError:
             self.gone = True
 
-    def open(self, store: Store) -> Opened:
+    def open(self, store: Store) -> LoadedCollection:
         """Give the collection with its model loaded.
 
         Raises:
-            What `Opened.of` raises.
+            What `LoadedCollection.of` raises.
         """
         with self._lock:
             if self._opened is None:
                 model = bound_model(store, self._record, self._encoder)
-                self._opened = Opened.of(store, self._record, model)
+                self._opened = LoadedCollection.of(store, self._record, model)
             return self._opened
 
 

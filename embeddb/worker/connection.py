@@ -28,7 +28,7 @@ class StoppedError(Exception):
     """The worker is to stop, and the server is away: there is nothing to be waited for."""
 
 
-class Link:
+class ReconnectingConnection:
     """A connection outside any pool that survives the server's restart.
 
     Args:

@@ -15,11 +15,11 @@ from embeddb.errors import CollectionNotFoundError
 from embeddb.protocols import Encoder
 from embeddb.repository.queue.jobs import Claim, Jobs
 from embeddb.store import Store
-from embeddb.worker.collection import Member
-from embeddb.worker.connection import ONCE_SECONDS, Link
+from embeddb.worker.collection import WorkerCollection
+from embeddb.worker.connection import ONCE_SECONDS, ReconnectingConnection
 from embeddb.worker.failures import loggable, told
 from embeddb.worker.leases import Leases
-from embeddb.worker.metrics import Counters
+from embeddb.worker.metrics import WorkerMetrics
 from embeddb.worker.options import WorkerOptions
 
 Result = TypeVar("Result")
@@ -28,7 +28,7 @@ log = logging.getLogger("embeddb.worker")
 
 
 @dataclass(kw_only=True)
-class Shop:
+class WorkerContext:
     """What the threads of one worker share.
 
     Attributes:
@@ -45,7 +45,7 @@ class Shop:
     jobs: Jobs
     encoders: Mapping[str, Encoder] = field(default_factory=dict)
     leases: Leases = field(default_factory=Leases)
-    counters: Counters = field(default_factory=Counters)
+    counters: WorkerMetrics = field(default_factory=WorkerMetrics)
     stopping: Event = field(default_factory=Event)
     news: Event = field(default_factory=Event)
     error: Exception | None = None
@@ -61,10 +61,10 @@ class Shop:
         self.stopping.set()
         self.news.set()
 
-    def link(self) -> Link:
+    def link(self) -> ReconnectingConnection:
         """Make a connection for one thread."""
         patience = ONCE_SECONDS if self.options.once else None
-        return Link(self.store.database, self.stopping, patience_seconds=patience)
+        return ReconnectingConnection(self.store.database, self.stopping, patience_seconds=patience)
 
     def computing(self, encoder: Encoder, compute: Callable[[], Result]) -> Result:
         """Call what computes with an encoder, in the thread that it belongs in."""
@@ -74,7 +74,7 @@ class Shop:
 
     def release(
         self,
-        link: Link,
+        link: ReconnectingConnection,
         claim: Claim,
         keys: Sequence[str],
         *,
@@ -91,7 +91,9 @@ class Shop:
         link.run(give_back)
         self.leases.settle(claim, keys)
 
-    def trouble(self, link: Link, member: Member, error: Exception) -> float:
+    def trouble(
+        self, link: ReconnectingConnection, member: WorkerCollection, error: Exception
+    ) -> float:
         """Put a collection off as a whole, and say why; give the pause in seconds."""
         if isinstance(error, CollectionNotFoundError):
             member.gone = True
@@ -113,7 +115,7 @@ class Shop:
         link.run(lambda connection: self.jobs.note_error(connection, member.id, problem))
         return pause
 
-    def recovered(self, member: Member) -> None:
+    def recovered(self, member: WorkerCollection) -> None:
         """Note that a collection is worked for again."""
         if member.problem is not None:
             log.info("collection taken up again", extra={"collection": member.name})

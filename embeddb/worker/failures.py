@@ -15,7 +15,7 @@ from embeddb.errors import (
     EmbedDBError,
     ModelError,
 )
-from embeddb.repository.queue.jobs import Fault
+from embeddb.repository.queue.jobs import JobFailure
 
 _COLLECTION_CLASSES = frozenset({"28", "3D", "3F", "42", "53", "58", "XX"})
 """SQLSTATE classes that no other row would escape: names and rights, resources, the server."""
@@ -56,12 +56,12 @@ def is_of_one_row(error: BaseException) -> bool:
     return raised.sqlstate is None or raised.sqlstate[:2] not in _COLLECTION_CLASSES
 
 
-def fault(error: BaseException) -> Fault:
+def fault(error: BaseException) -> JobFailure:
     """Say what is wrong with a row, for `failed_jobs`."""
     raised = driver_error(error)
     if raised is not None:
-        return Fault("UnreadableDocumentError", f"{type(raised).__name__}: {_primary(raised)}")
-    return Fault(type(error).__name__, str(error))
+        return JobFailure("UnreadableDocumentError", f"{type(raised).__name__}: {_primary(raised)}")
+    return JobFailure(type(error).__name__, str(error))
 
 
 def told(error: BaseException) -> str:

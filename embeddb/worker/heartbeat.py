@@ -15,16 +15,16 @@ from embeddb.errors import SchemaOutdatedError
 from embeddb.repository.queue.workers import Beat, Workers
 from embeddb.version import __version__
 from embeddb.worker.connection import StoppedError
-from embeddb.worker.context import Shop
+from embeddb.worker.context import WorkerContext
 
 LONGEST_SECONDS = 5.0
 BEATS_PER_LEASE = 4
 
 
-class Heart:
+class Heartbeat:
     """Beats in a thread of its own, until the last job is settled."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: WorkerContext) -> None:
         self._shop = shop
         self._id = uuid4()
         self._started_at = datetime.now(UTC)

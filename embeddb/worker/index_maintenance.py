@@ -10,15 +10,15 @@ from threading import Event, Thread
 
 from embeddb.db.database import Connection
 from embeddb.errors import EmbedDBError, GenerationChangedError
-from embeddb.pipeline.conversion.convert import realize
+from embeddb.pipeline.conversion.convert import apply_pending_form
 from embeddb.pipeline.indexes.indexes import ensure_indexes
 from embeddb.progress import Display, Silent
 from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.queue.backfills import Backfills
 from embeddb.worker.backoff import Backoff
-from embeddb.worker.collection import Member
-from embeddb.worker.connection import Link, StoppedError
-from embeddb.worker.context import Shop
+from embeddb.worker.collection import WorkerCollection
+from embeddb.worker.connection import ReconnectingConnection, StoppedError
+from embeddb.worker.context import WorkerContext
 from embeddb.worker.failures import loggable
 from embeddb.worker.privileges import builds
 
@@ -29,10 +29,12 @@ LONGEST_PAUSE_SECONDS = 3600.0
 log = logging.getLogger("embeddb.worker")
 
 
-class Upkeep:
+class IndexMaintenance:
     """Looks after the indexes, in a thread of its own while jobs are being done."""
 
-    def __init__(self, shop: Shop, members: Callable[[], Iterable[Member]]) -> None:
+    def __init__(
+        self, shop: WorkerContext, members: Callable[[], Iterable[WorkerCollection]]
+    ) -> None:
         self._shop = shop
         self._members = members
         self._database = shop.store.database
@@ -52,7 +54,7 @@ class Upkeep:
         if self._thread.is_alive():
             self._thread.join()
 
-    def look_after(self, link: Link, display: Display) -> bool:
+    def look_after(self, link: ReconnectingConnection, display: Display) -> bool:
         """Look after all collections once; False: something could not be built."""
         fine = True
         for member in self._members():
@@ -77,14 +79,14 @@ class Upkeep:
         finally:
             link.close()
 
-    def _is_filled(self, member: Member, connection: Connection) -> bool:
+    def _is_filled(self, member: WorkerCollection, connection: Connection) -> bool:
         """Say whether the rows are in: an index is built faster over them than with them."""
         if self._backfills.unfinished(connection, [member.id]):
             return False
         batch = self._shop.options.batch
         return self._shop.jobs.pending(connection, member.id, batch) < batch
 
-    def _may_build(self, member: Member, connection: Connection) -> bool:
+    def _may_build(self, member: WorkerCollection, connection: Connection) -> bool:
         """Say whether the role owns the tables; if not, what is missing is the owner's to build."""
         if builds(connection, member.record):
             return True
@@ -104,7 +106,7 @@ class Upkeep:
         """The collections whose index is left to their owner."""
         return tuple(self._unbuilt)
 
-    def _build(self, member: Member, display: Display) -> bool:
+    def _build(self, member: WorkerCollection, display: Display) -> bool:
         started = time.monotonic()
         try:
             built = self._ensure(member, display)
@@ -122,17 +124,17 @@ class Upkeep:
             log.info("index built", extra={"collection": member.name, "seconds": seconds})
         return True
 
-    def _ensure(self, member: Member, display: Display) -> bool:
+    def _ensure(self, member: WorkerCollection, display: Display) -> bool:
         """Convert and index what is to be; say whether anything was built."""
         record = member.record
         before = Indexes(self._database, record).missing(record.generation.index)
-        made = realize(self._database, record, display)
+        made = apply_pending_form(self._database, record, display)
         made = ensure_indexes(self._database, made, display)
         missing = Indexes(self._database, made).missing(made.generation.index)
         member.refresh(made)
         member.indexed = not missing and made.generation.wanted is None
         return made != record or set(before) != set(missing)
 
-    def _backoff(self, member: Member) -> Backoff:
+    def _backoff(self, member: WorkerCollection) -> Backoff:
         made = Backoff(base_seconds=RETRY_SECONDS, cap_seconds=LONGEST_PAUSE_SECONDS)
         return self._backoffs.setdefault(member.id, made)

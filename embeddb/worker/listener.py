@@ -12,7 +12,7 @@ from embeddb.db.database import Connection
 from embeddb.db.queries import query
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.worker.connection import StoppedError
-from embeddb.worker.context import Shop
+from embeddb.worker.context import WorkerContext
 
 POLL_SECONDS = 0.5
 """How soon a listener notices that the worker is to stop."""
@@ -31,7 +31,7 @@ class Requests(Protocol):
         ...
 
 
-class Ear:
+class Listener:
     """Listens on one channel in a thread of its own, on a connection of its own.
 
     Args:
@@ -42,7 +42,7 @@ class Ear:
 
     def __init__(
         self,
-        shop: Shop,
+        shop: WorkerContext,
         name: str,
         listen: sql.Composed,
         hear: Callable[[Connection, list[str] | None], None],
@@ -87,7 +87,7 @@ class Ear:
             self._hear(connection, [notice.payload for notice in heard])
 
 
-def job_ear(shop: Shop, wake: Callable[[set[int] | None], None]) -> Ear:
+def job_ear(shop: WorkerContext, wake: Callable[[set[int] | None], None]) -> Listener:
     """Listen for new jobs: `wake` gets the ids of the collections, or None for any."""
 
     def hear(connection: Connection, payloads: list[str] | None) -> None:
@@ -96,13 +96,15 @@ def job_ear(shop: Shop, wake: Callable[[set[int] | None], None]) -> Ear:
         elif payloads:
             wake({int(payload) for payload in payloads if payload.isdecimal()})
 
-    return Ear(shop, "listen", query("workers.listen"), hear)
+    return Listener(shop, "listen", query("workers.listen"), hear)
 
 
-def request_ear(shop: Shop, requests: Requests, model: Callable[[str], BoundModel]) -> Ear:
+def request_ear(
+    shop: WorkerContext, requests: Requests, model: Callable[[str], BoundModel]
+) -> Listener:
     """Listen for texts to be encoded; they are also looked for without any notification."""
 
     def hear(connection: Connection, payloads: list[str] | None) -> None:
         requests(connection, model)
 
-    return Ear(shop, "requests", query("workers.listen_encode"), hear)
+    return Listener(shop, "requests", query("workers.listen_encode"), hear)

@@ -15,7 +15,7 @@ WINDOW_SECONDS = 60.0
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
-class Counters:
+class WorkerMetrics:
     """Counts by collection; every method may be called from any thread."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

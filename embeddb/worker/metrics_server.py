@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from embeddb.errors import ConfigurationError, EmbedDBError
 from embeddb.repository.queue.jobs import QueueCounts
-from embeddb.worker.context import Shop
+from embeddb.worker.context import WorkerContext
 
 State = Callable[[], tuple[bool, str]]
 """Says whether something is so, and why not."""
@@ -22,7 +22,7 @@ State = Callable[[], tuple[bool, str]]
 class QueueCollector(Collector):
     """Asks the database for the queue's facts whenever Prometheus asks for them."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: WorkerContext) -> None:
         self._shop = shop
 
     def collect(self) -> Iterator[Metric]:
@@ -51,7 +51,7 @@ def _gauge(
     return gauge
 
 
-class Monitor:
+class MetricsServer:
     """Serves /metrics, /healthz and /readyz.
 
     Args:
@@ -64,7 +64,9 @@ class Monitor:
         ConfigurationError: the port cannot be had.
     """
 
-    def __init__(self, shop: Shop, host: str, port: int, healthy: State, ready: State) -> None:
+    def __init__(
+        self, shop: WorkerContext, host: str, port: int, healthy: State, ready: State
+    ) -> None:
         registry = shop.counters.registry
         registry.register(QueueCollector(shop))
         pages = {

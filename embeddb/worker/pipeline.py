@@ -13,16 +13,16 @@ from threading import Event, Thread
 from embeddb.errors import GenerationChangedError
 from embeddb.pipeline.ingest.encode import EncodeStage
 from embeddb.pipeline.ingest.work import Work
-from embeddb.repository.queue.jobs import Claim, Fault
-from embeddb.worker.backfill import Feeder
-from embeddb.worker.batch import Parcel, Problem
-from embeddb.worker.collection import Member, Opened
-from embeddb.worker.connection import Link, StoppedError
-from embeddb.worker.context import Shop
+from embeddb.repository.queue.jobs import Claim, JobFailure
+from embeddb.worker.backfill import BackfillFeeder
+from embeddb.worker.batch import JobBatch, RowError
+from embeddb.worker.collection import LoadedCollection, WorkerCollection
+from embeddb.worker.connection import ReconnectingConnection, StoppedError
+from embeddb.worker.context import WorkerContext
 from embeddb.worker.failures import told
 from embeddb.worker.prepare import prepare
 from embeddb.worker.privileges import refusal
-from embeddb.worker.write import Finisher
+from embeddb.worker.write import BatchWriter
 
 AHEAD = 2
 """Parcels between two stages: enough to keep the encoder busy, few enough to be given back."""
@@ -38,20 +38,20 @@ PERMIT_SECONDS = 30.0
 """How often a lane looks whether policies still show its role every row."""
 
 
-class Lane:
+class ModelPipeline:
     """The collections of one model.
 
     Attributes:
         wake: set when there may be something to claim.
     """
 
-    def __init__(self, shop: Shop, label: str) -> None:
+    def __init__(self, shop: WorkerContext, label: str) -> None:
         self._shop = shop
         self._options = shop.options
-        self._members: tuple[Member, ...] = ()
-        self._feeder = Feeder(shop)
-        self._prepared: queue.Queue[Parcel] = queue.Queue(AHEAD)
-        self._encoded: queue.Queue[Parcel] = queue.Queue(AHEAD)
+        self._members: tuple[WorkerCollection, ...] = ()
+        self._feeder = BackfillFeeder(shop)
+        self._prepared: queue.Queue[JobBatch] = queue.Queue(AHEAD)
+        self._encoded: queue.Queue[JobBatch] = queue.Queue(AHEAD)
         self._stopped_at: float | None = None
         self._claimed_all = Event()
         self._encoded_all = Event()
@@ -62,11 +62,11 @@ class Lane:
         self._writers = [self._thread(label + "-write", self._write_parcels) for _ in lanes]
 
     @property
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[WorkerCollection, ...]:
         """The collections."""
         return self._members
 
-    def serve(self, members: tuple[Member, ...]) -> None:
+    def serve(self, members: tuple[WorkerCollection, ...]) -> None:
         """Change which collections the lane works for."""
         self._members = members
         self.wake.set()
@@ -92,7 +92,7 @@ class Lane:
         """Whether all threads run."""
         return all(thread.is_alive() for thread in (self._claimer, *self._encoders, *self._writers))
 
-    def _thread(self, name: str, work: Callable[[Link], None]) -> Thread:
+    def _thread(self, name: str, work: Callable[[ReconnectingConnection], None]) -> Thread:
         def run() -> None:
             link = self._shop.link()
             try:
@@ -108,14 +108,14 @@ class Lane:
 
     # claim
 
-    def _claim_jobs(self, link: Link) -> None:
+    def _claim_jobs(self, link: ReconnectingConnection) -> None:
         while not self._shop.stopping.is_set():
             self.wake.clear()
             found = [self._turn(link, member) for member in self._members if _is_due(member)]
             if not any(found) and not self._shop.stopping.is_set():
                 self.wake.wait(self._rest(link))
 
-    def _turn(self, link: Link, member: Member) -> bool:
+    def _turn(self, link: ReconnectingConnection, member: WorkerCollection) -> bool:
         """Work for one collection; say whether there was something to do."""
         claim: Claim | None = None
         try:
@@ -139,7 +139,7 @@ class Lane:
             self._hand_over(link, parcel)
         return True
 
-    def _permit(self, link: Link, member: Member) -> None:
+    def _permit(self, link: ReconnectingConnection, member: WorkerCollection) -> None:
         """Find out before the first job, and now and then, whether the role may do this.
 
         Raises:
@@ -155,7 +155,7 @@ class Lane:
             self._shop.recovered(member)
         member.permitted_at = time.monotonic()
 
-    def _claim(self, link: Link, member: Member) -> Claim | None:
+    def _claim(self, link: ReconnectingConnection, member: WorkerCollection) -> Claim | None:
         if self._shop.stopping.is_set():
             return None
         claim = link.run(
@@ -171,8 +171,12 @@ class Lane:
         return claim
 
     def _prepared_of(
-        self, link: Link, member: Member, opened: Opened, claim: Claim
-    ) -> list[Parcel]:
+        self,
+        link: ReconnectingConnection,
+        member: WorkerCollection,
+        opened: LoadedCollection,
+        claim: Claim,
+    ) -> list[JobBatch]:
         started = time.monotonic()
         most = self._options.max_attempts
         parcels = link.run(
@@ -182,12 +186,16 @@ class Lane:
         return parcels
 
     def _give_up(
-        self, link: Link, claim: Claim | None, pause_seconds: float, error: str | None = None
+        self,
+        link: ReconnectingConnection,
+        claim: Claim | None,
+        pause_seconds: float,
+        error: str | None = None,
     ) -> None:
         if claim is not None:
             self._shop.release(link, claim, claim.keys, pause_seconds=pause_seconds, error=error)
 
-    def _hand_over(self, link: Link, parcel: Parcel) -> None:
+    def _hand_over(self, link: ReconnectingConnection, parcel: JobBatch) -> None:
         """Give a parcel to the encoder, or back to the queue if the worker is to stop."""
         while not self._shop.stopping.is_set():
             try:
@@ -198,7 +206,7 @@ class Lane:
         self._shop.release(link, parcel.claim, parcel.keys)
         self._shop.counters.release(parcel.member.name, len(parcel.keys))
 
-    def _rest(self, link: Link) -> float:
+    def _rest(self, link: ReconnectingConnection) -> float:
         """Say how long to wait for news: no longer than until the next retry is due."""
         longest = self._options.poll_seconds
         ids = [member.id for member in self._members if not member.given_up]
@@ -210,7 +218,7 @@ class Lane:
 
     # encode
 
-    def _encode_parcels(self, link: Link) -> None:
+    def _encode_parcels(self, link: ReconnectingConnection) -> None:
         while (parcel := _next(self._prepared, self._claimed_all)) is not None:
             if self._shop.stopping.is_set() and parcel.work.documents:
                 self._shop.release(link, parcel.claim, parcel.keys)
@@ -218,7 +226,7 @@ class Lane:
             elif self._encode(link, parcel):
                 self._encoded.put(parcel)
 
-    def _encode(self, link: Link, parcel: Parcel) -> bool:
+    def _encode(self, link: ReconnectingConnection, parcel: JobBatch) -> bool:
         """Encode a parcel; False: it was given back."""
         if not parcel.work.documents:
             return True
@@ -238,7 +246,7 @@ class Lane:
         self._shop.counters.take(parcel.member.name, "encode", time.monotonic() - started)
         return True
 
-    def _compute(self, parcel: Parcel) -> None:
+    def _compute(self, parcel: JobBatch) -> None:
         stage = EncodeStage(
             parcel.opened.encoder,
             parcel.opened.form,
@@ -249,7 +257,7 @@ class Lane:
         for _ in stage.works([work]):
             pass
         for failure in work.failures:
-            parcel.problems[failure.id] = Problem(Fault(failure.error, failure.message))
+            parcel.problems[failure.id] = RowError(JobFailure(failure.error, failure.message))
         work.failures = []
 
     def _check_farewell(self, work: Work, done: int, total: int) -> None:
@@ -263,13 +271,13 @@ class Lane:
 
     # write
 
-    def _write_parcels(self, link: Link) -> None:
-        finisher = Finisher(self._shop, link)
+    def _write_parcels(self, link: ReconnectingConnection) -> None:
+        finisher = BatchWriter(self._shop, link)
         while (parcel := _next(self._encoded, self._encoded_all)) is not None:
             finisher.finish(parcel)
 
 
-def _next(parcels: queue.Queue[Parcel], ended: Event) -> Parcel | None:
+def _next(parcels: queue.Queue[JobBatch], ended: Event) -> JobBatch | None:
     """Wait for a parcel; None: there will be no more."""
     while True:
         last = ended.is_set()
@@ -280,5 +288,5 @@ def _next(parcels: queue.Queue[Parcel], ended: Event) -> Parcel | None:
                 return None
 
 
-def _is_due(member: Member) -> bool:
+def _is_due(member: WorkerCollection) -> bool:
     return not member.given_up and not member.gone and member.backoff.wait_seconds == 0

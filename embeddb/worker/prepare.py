@@ -10,9 +10,9 @@ from embeddb.pipeline.ingest.work import Work
 from embeddb.records import Document, Vector
 from embeddb.repository.attached.rows import SourceRow
 from embeddb.repository.collections.documents import ReadyDocument
-from embeddb.repository.queue.jobs import ATTEMPTS_UNTIL_ALONE, Claim, Fault
-from embeddb.worker.batch import Parcel, Problem, groups
-from embeddb.worker.collection import Member, Opened
+from embeddb.repository.queue.jobs import ATTEMPTS_UNTIL_ALONE, Claim, JobFailure
+from embeddb.worker.batch import JobBatch, RowError, groups
+from embeddb.worker.collection import LoadedCollection, WorkerCollection
 from embeddb.worker.failures import fault, is_of_one_row
 
 PARCEL_CHUNKS = 1024
@@ -26,14 +26,19 @@ _DIED = (
 
 
 def prepare(
-    connection: Connection, member: Member, opened: Opened, claim: Claim, *, max_attempts: int
-) -> list[Parcel]:
+    connection: Connection,
+    member: WorkerCollection,
+    opened: LoadedCollection,
+    claim: Claim,
+    *,
+    max_attempts: int,
+) -> list[JobBatch]:
     """Read the rows of a claim and cut them into chunks, in parcels that are encoded one by one."""
     deadly = _deadly(claim, max_attempts)
     alive = [key for key in claim.keys if key not in deadly]
     rows, unreadable = read_rows(opened, connection, alive)
-    first = Parcel(member=member, opened=opened, claim=claim)
-    first.problems |= deadly | {key: Problem(why) for key, why in unreadable.items()}
+    first = JobBatch(member=member, opened=opened, claim=claim)
+    first.problems |= deadly | {key: RowError(why) for key, why in unreadable.items()}
     texts = {key: row for key, row in rows.items() if (row.content or "").strip()}
     first.gone = [key for key in alive if key not in texts and key not in unreadable]
     documents = _cut(first, list(texts.values()))
@@ -42,13 +47,13 @@ def prepare(
     parcels = [first] if first.keys else []
     for group in groups([document for document, _ in changed], PARCEL_CHUNKS):
         work = Work(documents=group, known_vectors=known)
-        parcels.append(Parcel(member=member, opened=opened, claim=claim, work=work))
+        parcels.append(JobBatch(member=member, opened=opened, claim=claim, work=work))
     return parcels
 
 
 def read_rows(
-    opened: Opened, connection: Connection, keys: Sequence[str]
-) -> tuple[dict[str, SourceRow], dict[str, Fault]]:
+    opened: LoadedCollection, connection: Connection, keys: Sequence[str]
+) -> tuple[dict[str, SourceRow], dict[str, JobFailure]]:
     """Read rows; where an expression fails, halve until the rows at fault stand alone."""
     if not keys:
         return {}, {}
@@ -65,31 +70,31 @@ def read_rows(
     return rows | more_rows, faults | more_faults
 
 
-def _deadly(claim: Claim, max_attempts: int) -> dict[str, Problem]:
+def _deadly(claim: Claim, max_attempts: int) -> dict[str, RowError]:
     """Find the jobs that were claimed alone before, and never came back."""
     limit = max(max_attempts, ATTEMPTS_UNTIL_ALONE)
     return {
-        job.key: Problem(
-            Fault("WorkerDiedError", _DIED.format(count=job.attempts - 1)), lasting=True
+        job.key: RowError(
+            JobFailure("WorkerDiedError", _DIED.format(count=job.attempts - 1)), lasting=True
         )
         for job in claim.jobs
         if job.attempts > limit
     }
 
 
-def _cut(parcel: Parcel, rows: Sequence[SourceRow]) -> list[ReadyDocument]:
+def _cut(parcel: JobBatch, rows: Sequence[SourceRow]) -> list[ReadyDocument]:
     documents = (Document(id=row.id, content=row.content, metadata=row.metadata) for row in rows)
     cut: list[ReadyDocument] = []
     for work in parcel.opened.preparer().batches(documents):
         cut += work.documents
         for failure in work.failures:
-            reason = Fault(failure.error, failure.message)
-            parcel.problems[failure.id] = Problem(reason, lasting=True)
+            reason = JobFailure(failure.error, failure.message)
+            parcel.problems[failure.id] = RowError(reason, lasting=True)
     return cut
 
 
 def _changed(
-    connection: Connection, parcel: Parcel, documents: Sequence[ReadyDocument]
+    connection: Connection, parcel: JobBatch, documents: Sequence[ReadyDocument]
 ) -> list[tuple[ReadyDocument, bool]]:
     """Leave the documents whose chunks are not stored as they are, and say which have some."""
     record = parcel.opened.record
@@ -113,5 +118,5 @@ def _span(span: tuple[int, int]) -> tuple[int | None, int | None]:
     return span if span[0] < span[1] else (None, None)
 
 
-def _known_vectors(opened: Opened, ids: Sequence[str]) -> dict[bytes, Vector]:
+def _known_vectors(opened: LoadedCollection, ids: Sequence[str]) -> dict[bytes, Vector]:
     return opened.chunks.chunk_vectors(ids) if ids else {}

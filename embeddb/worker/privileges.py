@@ -7,9 +7,9 @@ from embeddb.db.queries import query
 from embeddb.errors import PermissionDeniedError
 from embeddb.repository.roles.privileges import lacking, owns_chunks
 from embeddb.repository.roles.source_privileges import hides_chunks, needs_of
-from embeddb.schema import rights
+from embeddb.schema import privileges
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.rights import Level, Standing
+from embeddb.schema.privileges import Level, RoleProfile
 
 ANSWERS = ("encode_requests", "encoded_queries")
 """What only a worker uses that answers the texts of SQL functions."""
@@ -21,8 +21,8 @@ def check_shared(connection: Connection, schema: str, *, answers: bool) -> None:
     Raises:
         PermissionDeniedError: it may not; the message says what gives it that.
     """
-    wanted = rights.needs(Standing(marks={"worker"}), [])
-    del wanted["TABLE", rights.EVERY]  # a worker of some collections has nothing there
+    wanted = privileges.needs(RoleProfile(marks={"worker"}), [])
+    del wanted["TABLE", privileges.EVERY]  # a worker of some collections has nothing there
     for name in () if answers else ANSWERS:
         del wanted["TABLE", name]
     missing = lacking(connection, schema, wanted)
@@ -39,8 +39,8 @@ def refusal(
 ) -> PermissionDeniedError | None:
     """Say why the role cannot work for a collection, and what would let it; None: it can."""
     role = _role(connection)
-    wanted = rights.needs(Standing(levels={record.name: Level.WRITE}), [record])
-    own = set(rights.collection_things(record))
+    wanted = privileges.needs(RoleProfile(levels={record.name: Level.WRITE}), [record])
+    own = set(privileges.collection_things(record))
     wanted = {thing: some for thing, some in wanted.items() if thing[1] in own}
     missing = lacking(connection, schema, wanted)
     if missing:
@@ -69,17 +69,17 @@ def refusal(
 
 
 def builds(connection: Connection, record: CollectionRecord) -> bool:
-    """Say whether the role may build indexes for a collection, which takes its owner's rights."""
+    """Return whether the role may build the collection's indexes, which only its owner may."""
     return owns_chunks(connection, record.tables)
 
 
 def _stages(connection: Connection, record: CollectionRecord) -> bool:
     values = {"chunks": record.tables.chunks_text}
-    row = connection.execute(query("rights.stages"), values).fetchone()
+    row = connection.execute(query("privileges.stages"), values).fetchone()
     return row is None or bool(row[0])
 
 
 def _role(connection: Connection) -> str:
-    row = connection.execute(query("rights.current"), {}).fetchone()
+    row = connection.execute(query("privileges.current"), {}).fetchone()
     assert row is not None  # there is always a role
     return str(row[0])

@@ -45,7 +45,7 @@ class _Request:
     text: str
 
 
-class QueryServer:
+class QueryEncoder:
     """Encodes waiting texts with their collection's model; give it to a worker as `requests`.
 
     Called again and again on one connection, it first tells with a lock of that session that it is

@@ -16,15 +16,15 @@ from embeddb.repository.collections.collections import Collections
 from embeddb.repository.queue.backfills import Backfills
 from embeddb.repository.queue.jobs import Jobs
 from embeddb.store import Store
-from embeddb.worker.collection import Member, bound_model
+from embeddb.worker.collection import WorkerCollection, bound_model
 from embeddb.worker.connection import StoppedError
-from embeddb.worker.context import Shop
-from embeddb.worker.heartbeat import Heart
-from embeddb.worker.index_maintenance import Upkeep
-from embeddb.worker.listener import Ear, Requests, job_ear, request_ear
-from embeddb.worker.metrics_server import Monitor
+from embeddb.worker.context import WorkerContext
+from embeddb.worker.heartbeat import Heartbeat
+from embeddb.worker.index_maintenance import IndexMaintenance
+from embeddb.worker.listener import Listener, Requests, job_ear, request_ear
+from embeddb.worker.metrics_server import MetricsServer
 from embeddb.worker.options import WorkerOptions
-from embeddb.worker.pipeline import Lane
+from embeddb.worker.pipeline import ModelPipeline
 from embeddb.worker.privileges import check_shared
 
 ONCE_CHECK_SECONDS = 0.05
@@ -91,7 +91,7 @@ class Worker:
         self._store = store
         self._options = options or WorkerOptions()
         self._display = display or Silent()
-        self._shop = Shop(
+        self._shop = WorkerContext(
             store=store,
             options=self._options,
             jobs=Jobs(store.database),
@@ -99,21 +99,21 @@ class Worker:
         )
         self._backfills = Backfills(store.database)
         self._link = self._shop.link()
-        self._members: dict[int, Member] = {}
+        self._members: dict[int, WorkerCollection] = {}
         self._foreign: set[int] = set()
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, ModelPipeline] = {}
         self._models: dict[str, BoundModel] = {}
-        self._heart = Heart(self._shop)
-        self._upkeep = Upkeep(self._shop, lambda: list(self._members.values()))
-        self._ears: list[Ear] = [job_ear(self._shop, self._wake)]
+        self._heart = Heartbeat(self._shop)
+        self._upkeep = IndexMaintenance(self._shop, lambda: list(self._members.values()))
+        self._ears: list[Listener] = [job_ear(self._shop, self._wake)]
         if requests is not None:
             self._ears.append(request_ear(self._shop, requests, self.model))
         self._started = time.monotonic()
         self._indexed = True
 
-    def monitor(self, host: str, port: int) -> Monitor:
+    def monitor(self, host: str, port: int) -> MetricsServer:
         """Make the HTTP server of metrics and health; the caller starts it."""
-        return Monitor(self._shop, host, port, self._health, self._readiness)
+        return MetricsServer(self._shop, host, port, self._health, self._readiness)
 
     @property
     def healthy(self) -> bool:
@@ -234,11 +234,11 @@ class Worker:
         names = self._options.collections
         found = self._link.run(lambda connection: self._shop.jobs.collections(connection, names))
         records = {record.name: record for record in Collections(self._store.database).all()}
-        members: dict[int, Member] = {}
+        members: dict[int, WorkerCollection] = {}
         for id, name in found.items():
             if (record := records.get(name)) is None:
                 continue
-            member = self._members.get(id) or Member(
+            member = self._members.get(id) or WorkerCollection(
                 id,
                 record,
                 retry_seconds=self._options.retry_seconds,
@@ -252,12 +252,12 @@ class Worker:
 
     def _share_out(self) -> None:
         """Give each model's collections to its lane."""
-        groups: dict[str, list[Member]] = defaultdict(list)
+        groups: dict[str, list[WorkerCollection]] = defaultdict(list)
         for member in self._members.values():
             model = member.record.generation.model
             groups["" if model is None else model.fingerprint].append(member)
         for key in groups.keys() - self._lanes.keys():
-            self._lanes[key] = Lane(self._shop, str(len(self._lanes) + 1))
+            self._lanes[key] = ModelPipeline(self._shop, str(len(self._lanes) + 1))
             self._lanes[key].start()
         for key, lane in self._lanes.items():
             lane.serve(tuple(groups.get(key, ())))

@@ -9,25 +9,25 @@ from collections.abc import Mapping
 from embeddb.db.database import Connection
 from embeddb.errors import GenerationChangedError
 from embeddb.repository.collections.writers import join_writers
-from embeddb.repository.queue.jobs import Fault
+from embeddb.repository.queue.jobs import JobFailure
 from embeddb.worker.backoff import full_jitter
-from embeddb.worker.batch import Parcel, Problem
-from embeddb.worker.connection import Link, StoppedError
-from embeddb.worker.context import Shop
+from embeddb.worker.batch import JobBatch, RowError
+from embeddb.worker.connection import ReconnectingConnection, StoppedError
+from embeddb.worker.context import WorkerContext
 from embeddb.worker.failures import fault, is_of_one_row, told
 
 log = logging.getLogger("embeddb.worker")
 
 
-class Finisher:
+class BatchWriter:
     """Finishes parcels on one connection."""
 
-    def __init__(self, shop: Shop, link: Link) -> None:
+    def __init__(self, shop: WorkerContext, link: ReconnectingConnection) -> None:
         self._shop = shop
         self._link = link
         self._jobs = shop.jobs
 
-    def finish(self, parcel: Parcel) -> None:
+    def finish(self, parcel: JobBatch) -> None:
         """Write a parcel's chunks and remove its jobs, or give back what cannot be finished."""
         started = time.monotonic()
         try:
@@ -49,7 +49,7 @@ class Finisher:
             self._shop.leases.settle(parcel.claim, parcel.keys)
         self._shop.counters.take(parcel.member.name, "write", time.monotonic() - started)
 
-    def _write(self, parcel: Parcel) -> None:
+    def _write(self, parcel: JobBatch) -> None:
         """Write; where one row is at fault, halve until it stands alone."""
         ready = parcel.ready
         if not ready:
@@ -60,7 +60,7 @@ class Finisher:
             if not is_of_one_row(error):
                 raise
             if len(ready) == 1:
-                parcel.problems[ready[0]] = Problem(fault(error))
+                parcel.problems[ready[0]] = RowError(fault(error))
                 return
             for half in parcel.halves():
                 self._write(half)
@@ -68,7 +68,7 @@ class Finisher:
             return
         self._count(parcel, held)
 
-    def _commit(self, connection: Connection, parcel: Parcel) -> set[str]:
+    def _commit(self, connection: Connection, parcel: JobBatch) -> set[str]:
         """Do it in one transaction, for the jobs that nobody changed; give their keys."""
         record, chunks = parcel.opened.record, parcel.opened.chunks
         with connection.transaction():
@@ -85,7 +85,7 @@ class Finisher:
             self._jobs.finish(connection, parcel.claim, list(held))
         return held
 
-    def _count(self, parcel: Parcel, held: set[str]) -> None:
+    def _count(self, parcel: JobBatch, held: set[str]) -> None:
         name = parcel.member.name
         self._shop.counters.done(name, len(held))
         wasted = sum(document.id not in held for document in parcel.work.documents)
@@ -95,12 +95,12 @@ class Finisher:
         left = [key for key in parcel.ready if key not in held]
         self._shop.release(self._link, parcel.claim, left)
 
-    def _settle_problems(self, parcel: Parcel) -> None:
+    def _settle_problems(self, parcel: JobBatch) -> None:
         """Try rows with a problem again later, or give them up."""
         attempts = {job.key: job.attempts for job in parcel.claim.jobs}
         most = self._shop.options.max_attempts
-        failed: dict[str, Fault] = {}
-        again: dict[str, Fault] = {}
+        failed: dict[str, JobFailure] = {}
+        again: dict[str, JobFailure] = {}
         for key, problem in parcel.problems.items():
             lost = problem.lasting or attempts[key] >= most
             (failed if lost else again)[key] = problem.fault
@@ -110,7 +110,7 @@ class Finisher:
             self._give_up(parcel, failed)
 
     def _retry(
-        self, parcel: Parcel, faults: Mapping[str, Fault], attempts: Mapping[str, int]
+        self, parcel: JobBatch, faults: Mapping[str, JobFailure], attempts: Mapping[str, int]
     ) -> None:
         options = self._shop.options
         pauses = {
@@ -127,7 +127,7 @@ class Finisher:
         self._shop.counters.retry(parcel.member.name, count)
         self._tell("rows to be tried again", parcel, faults, count)
 
-    def _give_up(self, parcel: Parcel, faults: Mapping[str, Fault]) -> None:
+    def _give_up(self, parcel: JobBatch, faults: Mapping[str, JobFailure]) -> None:
         """Move jobs to the failed ones; chunks of what the rows held before would tell lies."""
 
         def move(connection: Connection) -> int:
@@ -142,7 +142,9 @@ class Finisher:
         self._shop.counters.fail(parcel.member.name, count)
         self._tell("rows given up", parcel, faults, count)
 
-    def _tell(self, event: str, parcel: Parcel, faults: Mapping[str, Fault], count: int) -> None:
+    def _tell(
+        self, event: str, parcel: JobBatch, faults: Mapping[str, JobFailure], count: int
+    ) -> None:
         if count:
             kinds = ", ".join(sorted({why.error for why in faults.values()}))
             place = {"collection": parcel.member.name, "rows": count, "errors": kinds}

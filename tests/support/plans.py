@@ -10,7 +10,7 @@ from embeddb import Collection
 from embeddb.db.rendering import as_text
 from embeddb.db.vectors import BinaryVector
 from embeddb.records import Vector
-from embeddb.repository.search.compiler import Wish
+from embeddb.repository.search.compiler import SearchShape
 from embeddb.repository.search.searcher import Filter, split_filter
 from tests.support.postgres import Row, session
 
@@ -37,8 +37,8 @@ def run(
 ) -> list[Row]:
     """Run a search's statement, compiled anew with the constants as they are now."""
     condition, values = split_filter(filter)
-    wish = Wish(limit=limit, filter=condition, plan=plan)
-    text, given = as_text(docs._searcher.compiler.select(wish))
+    shape = SearchShape(limit=limit, filter=condition, plan=plan)
+    text, given = as_text(docs._searcher.compiler.select(shape))
     prefix = "EXPLAIN (ANALYZE, FORMAT JSON) " if explain else ""
     with session(docs._database.url) as connection:
         return connection.execute(

@@ -10,7 +10,7 @@ import embeddb
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.protocols import Encoder
-from embeddb.worker.query_encoding import QueryServer
+from embeddb.worker.query_encoding import QueryEncoder
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def answering(
     cache_rows: int = 10_000,
 ) -> Iterator[None]:
     """Answer texts inside the block; it begins once functions can know that somebody does."""
-    server = QueryServer(schema, collections, cache_rows=cache_rows)
+    server = QueryEncoder(schema, collections, cache_rows=cache_rows)
     stopping, ready = Event(), Event()
 
     def model(name: str) -> BoundModel:

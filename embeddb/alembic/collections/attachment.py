@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
-from embeddb.schema.attached import AttachedSource, Key
+from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.declared import DeclaredEmbedding
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -54,15 +54,15 @@ def attachment_of(table: sa.Table, declared: DeclaredEmbedding) -> Attachment:
     )
 
 
-def source_unasked(attachment: Attachment, default_schema: str) -> AttachedSource:
+def source_unasked(attachment: Attachment, default_schema: str) -> SourceTable:
     """Describe the source without a database: expressions read the columns that they name."""
     declared = attachment.declared
     known = list(attachment.types)
     content = declared.text or _named_in(declared.expression, known)
-    return AttachedSource(
+    return SourceTable(
         schema=attachment.schema or default_schema,
         table=attachment.table,
-        keys=tuple(Key(name=name, type=attachment.types[name]) for name in attachment.key),
+        keys=tuple(KeyColumn(name=name, type=attachment.types[name]) for name in attachment.key),
         text=declared.text,
         expression=declared.expression,
         metadata=declared.metadata,

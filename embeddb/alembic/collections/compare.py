@@ -23,7 +23,7 @@ from embeddb.chunkers import ChunkerSpec
 from embeddb.config import Settings
 from embeddb.errors import SchemaMissingError
 from embeddb.repository.catalog.sqlalchemy_reader import read_records
-from embeddb.schema.catalog import CollectionRecord, Generation, Wanted
+from embeddb.schema.catalog import CollectionRecord, Generation, PendingForm
 from embeddb.schema.declared import INFO, DeclaredEmbedding
 from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import IndexSpec, to_json
@@ -195,8 +195,8 @@ def _as_found(context: AutogenContext, record: CollectionRecord) -> Attachment:
     )
 
 
-def _words(form: Generation | Wanted) -> tuple[str, ...]:
-    if isinstance(form, Wanted):
+def _words(form: Generation | PendingForm) -> tuple[str, ...]:
+    if isinstance(form, PendingForm):
         return form.transform
     return form.transform.words if form.transform else ()
 

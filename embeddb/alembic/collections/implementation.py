@@ -127,11 +127,11 @@ def drop_collection(operations: Operations, op: DropCollectionOp) -> None:
 
 def _read_anew(migration: MigrationContext, attachment: Attachment) -> None:
     from embeddb.repository.attached.attach import Attachments
-    from embeddb.repository.attached.resolve import Declaration
+    from embeddb.repository.attached.resolve import SourceSpec
 
     declared = attachment.declared
     text = declared.source_text
-    declaration = Declaration(
+    declaration = SourceSpec(
         source=attachment.source,
         text=text if isinstance(text, str) else list(text),
         metadata=declared.metadata,

@@ -18,7 +18,7 @@ from embeddb.alembic.vector_indexes.operations import (
     CreateVectorIndexOp,
     DropVectorIndexOp,
 )
-from embeddb.alembic.vector_indexes.reflected import Found, Key, as_written, read, same
+from embeddb.alembic.vector_indexes.reflected import Found, TableKey, as_written, read, same
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("embeddb.alembic")
 
-_FOUND: WeakKeyDictionary[AutogenContext, dict[Key, dict[str, Found]]] = WeakKeyDictionary()
+_FOUND: WeakKeyDictionary[AutogenContext, dict[TableKey, dict[str, Found]]] = WeakKeyDictionary()
 
 
 def take_over(context: AutogenContext) -> None:
@@ -56,7 +56,7 @@ def take_over(context: AutogenContext) -> None:
 def compare_vector_indexes(
     context: AutogenContext,
     changes: ops.ModifyTableOps,
-    key: Key,
+    key: TableKey,
     there: Table | None,
     model: Table | None,
 ) -> None:
@@ -140,7 +140,7 @@ def _changes_types(changes: ops.ModifyTableOps) -> bool:
 
 
 def _is_included(
-    context: AutogenContext, key: Key, name: str, index: Index | None, reflected: bool
+    context: AutogenContext, key: TableKey, name: str, index: Index | None, reflected: bool
 ) -> bool:
     """Ask the application's own `include_name` and `include_object`."""
     named, chosen = context.opts.get("include_name"), context.opts.get("include_object")

@@ -24,14 +24,14 @@ class Found(NamedTuple):
     valid: bool
 
 
-Key = tuple[str | None, str]
+TableKey = tuple[str | None, str]
 """A schema, None for the connection's own one, and a table."""
 
 
-def read(connection: Connection, schema: str | None = None) -> dict[Key, dict[str, Found]]:
+def read(connection: Connection, schema: str | None = None) -> dict[TableKey, dict[str, Found]]:
     """Read the vector indexes of a database, or of a schema, by table and name."""
     own = connection.dialect.default_schema_name
-    found: dict[Key, dict[str, Found]] = {}
+    found: dict[TableKey, dict[str, Found]] = {}
     for row in connection.execute(statement("vector_indexes.list"), {"schema": schema}).all():
         given = _index(None if row[0] == own else row[0], tuple(row))
         found.setdefault((given.schema, given.table), {})[given.name] = Found(given, row[3])

@@ -28,7 +28,7 @@ from embeddb.evaluation.compression.candidates import (
     settled,
     with_own,
 )
-from embeddb.evaluation.compression.exact_answers import Answer, Truth
+from embeddb.evaluation.compression.exact_answers import Answer, ExactAnswers
 from embeddb.evaluation.questions import asking
 from embeddb.evaluation.recall import Question, mean, percentile, timed
 from embeddb.evaluation.settings import search_settings
@@ -38,11 +38,11 @@ from embeddb.pipeline.conversion.convert import (
     scratch_generation,
     while_active,
 )
-from embeddb.pipeline.conversion.transition import Continuation
+from embeddb.pipeline.conversion.transition import Transition
 from embeddb.progress import Display, Silent
 from embeddb.records import Vector
 from embeddb.repository.collections.documents import Documents
-from embeddb.repository.collections.generations import Key
+from embeddb.repository.collections.generations import ChunkKey
 from embeddb.repository.collections.samples import Samples, Size
 from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.search.searcher import Searcher
@@ -62,7 +62,7 @@ class _Sample:
         rows: how many chunks the collection has in all.
     """
 
-    keys: list[Key] | None
+    keys: list[ChunkKey] | None
     questions: list[Question]
     held_out: bool
     rows: int
@@ -168,7 +168,7 @@ class _Panel:
 
     def find_truth(self) -> None:
         """Find the exact answers among the chunks of the sample."""
-        truth = Truth(self._sample.questions, self._limit, self._record.generation.distance)
+        truth = ExactAnswers(self._sample.questions, self._limit, self._record.generation.distance)
         keys = self._sample.keys
         total = self._sample.rows if keys is None else len(keys)
         with closing(Samples(self._database, self._record).vectors(keys)) as stream:
@@ -210,7 +210,7 @@ class _Panel:
     def _best_trial(self, built: CollectionRecord, display: Display) -> _Trial:
         """Raise what the search is set to until it finds enough; else give the best."""
         vectors = np.stack([question.vector for question in self._sample.questions])
-        moved = Continuation(self._database, self._record, built).vectors(vectors)
+        moved = Transition(self._database, self._record, built).vectors(vectors)
         questions = [
             question._replace(vector=vector)
             for question, vector in zip(self._sample.questions, moved, strict=True)
@@ -334,7 +334,7 @@ def _draw(
     samples = Samples(database, record)
     if queries is not None and not len(queries):
         raise ConfigurationError("There is nothing to ask for: queries= is empty.")
-    keys: list[Key] | None = None
+    keys: list[ChunkKey] | None = None
     if rows is not None and rows < total:
         drawn = samples.keys(rows + sample)
         keys, rest = drawn[:rows], drawn[rows:]
@@ -349,7 +349,7 @@ def _draw(
     return _Sample(keys=keys, questions=questions, held_out=False, rows=total)
 
 
-def _each(samples: Samples, keys: Sequence[Key]) -> list[tuple[Key, Vector]]:
+def _each(samples: Samples, keys: Sequence[ChunkKey]) -> list[tuple[ChunkKey, Vector]]:
     with closing(samples.vectors(keys)) as stream:
         return [pair for found, vectors in stream for pair in zip(found, vectors, strict=True)]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embeddb.evaluation.recall import TIE_TOLERANCE, Question
 from embeddb.records import Hit, Vector
-from embeddb.repository.collections.generations import Key
+from embeddb.repository.collections.generations import ChunkKey
 from embeddb.schema.distances import Distance
 
 Distances = NDArray[np.float64]
@@ -27,7 +27,7 @@ class Answer(NamedTuple):
         wanted: how many of them make the answer complete.
     """
 
-    nearest: frozenset[Key]
+    nearest: frozenset[ChunkKey]
     wanted: int
 
     def recall(self, hits: Sequence[Hit]) -> float:
@@ -38,7 +38,7 @@ class Answer(NamedTuple):
         return min(1.0, len(found) / self.wanted)
 
 
-class Truth:
+class ExactAnswers:
     """Finds the nearest of rows that come in blocks.
 
     Args:
@@ -52,7 +52,7 @@ class Truth:
         self._limit = limit
         self._distance = distance
         self._queries = np.stack([question.vector for question in questions]).astype(np.float64)
-        self._keys: list[Key] = []
+        self._keys: list[ChunkKey] = []
         self._distances: Distances = np.empty((len(questions), 0))
         self._places: NDArray[np.int64] = np.empty((len(questions), 0), dtype=np.int64)
 
@@ -61,7 +61,7 @@ class Truth:
         """How many rows came."""
         return len(self._keys)
 
-    def add(self, keys: Sequence[Key], vectors: Vector) -> None:
+    def add(self, keys: Sequence[ChunkKey], vectors: Vector) -> None:
         """Take more rows, their vectors of shape (n, dim)."""
         found = distances(self._distance, self._queries, vectors.astype(np.float64))
         for number, question in enumerate(self._questions):

@@ -24,7 +24,7 @@ from embeddb.errors import (
     GenerationChangedError,
 )
 from embeddb.pipeline.conversion.forms import checked_index, expected
-from embeddb.pipeline.conversion.transition import Continuation, joined_transform
+from embeddb.pipeline.conversion.transition import Transition, joined_transform
 from embeddb.pipeline.generation.form import keep_transform
 from embeddb.pipeline.indexes.indexes import build_index
 from embeddb.progress import Display, Silent
@@ -32,8 +32,13 @@ from embeddb.repository.attached.rows import remove_orphans
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.documents import Documents
 from embeddb.repository.collections.functions import Functions
-from embeddb.repository.collections.generations import Claim, Key, Succession, running_transactions
-from embeddb.schema.catalog import CollectionRecord, Generation, Wanted
+from embeddb.repository.collections.generations import (
+    ChunkKey,
+    GenerationLock,
+    Switchover,
+    running_transactions,
+)
+from embeddb.schema.catalog import CollectionRecord, Generation, PendingForm
 from embeddb.schema.distances import Distance
 from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import IndexSpec
@@ -85,7 +90,7 @@ def convert(
         After any error the collection is as it was.
     """
     drop_leftovers(database, record)
-    with Claim(database) as claim:
+    with GenerationLock(database) as claim:
         built = build_generation(database, record, form, display or Silent(), claim)
         try:
             active = take_over(database, record, built)
@@ -108,7 +113,7 @@ def scratch_generation(
     record: CollectionRecord,
     form: Form,
     display: Display,
-    keys: Sequence[Key] | None = None,
+    keys: Sequence[ChunkKey] | None = None,
 ) -> Iterator[CollectionRecord]:
     """Build a generation that is only to be looked at, and drop it at the end of the block.
 
@@ -119,7 +124,7 @@ def scratch_generation(
         display: shows how far it is.
         keys: the chunks to take; None: all.
     """
-    with Claim(database) as claim:
+    with GenerationLock(database) as claim:
         built = build_generation(database, record, form, display, claim, keys=keys)
         try:
             yield built
@@ -127,7 +132,9 @@ def scratch_generation(
             _discard(database, built)
 
 
-def realize(database: Database, record: CollectionRecord, display: Display) -> CollectionRecord:
+def apply_pending_form(
+    database: Database, record: CollectionRecord, display: Display
+) -> CollectionRecord:
     """Convert a collection to the form that it was created for, if there are enough rows now."""
     wanted = record.generation.wanted
     if wanted is None or Documents(database, record).count_chunks() < rows_needed(record):
@@ -146,7 +153,7 @@ def rows_needed(record: CollectionRecord) -> int:
     return TransformSpec(words=generation.wanted.transform).min_rows(generation.dim)
 
 
-def wanted_form(generation: Generation, wanted: Wanted) -> Form:
+def wanted_form(generation: Generation, wanted: PendingForm) -> Form:
     """Give the form that a collection was created for."""
     return Form(
         storage=wanted.storage,
@@ -165,7 +172,7 @@ def default_index(record: CollectionRecord) -> IndexSpec | None:
 def drop_leftovers(database: Database, record: CollectionRecord) -> None:
     """Drop what earlier conversions left behind, where nobody works on it or reads it."""
     catalog = Collections(database)
-    with Claim(database) as claim:
+    with GenerationLock(database) as claim:
         for left in catalog.generations(record.name):
             if left.generation.state == "active" or not claim.take(left.tables):
                 continue
@@ -180,9 +187,9 @@ def build_generation(
     record: CollectionRecord,
     form: Form,
     display: Display,
-    claim: Claim,
+    claim: GenerationLock,
     *,
-    keys: Sequence[Key] | None = None,
+    keys: Sequence[ChunkKey] | None = None,
 ) -> CollectionRecord:
     """Make a generation of the form, filled and indexed, that nobody searches yet.
 
@@ -242,14 +249,14 @@ def take_over(
     Raises:
         GenerationChangedError: the old one is not the active one any more.
     """
-    succession = Succession(database, record, target)
+    succession = Switchover(database, record, target)
     active = _active(target)
     with database.transaction() as connection:
         if not succession.stop_writers(connection):
             raise _changed(record)
         succession.remove_stale(connection)
         documents = Documents(database, target)
-        continuation = Continuation(database, record, target)
+        continuation = Transition(database, record, target)
         for found, vectors in succession.missing_now(connection):
             documents.insert_chunks(connection, continuation.chunks(found, vectors))
         succession.switch(connection)
@@ -286,7 +293,7 @@ def _discard(database: Database, built: CollectionRecord) -> bool:
 
 
 def _added(
-    database: Database, record: CollectionRecord, form: Form, claim: Claim
+    database: Database, record: CollectionRecord, form: Form, claim: GenerationLock
 ) -> CollectionRecord:
     """Learn the transform, and enter the new generation into the catalog."""
     old = record.generation
@@ -316,17 +323,17 @@ def _copy(
     source: CollectionRecord,
     target: CollectionRecord,
     display: Display,
-    keys: Sequence[Key] | None,
+    keys: Sequence[ChunkKey] | None,
 ) -> None:
     """Copy chunks over, in transactions of their own; what changes meanwhile comes later."""
     documents = Documents(database, target)
-    continuation = Continuation(database, source, target)
+    continuation = Transition(database, source, target)
     total = Documents(database, source).count_chunks() if keys is None else len(keys)
     done = 0
     with (
         database.dedicated() as connection,
         translated(),
-        closing(Succession(database, source, target).missing(keys)) as stream,
+        closing(Switchover(database, source, target).missing(keys)) as stream,
     ):
         for found, vectors in stream:
             with connection.transaction():

@@ -8,7 +8,7 @@ from dataclasses import replace
 from embeddb.db.database import Database
 from embeddb.errors import IndexResolvedWarning, TransformError
 from embeddb.pipeline.generation.form import keep_transform
-from embeddb.schema.catalog import Generation, TransformInfo, Wanted
+from embeddb.schema.catalog import Generation, PendingForm, TransformInfo
 from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.storage import Storage
@@ -39,7 +39,7 @@ def first_form(database: Database, asked: Generation, spec: TransformSpec | None
             "collection.convert(storage='bit', distance='hamming', transform=…)."
         )
     final = _with_index(replace(asked, transform=expected(spec, asked.dim)))
-    wanted = Wanted(storage=asked.storage, transform=spec.words, index=final.index)
+    wanted = PendingForm(storage=asked.storage, transform=spec.words, index=final.index)
     return replace(asked, storage=Storage.VECTOR, index=None, wanted=wanted)
 
 

@@ -48,7 +48,7 @@ def joined_transform(
     )
 
 
-class Continuation:
+class Transition:
     """What is done to vectors that one generation stores, to make the next one's of them.
 
     The next one's transform begins with that of the first, which is done to them already.

@@ -74,7 +74,7 @@ def build_index(
     return rebuild_index(database, record, index, display)
 
 
-def forget_index(database: Database, record: CollectionRecord) -> CollectionRecord:
+def drop_index(database: Database, record: CollectionRecord) -> CollectionRecord:
     """Drop the vector index, and remember that there is to be none."""
     indexes = Indexes(database, record)
     with indexes.held():

@@ -45,7 +45,7 @@ SAMPLE_MARGIN = 1.05
 ROWS_AT_ONCE = 8_192
 """Chunks that are encoded together: 12 MB of vectors at 384 dimensions."""
 
-Row = tuple[str, int, bytes, bytes]
+CodeRow = tuple[str, int, bytes, bytes]
 """id, chunk_no, place, vector."""
 
 
@@ -191,7 +191,7 @@ class _Build:
                 )
                 copy.copy_rows(connection, self._parts["codes"], CODE_COLUMNS, named)
 
-    def _fields(self, rows: Sequence[Row], words: IVFPQCodebook) -> Iterator[memoryview]:
+    def _fields(self, rows: Sequence[CodeRow], words: IVFPQCodebook) -> Iterator[memoryview]:
         vectors = self._vectors([row[3] for row in rows])
         return code_fields(words, vectors, [row[1] for row in rows])
 

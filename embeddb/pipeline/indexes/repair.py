@@ -20,9 +20,9 @@ from embeddb.schema.indexes import IVFPQ
 
 LOCK_TIMEOUT_MS = 2_000
 
-Kind: TypeAlias = Literal["invalid index", "missing index", "missing function", "generation"]
+DefectKind: TypeAlias = Literal["invalid index", "missing index", "missing function", "generation"]
 
-_REMEDIES: dict[Kind, str] = {
+_REMEDIES: dict[DefectKind, str] = {
     "invalid index": "drop",
     "missing index": "build",
     "missing function": "create",
@@ -31,7 +31,7 @@ _REMEDIES: dict[Kind, str] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Fault:
+class Defect:
     """Something that is wrong with a collection.
 
     Attributes:
@@ -42,14 +42,14 @@ class Fault:
         done: whether the remedy was taken.
     """
 
-    kind: Kind
+    kind: DefectKind
     name: str
     remedy: str
     kept: str = ""
     done: bool = False
 
 
-def find_faults(database: Database, record: CollectionRecord) -> list[Fault]:
+def find_faults(database: Database, record: CollectionRecord) -> list[Defect]:
     """Look for what is wrong, and change nothing."""
     health = IndexHealth(database, record)
     faults = [_invalid(index) for index in health.invalid()]
@@ -65,7 +65,7 @@ def repair(
     display: Display,
     *,
     drop_generations: bool,
-) -> tuple[CollectionRecord, list[Fault]]:
+) -> tuple[CollectionRecord, list[Defect]]:
     """Mend what is wrong; give the record anew, and what was found and done.
 
     Args:
@@ -105,7 +105,7 @@ def _missing(database: Database, record: CollectionRecord) -> list[str]:
     return Indexes(database, record).missing(index)
 
 
-def _invalid(index: InvalidIndex) -> Fault:
+def _invalid(index: InvalidIndex) -> Defect:
     fault = _fault("invalid index", index.name)
     if not index.ours:
         return _keep(fault, "it is not embeddb's")
@@ -114,7 +114,7 @@ def _invalid(index: InvalidIndex) -> Fault:
     return fault
 
 
-def _generation(health: IndexHealth, left: CollectionRecord) -> Fault:
+def _generation(health: IndexHealth, left: CollectionRecord) -> Defect:
     fault = _fault("generation", left.tables.chunks_name)
     users = health.users(left)
     if users is None:
@@ -122,7 +122,7 @@ def _generation(health: IndexHealth, left: CollectionRecord) -> Fault:
     return _keep(fault, f"{_processes(users)} is using it") if users else fault
 
 
-def _drop_invalid(indexes: Indexes, faults: list[Fault]) -> Iterator[Fault]:
+def _drop_invalid(indexes: Indexes, faults: list[Defect]) -> Iterator[Defect]:
     for fault in faults:
         if fault.kept:
             yield fault
@@ -133,16 +133,16 @@ def _drop_invalid(indexes: Indexes, faults: list[Fault]) -> Iterator[Fault]:
 
 
 def _create_functions(
-    database: Database, record: CollectionRecord, faults: list[Fault]
-) -> list[Fault]:
+    database: Database, record: CollectionRecord, faults: list[Defect]
+) -> list[Defect]:
     if faults:
         IndexHealth(database, record).create_functions([fault.name for fault in faults])
     return [_done(fault) for fault in faults]
 
 
 def _drop_generations(
-    database: Database, record: CollectionRecord, faults: list[Fault], *, wanted: bool
-) -> Iterator[Fault]:
+    database: Database, record: CollectionRecord, faults: list[Defect], *, wanted: bool
+) -> Iterator[Defect]:
     by_name = {left.tables.chunks_name: left for left in IndexHealth(database, record).unfinished()}
     for fault in faults:
         if fault.kept:
@@ -153,7 +153,7 @@ def _drop_generations(
             yield _dropped(database, by_name.get(fault.name), fault)
 
 
-def _dropped(database: Database, left: CollectionRecord | None, fault: Fault) -> Fault:
+def _dropped(database: Database, left: CollectionRecord | None, fault: Defect) -> Defect:
     try:
         if left is not None:
             Collections(database).drop_generation(left, lock_timeout_ms=LOCK_TIMEOUT_MS)
@@ -162,20 +162,20 @@ def _dropped(database: Database, left: CollectionRecord | None, fault: Fault) ->
     return _done(fault)
 
 
-def _of(kind: Kind, faults: list[Fault]) -> list[Fault]:
+def _of(kind: DefectKind, faults: list[Defect]) -> list[Defect]:
     return [fault for fault in faults if fault.kind == kind]
 
 
-def _fault(kind: Kind, name: str) -> Fault:
-    return Fault(kind=kind, name=name, remedy=_REMEDIES[kind])
+def _fault(kind: DefectKind, name: str) -> Defect:
+    return Defect(kind=kind, name=name, remedy=_REMEDIES[kind])
 
 
-def _keep(fault: Fault, why: str) -> Fault:
-    return Fault(kind=fault.kind, name=fault.name, remedy=fault.remedy, kept=why)
+def _keep(fault: Defect, why: str) -> Defect:
+    return Defect(kind=fault.kind, name=fault.name, remedy=fault.remedy, kept=why)
 
 
-def _done(fault: Fault) -> Fault:
-    return Fault(kind=fault.kind, name=fault.name, remedy=fault.remedy, done=True)
+def _done(fault: Defect) -> Defect:
+    return Defect(kind=fault.kind, name=fault.name, remedy=fault.remedy, done=True)
 
 
 def _processes(pids: list[int] | tuple[int, ...]) -> str:

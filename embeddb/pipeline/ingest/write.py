@@ -41,7 +41,7 @@ class Writer:
     def __init__(self, database: Database, documents: Documents, *, dim: int, fresh: bool) -> None:
         self._dim = dim
         self._fresh = fresh
-        self._lanes = [_Lane(database, documents) for _ in range(LANES)]
+        self._lanes = [WriterConnection(database, documents) for _ in range(LANES)]
         self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="embeddb-write")
 
     def __enter__(self) -> Writer:
@@ -96,7 +96,7 @@ class Writer:
         )
 
 
-class _Lane:
+class WriterConnection:
     """One connection, opened when it is needed and again when it is lost."""
 
     def __init__(self, database: Database, documents: Documents) -> None:

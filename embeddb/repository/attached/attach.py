@@ -20,17 +20,17 @@ from embeddb.errors import (
     UnsupportedServerError,
 )
 from embeddb.repository.attached.resolve import (
-    Declaration,
     Resolved,
+    SourceSpec,
     check_name_free,
     check_rights,
     resolve,
 )
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.functions import Functions
-from embeddb.repository.roles.privileges import Rights
+from embeddb.repository.roles.privileges import Privileges
 from embeddb.schema import attached_ddl
-from embeddb.schema.attached import AttachedSource
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.names import check_name, tables
 
@@ -54,7 +54,7 @@ class Attachments:
         }
 
     def attach(
-        self, name: str | None, declaration: Declaration, generation: Generation
+        self, name: str | None, declaration: SourceSpec, generation: Generation
     ) -> CollectionRecord:
         """Create a collection over a table, and have its rows waited for, all or nothing.
 
@@ -87,12 +87,12 @@ class Attachments:
         self._catalog.create_on(connection, record)
         self._follow(connection, record, resolved)
 
-    def default_name(self, declaration: Declaration) -> str:
+    def default_name(self, declaration: SourceSpec) -> str:
         """Name a collection after its table."""
         with self._database.transaction() as connection:
             return self._resolve(connection, declaration).source.table
 
-    def reattach(self, record: CollectionRecord, declaration: Declaration) -> CollectionRecord:
+    def reattach(self, record: CollectionRecord, declaration: SourceSpec) -> CollectionRecord:
         """Make everything about a source anew, as declared now, and look at every row again.
 
         What is encoded stays: rows whose text is the same are not encoded again.
@@ -159,9 +159,9 @@ class Attachments:
                 connection.execute(
                     attached_ddl.policy(replace(each, source=record.source)), prepare=False
                 )
-            Rights(self._database).follow(connection, replace(each, source=record.source))
+            Privileges(self._database).follow(connection, replace(each, source=record.source))
 
-    def _resolve(self, connection: Connection, declaration: Declaration) -> Resolved:
+    def _resolve(self, connection: Connection, declaration: SourceSpec) -> Resolved:
         check_rights(connection, self._database.schema)
         return resolve(connection, self._database.schema, declaration)
 
@@ -193,10 +193,10 @@ def drop_followers(connection: Connection, record: CollectionRecord) -> None:
         connection.execute(query("attach.drop_trigger_function", function=function), {})
 
 
-def declaration_of(source: AttachedSource) -> Declaration:
+def declaration_of(source: SourceTable) -> SourceSpec:
     """Give back what a source was declared as."""
     text: str | Sequence[str] = source.text if source.text is not None else source.expression or ""
-    return Declaration(
+    return SourceSpec(
         source=attached_ddl.table(source).as_string(),
         text=text,
         metadata=source.metadata,

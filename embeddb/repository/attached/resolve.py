@@ -23,8 +23,8 @@ from embeddb.errors import (
     PermissionDeniedError,
     TableNotFoundError,
 )
-from embeddb.schema.attached import AttachedSource, Key
-from embeddb.schema.attached_ddl import SourceTable
+from embeddb.schema.attached import KeyColumn, SourceTable
+from embeddb.schema.attached_ddl import FollowedTable
 from embeddb.schema.attached_sql import fragment
 
 _NOT_TABLES = {
@@ -45,7 +45,7 @@ _BOOLEAN = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Declaration:
+class SourceSpec:
     """What somebody wants a collection attached to, in his own words.
 
     Attributes:
@@ -65,8 +65,8 @@ class Declaration:
 class Resolved:
     """What the database makes of a declaration: the source, and the tables to be followed."""
 
-    source: AttachedSource
-    followed: tuple[SourceTable, ...]
+    source: SourceTable
+    followed: tuple[FollowedTable, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class _Kept:
     columns: tuple[str, ...]
 
 
-def resolve(connection: Connection, own_schema: str, wanted: Declaration) -> Resolved:
+def resolve(connection: Connection, own_schema: str, wanted: SourceSpec) -> Resolved:
     """Make a source of a declaration, in the caller's transaction, which stays as it is.
 
     Raises:
@@ -104,10 +104,10 @@ def resolve(connection: Connection, own_schema: str, wanted: Declaration) -> Res
     content_columns = text or (content.columns if content else ())
     _check_text(text, types, place)
     read = (*content_columns, *metadata, *(where.columns if where else ()))
-    source = AttachedSource(
+    source = SourceTable(
         schema=schema,
         table=table,
-        keys=tuple(Key(name=name, type=types[name]) for name in names),
+        keys=tuple(KeyColumn(name=name, type=types[name]) for name in names),
         text=text,
         expression=expression,
         metadata=metadata,
@@ -219,7 +219,7 @@ def _check_text(text: tuple[str, ...] | None, types: dict[str, str], place: str)
             )
 
 
-def _followed(connection: Connection, oid: int) -> tuple[SourceTable, ...]:
+def _followed(connection: Connection, oid: int) -> tuple[FollowedTable, ...]:
     rows = connection.execute(query("attach.followed"), {"oid": oid}).fetchall()
     foreign = [row[0] + "." + row[1] for row in rows if row[3] == "f"]
     if foreign:
@@ -227,7 +227,7 @@ def _followed(connection: Connection, oid: int) -> tuple[SourceTable, ...]:
             f"The partition {foreign[0]} is a foreign table: what is written there by others "
             "cannot be followed."
         )
-    return tuple(SourceTable(schema=row[0], table=row[1], is_whole=row[2]) for row in rows)
+    return tuple(FollowedTable(schema=row[0], table=row[1], is_whole=row[2]) for row in rows)
 
 
 @contextmanager

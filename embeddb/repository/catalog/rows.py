@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from embeddb.records import ModelInfo
 from embeddb.schema import attached, indexes, layouts
-from embeddb.schema.catalog import CollectionRecord, Generation, TransformInfo, Wanted
+from embeddb.schema.catalog import CollectionRecord, Generation, PendingForm, TransformInfo
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.names import Tables
@@ -96,17 +96,17 @@ def _transform(row: tuple[Any, ...]) -> TransformInfo | None:
     )
 
 
-def _wanted(value: dict[str, Any] | None) -> Wanted | None:
+def _wanted(value: dict[str, Any] | None) -> PendingForm | None:
     if value is None:
         return None
-    return Wanted(
+    return PendingForm(
         storage=Storage.named(value["storage"]),
         transform=tuple(value["transform"]),
         index=indexes.from_json(value["index"]),
     )
 
 
-def _wanted_value(wanted: Wanted | None) -> Jsonb | None:
+def _wanted_value(wanted: PendingForm | None) -> Jsonb | None:
     if wanted is None:
         return None
     return Jsonb(

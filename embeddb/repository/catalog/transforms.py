@@ -18,7 +18,7 @@ from embeddb.errors import GenerationChangedError
 from embeddb.records import Vector
 from embeddb.schema.catalog import TransformInfo
 
-Row = tuple[int, int, Vector, float]
+TransformRow = tuple[int, int, Vector, float]
 """Step, row of its matrix, the weights (in,), and the bias."""
 
 ROW_COLUMNS = ("transform_id", "step", "row_no", "weights", "bias")
@@ -31,7 +31,7 @@ class StoredTransform:
 
     words: tuple[str, ...]
     steps: Sequence[dict[str, Any]]
-    rows: Sequence[Row]
+    rows: Sequence[TransformRow]
     input_dim: int
     fitted_rows: int
 
@@ -106,7 +106,7 @@ class Transforms:
         )
 
 
-def _fields(number: int, rows: Iterable[Row]) -> Iterable[tuple[copy.Field, ...]]:
+def _fields(number: int, rows: Iterable[TransformRow]) -> Iterable[tuple[copy.Field, ...]]:
     for step, row_no, weights, bias in rows:
         yield (
             copy.binary(number.to_bytes(8, "big")),

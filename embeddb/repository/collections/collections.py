@@ -27,7 +27,7 @@ from embeddb.repository.catalog.rows import (
 from embeddb.repository.collections.functions import Functions
 from embeddb.repository.collections.layout_tables import column_parts, create_partitions
 from embeddb.repository.indexes.ivfpq import CodeTables, names_of
-from embeddb.repository.roles.privileges import Rights
+from embeddb.repository.roles.privileges import Privileges
 from embeddb.schema import attached_ddl, indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.index_rules import check_hidden
@@ -209,7 +209,7 @@ class Collections(CatalogReader):
         functions = Functions(self._database)
         for record in self._read_on(connection, None):
             functions.create_search(connection, record)
-        Rights(self._database).renew(connection, self.generations_of_all(connection))
+        Privileges(self._database).renew(connection, self.generations_of_all(connection))
 
     def add_generation(
         self,
@@ -243,7 +243,7 @@ class Collections(CatalogReader):
             self._add_generation(connection, made)
             self._create_chunks(connection, made, rights_of=record)
             Functions(self._database).create(connection, made)
-            Rights(self._database).follow(connection, made)
+            Privileges(self._database).follow(connection, made)
         return made
 
     def drop_generation(

@@ -12,10 +12,10 @@ from embeddb.db.queries import Name, query, script
 from embeddb.db.rendering import as_function_body
 from embeddb.records import Vector
 from embeddb.repository.collections.text_functions import TextFunctions
-from embeddb.repository.roles.privileges import Rights
-from embeddb.repository.search.compiler import Compiler, Wish
+from embeddb.repository.roles.privileges import Privileges
+from embeddb.repository.search.compiler import Compiler, SearchShape
 from embeddb.schema import attached_ddl, attached_sql
-from embeddb.schema.attached import Key
+from embeddb.schema.attached import KeyColumn
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ, derived_of
@@ -29,7 +29,7 @@ class Functions:
     """Creates and drops what a collection has in `pg_proc`."""
 
     def __init__(self, database: Database) -> None:
-        self._rights = Rights(database)
+        self._privileges = Privileges(database)
         self._schema = database.schema
         self._vector_schema = database.vector_schema()
         self._texts = TextFunctions(database)
@@ -75,12 +75,12 @@ class Functions:
         self._create_similar(connection, record, compiler)
         for statement in attached_ddl.trigger_functions(record) if record.source else ():
             connection.execute(statement, prepare=False)  # each is two statements
-        self._rights.follow(connection, record)
+        self._privileges.follow(connection, record)
 
     def _create_similar(
         self, connection: Connection, record: CollectionRecord, compiler: Compiler
     ) -> None:
-        keys = record.source.keys if record.source else (Key(name="id", type="text"),)
+        keys = record.source.keys if record.source else (KeyColumn(name="id", type="text"),)
         places = [
             sql.Identifier(("_key_" if "_" + key.name in _VARIABLES else "_") + key.name)
             for key in keys
@@ -119,9 +119,9 @@ class Functions:
         **parts: sql.Composable,
     ) -> None:
         layout = record.generation.layout
-        wish = Wish(limit=None, max_distance=True, without=without)
+        shape = SearchShape(limit=None, max_distance=True, without=without)
         statements = [
-            as_function_body(compiler.select(replace(wish, filter=filtered, part=parted)))
+            as_function_body(compiler.select(replace(shape, filter=filtered, part=parted)))
             for parted in ((False, True) if layout else (False,))
             for filtered in (False, True)
         ]

@@ -30,7 +30,7 @@ from embeddb.schema.vector_expressions import Vectors
 ROWS_AT_ONCE = 4_096
 """Chunks that are read, transformed and written together: 6 MB of vectors at 384 dimensions."""
 
-Key: TypeAlias = tuple[str, int]
+ChunkKey: TypeAlias = tuple[str, int]
 """A chunk: the id of its document, and its number there."""
 
 ChunkRow = tuple[str, int, str | None, int | None, int | None, bytes, str]
@@ -41,7 +41,7 @@ HOLD_SECONDS = 10.0
 POLL_SECONDS = 0.05
 
 
-class Claim:
+class GenerationLock:
     """Tells others that generations are being worked on, for as long as its session lives.
 
     What nobody claims was left behind, by a process that was killed for one.
@@ -50,7 +50,7 @@ class Claim:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def __enter__(self) -> Claim:
+    def __enter__(self) -> GenerationLock:
         self._connection = self._database.dedicated()
         with translated():
             self._connection.execute(query("generations.stay"), {})
@@ -65,7 +65,7 @@ class Claim:
         self._connection.close()
 
     def hold(self, tables: Tables) -> None:
-        """Claim a generation that is about to be made.
+        """GenerationLock a generation that is about to be made.
 
         Raises:
             DatabaseError: somebody works on one of that number that was there before.
@@ -80,7 +80,7 @@ class Claim:
             time.sleep(POLL_SECONDS)
 
     def take(self, tables: Tables) -> bool:
-        """Claim a generation; False: another session has claimed it."""
+        """GenerationLock a generation; False: another session has claimed it."""
         key = tables.schema + "." + tables.chunks_name
         with translated():
             row = self._connection.execute(query("generations.claim"), {"key": key}).fetchone()
@@ -94,7 +94,7 @@ def running_transactions(database: Database) -> set[str]:
     return {row[0] for row in rows}
 
 
-class Succession:
+class Switchover:
     """What leads from a generation to the one that is to take its place."""
 
     def __init__(
@@ -121,7 +121,7 @@ class Succession:
         return count
 
     def missing(
-        self, keys: Sequence[Key] | None = None
+        self, keys: Sequence[ChunkKey] | None = None
     ) -> Generator[tuple[list[ChunkRow], Vector], None, None]:
         """Stream what the new generation lacks: rows, and vectors as the old one stores them.
 
@@ -182,6 +182,6 @@ class Succession:
         return [row[:7] for row in rows], vectors
 
 
-def key_values(keys: Sequence[Key]) -> dict[str, Any]:
+def key_values(keys: Sequence[ChunkKey]) -> dict[str, Any]:
     """Give keys as a statement takes them."""
     return {"ids": [id for id, _ in keys], "numbers": [number for _, number in keys]}

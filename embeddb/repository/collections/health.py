@@ -11,7 +11,7 @@ from embeddb.db.database import Database
 from embeddb.db.queries import query
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.functions import Functions
-from embeddb.repository.collections.generations import Claim
+from embeddb.repository.collections.generations import GenerationLock
 from embeddb.repository.indexes.indexes import build_key
 from embeddb.repository.indexes.ivfpq import CodeTables
 from embeddb.schema.attached_ddl import EVENTS
@@ -149,7 +149,7 @@ class IndexHealth:
         return bool(row and row[0])  # closing the connection gave the lock back
 
     def _may_claim(self, generation: CollectionRecord) -> bool:
-        with Claim(self._database) as claim:
+        with GenerationLock(self._database) as claim:
             return claim.take(generation.tables)
 
     def _rows(self, block: str, **values: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401

@@ -13,7 +13,7 @@ from embeddb.db.queries import query
 from embeddb.db.rendering import Written, as_text
 from embeddb.db.vectors import from_binary
 from embeddb.records import Vector
-from embeddb.repository.collections.generations import ROWS_AT_ONCE, Key, key_values
+from embeddb.repository.collections.generations import ROWS_AT_ONCE, ChunkKey, key_values
 from embeddb.repository.indexes.ivfpq import names_of
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.vector_expressions import Vectors
@@ -41,7 +41,7 @@ class Samples:
         self._database = database
         self._record = record
 
-    def keys(self, limit: int) -> list[Key]:
+    def keys(self, limit: int) -> list[ChunkKey]:
         """Draw so many chunks at random, in no order; all of them where there are fewer."""
         statement = query("generations.sample_keys", source=self._record.tables.chunks)
         with self._database.connection() as connection:
@@ -49,8 +49,8 @@ class Samples:
         return [(row[0], row[1]) for row in rows]
 
     def vectors(
-        self, keys: Sequence[Key] | None
-    ) -> Generator[tuple[list[Key], Vector], None, None]:
+        self, keys: Sequence[ChunkKey] | None
+    ) -> Generator[tuple[list[ChunkKey], Vector], None, None]:
         """Stream stored vectors, shape (n, dim), and the chunk that each belongs to.
 
         Args:

@@ -7,7 +7,7 @@ from psycopg import sql
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query, script
 from embeddb.schema import attached_sql
-from embeddb.schema.attached import Key
+from embeddb.schema.attached import KeyColumn
 from embeddb.schema.catalog import CollectionRecord
 
 
@@ -49,7 +49,7 @@ class TextFunctions:
 
 def _key_columns(record: CollectionRecord) -> sql.Composable:
     """Declare the key as the search by a vector gives it: the source's own columns, or an id."""
-    keys = record.source.keys if record.source else (Key(name="id", type="text"),)
+    keys = record.source.keys if record.source else (KeyColumn(name="id", type="text"),)
     return sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(key.search_name), attached_sql.verbatim(key.type))
         for key in keys

@@ -26,7 +26,7 @@ class ServeSetup:
 def set_up_serving(
     database: Database, *, role: str | None = None, host: str = "localhost", port: int | None = None
 ) -> ServeSetup:
-    """Let SQL functions hand texts to workers, whoever owns them, with the least rights.
+    """Let SQL functions hand texts to workers, whoever owns them, with the least privileges.
 
     Only needed where the owner of the schema is no superuser, or the server does not let its own
     user in by its socket.
@@ -43,16 +43,14 @@ def set_up_serving(
     """
     name = database.schema + "_encode"
     with database.transaction() as connection:
-        row = connection.execute(query("serve_setup.has_dblink"), {}).fetchone()
+        row = connection.execute(query("dblink.has_dblink"), {}).fetchone()
         if row is None or not row[0]:
             raise ConfigurationError(
                 "The extension dblink is not installed. As a role that may: CREATE EXTENSION "
                 "dblink; and for an owner who is no superuser: GRANT USAGE ON FOREIGN DATA "
                 "WRAPPER dblink_fdw TO the owner;"
             )
-        found = connection.execute(
-            query("serve_setup.owner"), {"schema": database.schema}
-        ).fetchone()
+        found = connection.execute(query("dblink.owner"), {"schema": database.schema}).fetchone()
         assert found is not None  # the schema is migrated, or the store had not opened
         owner, _, own_port, dbname = found
         done = ServeSetup(
@@ -65,26 +63,26 @@ def set_up_serving(
 
 
 def _role(connection: Connection, schema: str, role: str, password: str) -> None:
-    row = connection.execute(query("serve_setup.has_role"), {"role": role}).fetchone()
+    row = connection.execute(query("dblink.has_role"), {"role": role}).fetchone()
     verb = "alter_role" if row and row[0] else "create_role"
     hashed = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
     parts: dict[str, sql.Composable] = {"role": Name(role)}
-    made = query("serve_setup." + verb, password=Value(hashed.decode()), **parts)
+    made = query("dblink." + verb, password=Value(hashed.decode()), **parts)
     connection.execute(made, {})
-    connection.execute(query("serve_setup.grant_schema", schema=Name(schema), **parts), {})
+    connection.execute(query("dblink.grant_schema", schema=Name(schema), **parts), {})
     requests = Name(schema, "encode_requests")
-    connection.execute(query("serve_setup.grant_requests", requests=requests, **parts), {})
+    connection.execute(query("dblink.grant_requests", requests=requests, **parts), {})
 
 
 def _server(connection: Connection, done: ServeSetup, dbname: str, password: str) -> None:
     server = Name(done.server)
-    connection.execute(query("serve_setup.drop_server", server=server), {})
+    connection.execute(query("dblink.drop_server", server=server), {})
     place = {"host": done.host, "port": done.port, "dbname": dbname}
     options = {name: Value(value) for name, value in place.items()}
-    connection.execute(query("serve_setup.create_server", server=server, **options), {})
+    connection.execute(query("dblink.create_server", server=server, **options), {})
     connection.execute(
         query(
-            "serve_setup.create_mapping",
+            "dblink.create_mapping",
             server=server,
             owner=Name(done.owner),
             user=Value(done.role),

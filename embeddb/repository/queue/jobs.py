@@ -62,7 +62,7 @@ class Claim:
         return [job.key for job in self.jobs]
 
 
-class Fault(NamedTuple):
+class JobFailure(NamedTuple):
     """Why a job failed: the name of an error's type, and what it says."""
 
     error: str
@@ -209,7 +209,7 @@ class Jobs:
         self,
         connection: Connection,
         claim: Claim,
-        faults: Mapping[str, Fault],
+        faults: Mapping[str, JobFailure],
         pauses: Mapping[str, float],
     ) -> int:
         """Put jobs off by their pauses in seconds; give the number that still were claimed."""
@@ -223,7 +223,7 @@ class Jobs:
             errors=[_cut(": ".join(faults[key])) for key in keys],
         ).rowcount
 
-    def fail(self, connection: Connection, claim: Claim, faults: Mapping[str, Fault]) -> int:
+    def fail(self, connection: Connection, claim: Claim, faults: Mapping[str, JobFailure]) -> int:
         """Give jobs up; give the number that still were claimed."""
         keys = list(faults)
         return self._on(

@@ -11,18 +11,18 @@ from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 from embeddb.errors import CollectionNotFoundError, ConfigurationError, PermissionDeniedError
 from embeddb.repository.catalog.reader import CatalogReader
-from embeddb.repository.roles.privileges import Rights, Snapshot
+from embeddb.repository.roles.privileges import Privileges, Snapshot
 from embeddb.repository.roles.source_privileges import (
-    Need,
+    MissingPrivilege,
     server_needs,
     source_needs,
     takes_back,
     written,
 )
-from embeddb.schema import rights
+from embeddb.schema import privileges
 from embeddb.schema.attached_sql import fragment
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.rights import Level, Standing
+from embeddb.schema.privileges import Level, RoleProfile
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ class Grants:
         self._database = database
         self._schema = database.schema
         self._catalog = CatalogReader(database)
-        self._rights = Rights(database)
+        self._privileges = Privileges(database)
 
     def grant(
         self,
@@ -111,9 +111,11 @@ class Grants:
 
     # readers, writers and workers
 
-    def _give(self, connection: Connection, order: _Order) -> tuple[list[sql.Composed], list[Need]]:
+    def _give(
+        self, connection: Connection, order: _Order
+    ) -> tuple[list[sql.Composed], list[MissingPrivilege]]:
         records = self._catalog.generations_of_all(connection)
-        snapshot = self._rights.snapshot(connection, order.role)
+        snapshot = self._privileges.snapshot(connection, order.role)
         standing = snapshot.standing(records)
         concerned = _concerned(order, records)
         if order.names is None:
@@ -121,9 +123,9 @@ class Grants:
         for record in concerned if order.names else ():
             level = _level(order.kind, record)
             standing.levels[record.name] = max(standing.level(record), level)
-        statements = self._rights.grants(snapshot, order.role, standing, records)
+        statements = self._privileges.grants(snapshot, order.role, standing, records)
         self._check_ours(snapshot, order.role, standing, records)
-        temporary = rights.needs_temporary(standing, records)
+        temporary = privileges.needs_temporary(standing, records)
         needs = server_needs(connection, order.role, temporary=temporary)
         on_sources = source_needs(connection, order.role, standing, concerned)
         if order.with_source:
@@ -132,9 +134,9 @@ class Grants:
 
     def _take(self, connection: Connection, order: _Order) -> list[sql.Composed]:
         records = self._catalog.generations_of_all(connection)
-        snapshot = self._rights.snapshot(connection, order.role)
+        snapshot = self._privileges.snapshot(connection, order.role)
         before = snapshot.standing(records)
-        after = Standing(marks=before.marks - {order.kind}, levels=dict(before.levels))
+        after = RoleProfile(marks=before.marks - {order.kind}, levels=dict(before.levels))
         if order.names is not None and order.kind in before.marks:
             raise ConfigurationError(
                 f"{order.role} is a {order.kind} of every collection: revoke that, then grant it "
@@ -142,13 +144,13 @@ class Grants:
             )
         concerned = _concerned(order, records)
         for record in concerned:
-            if before.levels.get(record.name) == rights.level_of(order.kind, record):
+            if before.levels.get(record.name) == privileges.level_of(order.kind, record):
                 after.levels[record.name] = Level.NOTHING
-        whole = Standing(marks={order.kind})
-        whole.levels |= {one.name: rights.level_of(order.kind, one) for one in concerned}
-        given = rights.needs(whole, records if order.names is None else concerned)
-        keep = rights.needs(after, records)
-        statements = self._rights.revokes(snapshot, order.role, given, keep)
+        whole = RoleProfile(marks={order.kind})
+        whole.levels |= {one.name: privileges.level_of(order.kind, one) for one in concerned}
+        given = privileges.needs(whole, records if order.names is None else concerned)
+        keep = privileges.needs(after, records)
+        statements = self._privileges.revokes(snapshot, order.role, given, keep)
         if order.with_source:
             kept = {_place(one) for one in records if after.level(one)}
             for place, source in {_place(one): one.source for one in concerned}.items():
@@ -160,11 +162,11 @@ class Grants:
         self,
         snapshot: Snapshot,
         role: str,
-        standing: Standing,
+        standing: RoleProfile,
         records: Sequence[CollectionRecord],
     ) -> None:
         """Refuse to begin what Postgres would refuse, or only warn of, in the middle."""
-        wanted = rights.needs(standing, records)
+        wanted = privileges.needs(standing, records)
         for one in snapshot.targets:
             is_needed = wanted.get(one.thing, set()) - one.held
             if is_needed and not one.is_ours and one.owner != role:
@@ -178,22 +180,22 @@ class Grants:
 
     def _make_owner(
         self, connection: Connection, order: _Order
-    ) -> tuple[list[sql.Composed], list[Need]]:
+    ) -> tuple[list[sql.Composed], list[MissingPrivilege]]:
         owner, is_superuser, is_owner, is_member = self._owner(connection, order.role)
         new = order.role if is_superuser else owner
         statements = []
         if is_superuser:
             # whoever may become a superuser is one: the schema is handed over instead
             parts = {"kind": sql.SQL("SCHEMA"), "object": Name(self._schema), "role": Name(new)}
-            statements.append(query("rights.take_over", **parts))
+            statements.append(query("privileges.take_over", **parts))
         elif not is_owner and not is_member:
-            made = query("rights.become_owner", owner=Name(owner), role=Name(order.role))
+            made = query("privileges.become_owner", owner=Name(owner), role=Name(order.role))
             statements.append(made)
         values = {"schema": self._schema, "role": new}
-        for kind, written_as in connection.execute(query("rights.owned"), values).fetchall():
+        for kind, written_as in connection.execute(query("privileges.owned"), values).fetchall():
             parts = {"kind": fragment(kind), "object": fragment(written_as), "role": Name(new)}
-            statements.append(query("rights.take_over", **parts))
-        reads_all = Standing(marks={"reader"})
+            statements.append(query("privileges.take_over", **parts))
+        reads_all = RoleProfile(marks={"reader"})
         records = self._catalog.generations_of_all(connection)
         needs = server_needs(connection, new, temporary=True)
         on_sources = source_needs(connection, new, reads_all, records)
@@ -210,11 +212,11 @@ class Grants:
             )
         if not is_member:
             return []
-        return [query("rights.leave_owner", owner=Name(owner), role=Name(order.role))]
+        return [query("privileges.leave_owner", owner=Name(owner), role=Name(order.role))]
 
     def _owner(self, connection: Connection, role: str) -> tuple[str, bool, bool, bool]:
         values = {"schema": self._schema, "role": role}
-        row = connection.execute(query("rights.owner"), values).fetchone()
+        row = connection.execute(query("privileges.owner"), values).fetchone()
         assert row is not None  # the schema is there, or the store had not opened
         return row[0], row[1], row[2], row[3]
 
@@ -223,7 +225,7 @@ class Grants:
     def _order(
         self, kind: str, role: str, collections: Sequence[str] | None, with_source: bool
     ) -> _Order:
-        rights.check_kind(kind)
+        privileges.check_kind(kind)
         names = None if collections is None else tuple(dict.fromkeys(collections))
         if names is not None and kind == "owner":
             raise ConfigurationError(
@@ -235,7 +237,7 @@ class Grants:
         return _Order(role=role, kind=kind, names=names, with_source=with_source)
 
     def _check_role(self, connection: Connection, role: str) -> None:
-        if connection.execute(query("rights.role"), {"role": role}).fetchone() is None:
+        if connection.execute(query("privileges.role"), {"role": role}).fetchone() is None:
             hint = "create it with CREATE ROLE"
             if role.lower() == "public":
                 hint = "what PUBLIC has everybody has, so embeddb grants it nothing: name a role"
@@ -246,7 +248,7 @@ class Grants:
         connection: Connection,
         order: _Order,
         statements: list[sql.Composed],
-        needs: list[Need],
+        needs: list[MissingPrivilege],
         *,
         dry_run: bool,
     ) -> GrantReport:
@@ -289,7 +291,7 @@ def _level(kind: str, record: CollectionRecord) -> Level:
             f"Collection {record.name!r} is attached to {record.source.table_text}: who writes "
             "that table needs no right in embeddb's schema, and who encodes is a worker."
         )
-    return rights.level_of(kind, record)
+    return privileges.level_of(kind, record)
 
 
 def _place(record: CollectionRecord) -> tuple[str, str] | None:

@@ -11,11 +11,11 @@ from psycopg import sql
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 from embeddb.repository.roles.source_privileges import policy_name
-from embeddb.schema import rights
+from embeddb.schema import privileges
 from embeddb.schema.attached_sql import fragment
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.names import Tables
-from embeddb.schema.rights import Level, Needs, Standing, Thing
+from embeddb.schema.privileges import Level, Needs, RoleProfile, Thing
 
 _ORDER = ("SCHEMA", "TABLE", "ROUTINE")
 
@@ -48,13 +48,15 @@ class Snapshot:
     targets: Sequence[Target]
     policies: dict[str, str | None]
 
-    def standing(self, records: Iterable[CollectionRecord]) -> Standing:
+    def standing(self, records: Iterable[CollectionRecord]) -> RoleProfile:
         """Tell from its rights what a role is."""
         held: dict[str, frozenset[str]] = {
             one.thing[1]: one.held for one in self.targets if one.thing[0] == "TABLE"
         }
-        every = held.get(rights.EVERY, frozenset())
-        found = Standing(marks={kind for kind, right in rights.MARKS.items() if right in every})
+        every = held.get(privileges.EVERY, frozenset())
+        found = RoleProfile(
+            marks={kind for kind, right in privileges.MARKS.items() if right in every}
+        )
         for record in records:
             own = held.get(record.tables.chunks_name, frozenset())
             level = Level.WRITE if "INSERT" in own else Level.READ if "SELECT" in own else None
@@ -64,7 +66,7 @@ class Snapshot:
         return found
 
 
-class Rights:
+class Privileges:
     """The rights in one database's schema, in the caller's transactions."""
 
     def __init__(self, database: Database) -> None:
@@ -76,31 +78,33 @@ class Rights:
         """Read what a role has; `names` is what to look at, and the schema; None: everything."""
         given = {"schema": self._schema, "role": role}
         wanted = None if names is None else list(names)
-        rows = connection.execute(query("rights.held"), {**given, "names": wanted}).fetchall()
+        rows = connection.execute(query("privileges.held"), {**given, "names": wanted}).fetchall()
         targets = [self._target(row) for row in rows]
         tables = [one.thing[1] for one in targets if one.thing[0] == "TABLE"]
-        found = connection.execute(query("rights.policies"), {**given, "names": tables}).fetchall()
+        found = connection.execute(
+            query("privileges.policies"), {**given, "names": tables}
+        ).fetchall()
         return Snapshot(targets=targets, policies={row[0]: row[1] for row in found})
 
     def grants(
         self,
         snapshot: Snapshot,
         role: str,
-        standing: Standing,
+        standing: RoleProfile,
         records: Sequence[CollectionRecord],
     ) -> list[sql.Composed]:
         """Write what gives a role what it lacks."""
-        wanted = rights.needs(standing, records)
+        wanted = privileges.needs(standing, records)
         lacking = [
             (one, frozenset(wanted.get(one.thing, ())) - one.held)
             for one in snapshot.targets
             if one.owner != role
         ]
-        made = self._written("rights.grant", role, lacking)
+        made = self._written("privileges.grant", role, lacking)
         for name in self._hidden(snapshot, standing, records):
             if snapshot.policies[name] is None:
                 parts = self._policy(policy_name(role), name)
-                made.append(query("rights.create_policy", role=Name(role), **parts))
+                made.append(query("privileges.create_policy", role=Name(role), **parts))
         return made
 
     def revokes(
@@ -115,10 +119,10 @@ class Rights:
             for one in snapshot.targets
             if one.owner != role
         ]
-        made = self._written("rights.revoke", role, taken)
+        made = self._written("privileges.revoke", role, taken)
         for name, policy in snapshot.policies.items():
             if policy is not None and "INSERT" not in keep.get(("TABLE", name), ()):
-                made.append(query("rights.drop_policy", **self._policy(policy, name)))
+                made.append(query("privileges.drop_policy", **self._policy(policy, name)))
         return made
 
     def follow(self, connection: Connection, record: CollectionRecord) -> None:
@@ -127,14 +131,14 @@ class Rights:
         What is new is given to those who have it of what was there before, or of everything;
         what is somebody else's is left to him.
         """
-        own = [*rights.collection_things(record), rights.EVERY]
-        for role in self._grantees(connection, [record.tables.chunks_name, rights.EVERY]):
+        own = [*privileges.collection_things(record), privileges.EVERY]
+        for role in self._grantees(connection, [record.tables.chunks_name, privileges.EVERY]):
             self._renew(connection, role, [record], own)
 
     def renew(self, connection: Connection, records: Sequence[CollectionRecord]) -> None:
         """Give every role what it is to have, after a migration that made new things."""
         chunks = [record.tables.chunks_name for record in records]
-        for role in self._grantees(connection, [*chunks, rights.EVERY]):
+        for role in self._grantees(connection, [*chunks, privileges.EVERY]):
             self._renew(connection, role, records, None)
 
     def _renew(
@@ -154,7 +158,9 @@ class Rights:
 
     def _grantees(self, connection: Connection, names: Sequence[str]) -> list[str]:
         values = {"schema": self._schema, "names": list(names)}
-        return [row[0] for row in connection.execute(query("rights.grantees"), values).fetchall()]
+        return [
+            row[0] for row in connection.execute(query("privileges.grantees"), values).fetchall()
+        ]
 
     def _target(self, row: tuple[str, str, str | None, str, bool, list[str]]) -> Target:
         kind, name, signature, owner, is_ours, held = row
@@ -192,12 +198,12 @@ class Rights:
         ]
 
     def _hidden(
-        self, snapshot: Snapshot, standing: Standing, records: Iterable[CollectionRecord]
+        self, snapshot: Snapshot, standing: RoleProfile, records: Iterable[CollectionRecord]
     ) -> Iterator[str]:
         """Name the tables whose rows a role needs to see all of, and does not as others."""
         for record in records:
             name = record.tables.chunks_name
-            if name in snapshot.policies and rights.sees_all_chunks(standing, record):
+            if name in snapshot.policies and privileges.sees_all_chunks(standing, record):
                 yield name
 
     def _policy(self, policy: str, table: str) -> dict[str, sql.Composable]:
@@ -207,7 +213,7 @@ class Rights:
 def owns_chunks(connection: Connection, tables: Tables) -> bool:
     """Say whether this session's role may build indexes on a table of chunks, as its owner may."""
     values = {"schema": tables.schema, "table": tables.chunks_name}
-    row = connection.execute(query("rights.owns"), values).fetchone()
+    row = connection.execute(query("privileges.owns"), values).fetchone()
     return row is not None and bool(row[0])
 
 
@@ -217,7 +223,7 @@ def lacking(connection: Connection, schema: str, wanted: Needs) -> list[str]:
         (name, some) for (kind, name), rest in wanted.items() if kind == "TABLE" for some in rest
     ]
     values = {"schema": schema, "names": [p[0] for p in pairs], "privileges": [p[1] for p in pairs]}
-    rows = connection.execute(query("rights.lacking"), values).fetchall()
+    rows = connection.execute(query("privileges.lacking"), values).fetchall()
     return [f"{privilege} on {schema}.{name}" for name, privilege in rows]
 
 

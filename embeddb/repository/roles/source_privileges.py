@@ -9,17 +9,17 @@ from psycopg import sql
 
 from embeddb.db.database import Connection
 from embeddb.db.queries import Name, query
-from embeddb.schema.attached import AttachedSource
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.names import Tables
-from embeddb.schema.rights import Level, Standing
+from embeddb.schema.privileges import Level, RoleProfile
 
 POLICY = "embeddb_worker_"
 MAX_IDENTIFIER_BYTES = 63
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Need:
+class MissingPrivilege:
     """Something that a role lacks, and that is not embeddb's to give.
 
     Attributes:
@@ -44,28 +44,30 @@ def written(statement: sql.Composable) -> str:
     return "\n".join(line for line in lines if not line.startswith("-- "))
 
 
-def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[Need]:
+def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[MissingPrivilege]:
     """Say what a role lacks to come in and to use pgvector."""
-    row = connection.execute(query("rights.server"), {"role": role}).fetchone()
+    row = connection.execute(query("privileges.server"), {"role": role}).fetchone()
     assert row is not None  # the role and pgvector are there
     name, connects, makes, uses, vectors, owns_database, owns_vectors = row
     database = {"database": Name(name), "role": Name(role)}
     found = []
     if not connects:
         reason = f"{role} may not connect to this database."
-        found.append(Need(statement=query("rights.connect", **database), reason=reason))
+        found.append(
+            MissingPrivilege(statement=query("privileges.connect", **database), reason=reason)
+        )
     if temporary and not makes:
         found.append(
-            Need(
-                statement=query("rights.temporary", **database),
+            MissingPrivilege(
+                statement=query("privileges.temporary", **database),
                 reason=f"{role} may make no temporary tables, which texts are written by.",
                 is_given=owns_database,
             )
         )
     if not uses:
         found.append(
-            Need(
-                statement=query("rights.use_schema", schema=Name(vectors), role=Name(role)),
+            MissingPrivilege(
+                statement=query("privileges.use_schema", schema=Name(vectors), role=Name(role)),
                 reason=f"{role} may not use schema {vectors}, which pgvector is in.",
                 is_given=owns_vectors,
             )
@@ -74,10 +76,10 @@ def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[
 
 
 def source_needs(
-    connection: Connection, role: str, standing: Standing, records: Iterable[CollectionRecord]
-) -> list[Need]:
+    connection: Connection, role: str, standing: RoleProfile, records: Iterable[CollectionRecord]
+) -> list[MissingPrivilege]:
     """Say what a role lacks on the tables that collections are attached to."""
-    found: dict[str, Need] = {}
+    found: dict[str, MissingPrivilege] = {}
     for record in records:
         level = standing.level(record)
         if record.source is None or level == Level.NOTHING:
@@ -88,49 +90,51 @@ def source_needs(
 
 
 def needs_of(
-    connection: Connection, role: str, source: AttachedSource, *, sees_all: bool
-) -> list[Need]:
+    connection: Connection, role: str, source: SourceTable, *, sees_all: bool
+) -> list[MissingPrivilege]:
     """Say what a role lacks to read a source, or all rows of it; nothing of one that is gone."""
     columns = _columns(source)
     values = {"role": role, "schema": source.schema, "table": source.table, "columns": columns}
-    row = connection.execute(query("rights.source"), values).fetchone()
+    row = connection.execute(query("privileges.source"), values).fetchone()
     if row is None:
         return []
     uses, unread, hidden = row
     parts = _parts(role, source)
     found = []
     if not uses:
-        use = query("rights.use_schema", schema=Name(source.schema), role=Name(role))
-        found.append(Need(statement=use, reason=f"{role} may not use schema {source.schema}."))
+        use = query("privileges.use_schema", schema=Name(source.schema), role=Name(role))
+        found.append(
+            MissingPrivilege(statement=use, reason=f"{role} may not use schema {source.schema}.")
+        )
     if unread:
         named = sql.SQL(", ").join(map(Name, unread))
         reason = f"{role} reads {source.table_text} as itself, and may not read these columns."
-        read = query("rights.read_source", columns=named, **parts)
-        found.append(Need(statement=read, reason=reason))
+        read = query("privileges.read_source", columns=named, **parts)
+        found.append(MissingPrivilege(statement=read, reason=reason))
     if hidden and sees_all:
         reason = (
             f"Row-level security hides rows of {source.table_text} from {role}, and what is hidden "
             "would be taken for gone. BYPASSRLS or owning the table will do as well."
         )
-        show = query("rights.show_source", policy=_policy(role), **parts)
-        found.append(Need(statement=show, reason=reason))
+        show = query("privileges.show_source", policy=_policy(role), **parts)
+        found.append(MissingPrivilege(statement=show, reason=reason))
     return found
 
 
 def hides_chunks(connection: Connection, role: str, tables: Tables) -> bool:
     """Say whether a policy hides chunks from a role."""
     values = {"role": role, "schema": tables.schema, "table": tables.chunks_name, "columns": []}
-    row = connection.execute(query("rights.source"), values).fetchone()
+    row = connection.execute(query("privileges.source"), values).fetchone()
     return row is not None and bool(row[2])
 
 
-def takes_back(role: str, source: AttachedSource) -> list[sql.Composed]:
+def takes_back(role: str, source: SourceTable) -> list[sql.Composed]:
     """Write what takes from a role what it was given on a source with --with-source."""
     parts = _parts(role, source)
     columns = sql.SQL(", ").join(map(Name, _columns(source)))
     return [
-        query("rights.unread_source", columns=columns, **parts),
-        query("rights.hide_source", policy=_policy(role), source=parts["source"]),
+        query("privileges.unread_source", columns=columns, **parts),
+        query("privileges.hide_source", policy=_policy(role), source=parts["source"]),
     ]
 
 
@@ -143,9 +147,9 @@ def _policy(role: str) -> sql.Composable:
     return Name(policy_name(role))
 
 
-def _parts(role: str, source: AttachedSource) -> dict[str, sql.Composable]:
+def _parts(role: str, source: SourceTable) -> dict[str, sql.Composable]:
     return {"source": Name(source.schema, source.table), "role": Name(role)}
 
 
-def _columns(source: AttachedSource) -> list[str]:
+def _columns(source: SourceTable) -> list[str]:
     return list(dict.fromkeys([*(key.name for key in source.keys), *source.columns]))

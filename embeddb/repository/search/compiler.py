@@ -54,7 +54,7 @@ pass is the better way."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
+class SearchShape:
     """What a search asks for, apart from the query itself.
 
     Attributes:
@@ -105,39 +105,39 @@ class Compiler:
         self._probed = chunks.alias("p")
         self._shares_partitions = isinstance(record.generation.layout, HashPartitions)
 
-    def select(self, wish: Wish) -> sa.Select[Any]:
+    def select(self, shape: SearchShape) -> sa.Select[Any]:
         """Make the statement: id, chunk_no, content, metadata, distance, score, uri, span.
 
         In a function (no limit) the key of an attached collection stands in the place of the id.
         """
-        nearest = self._nearest(self._seen(wish))
+        nearest = self._nearest(self._seen(shape))
         rows = self.documents.join(nearest, self.rows.same(nearest))
         distance = nearest.c.distance
         statement = sa.select(
-            *(self.rows.key(nearest) if wish.limit is None else [nearest.c.id]),
+            *(self.rows.key(nearest) if shape.limit is None else [nearest.c.id]),
             nearest.c.chunk_no,
             nearest.c.content,
             self.documents.c.metadata,
             distance,
             self._score(distance).label("score"),
             self.documents.c.uri,
-            *self._span(nearest, wish),
-            *([nearest.c.plan] if wish.plan else []),
+            *self._span(nearest, shape),
+            *([nearest.c.plan] if shape.plan else []),
         ).select_from(rows)
-        if wish.max_distance:
+        if shape.max_distance:
             bound = parameter("max_distance", sa.Double())
             within = distance <= bound
             statement = statement.where(
-                sa.or_(bound.is_(None), within) if wish.limit is None else within
+                sa.or_(bound.is_(None), within) if shape.limit is None else within
             )
         # `+ 0` keeps the planner from trusting the order of a relaxed scan
         return statement.order_by(distance + _ZERO, nearest.c.id, nearest.c.chunk_no)
 
-    def _seen(self, wish: Wish) -> Wish:
+    def _seen(self, shape: SearchShape) -> SearchShape:
         """Treat row-level security as the filter that it is: it hides chunks from an index scan."""
-        if self._is_hiding and wish.filter is False:
-            return replace(wish, filter=sa.true())
-        return wish
+        if self._is_hiding and shape.filter is False:
+            return replace(shape, filter=sa.true())
+        return shape
 
     def condition(self, wanted: bool | Expression) -> Expression:
         """Make the condition of a filter on the documents."""
@@ -163,63 +163,63 @@ class Compiler:
     def _passing(self, path: Expression) -> Expression:
         return self.documents.c.metadata.bool_op("OPERATOR(pg_catalog.@@)")(path)
 
-    def suits_every_value(self, wish: Wish) -> bool:
+    def suits_every_value(self, shape: SearchShape) -> bool:
         """Say whether one plan of the statement is as good as any, whatever is asked for.
 
         None is where a part says which partition or partial index to read, where the caller's own
         expression is the filter, or where a JSON filter is asked of every row: only a plan made
         for it compiles it once.
         """
-        if wish.part or not isinstance(wish.filter, bool):
+        if shape.part or not isinstance(shape.filter, bool):
             return False
-        return not wish.filter or not self._compares_all(wish)
+        return not shape.filter or not self._compares_all(shape)
 
-    def _compares_all(self, wish: Wish) -> bool:
+    def _compares_all(self, shape: SearchShape) -> bool:
         index = self._generation.index
-        return wish.exact or index is None or (isinstance(index, IVFPQ) and self._codes is None)
+        return shape.exact or index is None or (isinstance(index, IVFPQ) and self._codes is None)
 
     def names(self) -> Sequence[str]:
         """Name the settings that a statement may set for itself."""
         return setting_names(self._generation.index)
 
-    # the ways to find the nearest rows: each gives id, chunk_no, content, span, distance, plan
+    # strategies for the nearest rows; each gives id, chunk_no, content, span, distance, plan
 
-    def _nearest(self, wish: Wish) -> sa.CTE:
-        if self._compares_all(wish):
-            return _cte(self._exact(wish), "nearest")
-        if wish.filter is not False:
-            return self._filtered(wish)
+    def _nearest(self, shape: SearchShape) -> sa.CTE:
+        if self._compares_all(shape):
+            return _cte(self._exact(shape), "nearest")
+        if shape.filter is not False:
+            return self._filtered(shape)
         if self._codes is not None:
-            scanned = _cte(self._by_codes(wish, self._codes, [], []), "scanned")
-            return self._completed(wish, [scanned], [], [])
-        if wish.part:
-            return self._within_part(wish)
-        found = self._by_index(wish, _rows(wish), [])
+            scanned = _cte(self._by_codes(shape, self._codes, [], []), "scanned")
+            return self._completed(shape, [scanned], [], [])
+        if shape.part:
+            return self._within_part(shape)
+        found = self._by_index(shape, _rows(shape), [])
         if not self.vectors.is_rescored:
             return _cte(found, "nearest")
-        return _cte(_first(_cte(found, "candidates"), wish), "nearest")
+        return _cte(_first(_cte(found, "candidates"), shape), "nearest")
 
     def _exact(
-        self, wish: Wish, plan: str = "exact", condition: Expression | None = None
+        self, shape: SearchShape, plan: str = "exact", condition: Expression | None = None
     ) -> sa.Select[Any]:
         """Compare every row that passes."""
-        if condition is None and wish.filter is not False:
-            condition = self.condition(wish.filter)
+        if condition is None and shape.filter is not False:
+            condition = self.condition(shape.filter)
         rows: sa.FromClause = self.chunks
         if condition is not None:
             rows = rows.join(self.documents, self.rows.same(self.chunks))
         distance = self._distance(self._query())
         statement = (
-            self._columns(distance, plan).select_from(rows).where(*self._others(wish, self.chunks))
+            self._columns(distance, plan).select_from(rows).where(*self._others(shape, self.chunks))
         )
         if condition is not None:
             statement = statement.where(condition)
         # an expression that is not the index's own: Postgres has to look at every row
-        return statement.order_by(distance + _ZERO).limit(_number(_rows(wish)))
+        return statement.order_by(distance + _ZERO).limit(_number(_rows(shape)))
 
     def _by_index(
         self,
-        wish: Wish,
+        shape: SearchShape,
         rows: Expression | int,
         conditions: Sequence[Expression],
     ) -> sa.Select[Any]:
@@ -234,44 +234,44 @@ class Compiler:
         return (
             self._columns(distance, "index")
             .select_from(self.chunks)
-            .where(*self._others(wish, self.chunks), *conditions)
+            .where(*self._others(shape, self.chunks), *conditions)
             .order_by(order)
             .limit(_number(wanted))
         )
 
-    def _filtered(self, wish: Wish) -> sa.CTE:
+    def _filtered(self, shape: SearchShape) -> sa.CTE:
         """Find the nearest rows that pass a filter, by the way that suits how many pass.
 
         Few: compare them all. Many: look for some that pass among the nearest, which the index
         finds. Should too few of these pass, because those that pass lie farther from the query,
-        look once more among more of them, or compare all that pass after all. The ways that are
-        not taken cost nothing: each hangs on a condition that Postgres checks once, before it
+        look once more among more of them, or compare all that pass after all. A strategy that is
+        not taken costs nothing: it hangs on a condition that Postgres checks once, before it
         starts.
         """
-        condition = self.settled_condition(wish.filter)
+        condition = self.settled_condition(shape.filter)
         known = selectivity(self.rows, condition)
-        others = [sa.select(_cte(self._of_few(wish, known), "of_few"))]
+        others = [sa.select(_cte(self._of_few(shape, known), "of_few"))]
         many: list[Expression] = [sa.not_(known.few)]
-        if wish.part and self._shares_partitions:
+        if shape.part and self._shares_partitions:
             few = self._few_in_part()
-            others.append(self._of_part(wish, *many, few))
+            others.append(self._of_part(shape, *many, few))
             many.append(sa.not_(few))
-        required = self._required(wish, known)
+        required = self._required(shape, known)
         if self._codes is not None:
             passes = self._passes(condition, self._codes.codes)
-            found = _cte(self._by_codes(wish, self._codes, many, [passes]), "scanned")
-            return self._completed(wish, [found], many, others, required, condition)
-        rows = self._first_look(wish, known)
-        first = _cte(self._among_nearest(wish, condition, rows, many, ""), "scanned")
+            found = _cte(self._by_codes(shape, self._codes, many, [passes]), "scanned")
+            return self._completed(shape, [found], many, others, required, condition)
+        rows = self._first_look(shape, known)
+        first = _cte(self._among_nearest(shape, condition, rows, many, ""), "scanned")
         wider, worthwhile = self._second_look(first, known, rows, required)
         gates = [*many, worthwhile]
-        second = _cte(self._among_nearest(wish, condition, wider, gates, "_wider"), "rescanned")
-        return self._completed(wish, [first, second], many, others, required, condition)
+        second = _cte(self._among_nearest(shape, condition, wider, gates, "_wider"), "rescanned")
+        return self._completed(shape, [first, second], many, others, required, condition)
 
-    def _first_look(self, wish: Wish, known: Selectivity) -> Expression:
+    def _first_look(self, shape: SearchShape, known: Selectivity) -> Expression:
         """Say among how many of the nearest enough should pass, if chance says which do."""
         factor = max(FILTERED_OVERSAMPLE, oversample_of(self._generation.index))
-        passing = _number(_times(_rows(wish), factor))
+        passing = _number(_times(_rows(shape), factor))
         return _whole(passing * known.share)
 
     def _second_look(
@@ -300,7 +300,7 @@ class Compiler:
 
     def _among_nearest(
         self,
-        wish: Wish,
+        shape: SearchShape,
         condition: Expression,
         rows: Expression,
         gates: Sequence[Expression],
@@ -321,7 +321,7 @@ class Compiler:
         # read all of it; the number inside is the one that it plans for
         most = (
             sa.select(*columns)
-            .where(*self._others(wish, self.chunks), *gates)
+            .where(*self._others(shape, self.chunks), *gates)
             .order_by(order)
             .limit(number(MOST_NEAREST))
             .subquery("most" + look)
@@ -337,13 +337,13 @@ class Compiler:
             constant("index").label("plan"),
         ).where(self._passes(condition, wide))
 
-    def _required(self, wish: Wish, known: Selectivity) -> Expression:
+    def _required(self, shape: SearchShape, known: Selectivity) -> Expression:
         """Say how many must pass among the nearest: as many as are wanted, or more.
 
         Where they are found by something coarser, it is half of the candidates that a search
         without a filter would have.
         """
-        rows = _rows(wish)
+        rows = _rows(shape)
         if not self.vectors.is_rescored:
             return _number(rows)
         share = sa.func.greatest(known.share, number(1.0))
@@ -354,20 +354,20 @@ class Compiler:
     def _stored_columns(self) -> list[Expression]:
         return [self.chunks.c[column.name] for column in self.vectors.columns()]
 
-    def _within_part(self, wish: Wish) -> sa.CTE:
+    def _within_part(self, shape: SearchShape) -> sa.CTE:
         """Find the nearest rows of one part, in the partition or the partial index that it is in.
 
         Should that hold fewer than are wanted, compare all of them; so too where the part shares
         a partition with others, and has few rows itself.
         """
         if not self._shares_partitions:
-            scanned = _cte(self._by_index(wish, _rows(wish), []), "scanned")
-            return self._completed(wish, [scanned], [], [])
+            scanned = _cte(self._by_index(shape, _rows(shape), []), "scanned")
+            return self._completed(shape, [scanned], [], [])
         few = self._few_in_part()
-        rows = _times(_rows(wish), FILTERED_OVERSAMPLE)
+        rows = _times(_rows(shape), FILTERED_OVERSAMPLE)
         many = sa.not_(few)
-        scanned = _cte(self._by_index(wish, rows, [many]), "scanned")
-        return self._completed(wish, [scanned], [many], [self._of_part(wish, few)])
+        scanned = _cte(self._by_index(shape, rows, [many]), "scanned")
+        return self._completed(shape, [scanned], [many], [self._of_part(shape, few)])
 
     def _few_in_part(self) -> Expression:
         """Say whether so few rows are of the part that comparing them all is the fastest."""
@@ -380,13 +380,13 @@ class Compiler:
         counted = sa.select((count_all() <= number(EXACT_ROWS)).label("few")).select_from(some)
         return sa.select(_cte(counted, "in_part").c.few).scalar_subquery()
 
-    def _of_part(self, wish: Wish, *gates: Expression) -> sa.Select[Any]:
-        of_part = self._exact(wish, "exact over the few that pass").where(*gates)
+    def _of_part(self, shape: SearchShape, *gates: Expression) -> sa.Select[Any]:
+        of_part = self._exact(shape, "exact over the few that pass").where(*gates)
         return sa.select(_cte(of_part, "of_part"))
 
     def _completed(
         self,
-        wish: Wish,
+        shape: SearchShape,
         scans: Sequence[sa.CTE],
         gates: Sequence[Expression],
         others: Sequence[sa.Select[Any]],
@@ -395,30 +395,30 @@ class Compiler:
     ) -> sa.CTE:
         """Take what the first scan found that found enough, or else compare every row."""
         if required is None:
-            required = _number(_rows(wish))
-        ways = list(others)
+            required = _number(_rows(shape))
+        strategies = list(others)
         lacking = list(gates)
         for scan in scans:
             enough = sa.select(count_all() >= required).select_from(scan).scalar_subquery()
-            ways.append(sa.select(scan).where(enough))
+            strategies.append(sa.select(scan).where(enough))
             lacking.append(sa.not_(enough))
-        rest = self._exact(wish, "index, then exact", condition).where(*lacking)
-        found = sa.union_all(*ways, sa.select(_cte(rest, "rest"))).subquery("ways")
-        return _cte(_first(found, wish), "nearest")
+        rest = self._exact(shape, "index, then exact", condition).where(*lacking)
+        found = sa.union_all(*strategies, sa.select(_cte(rest, "rest"))).subquery("strategies")
+        return _cte(_first(found, shape), "nearest")
 
     def _by_codes(
         self,
-        wish: Wish,
+        shape: SearchShape,
         scan: CodeScan,
         gates: Sequence[Expression],
         conditions: Sequence[Expression],
     ) -> sa.Select[Any]:
         """Take the candidates of an IVF-PQ index and compare them by what is stored."""
         found = scan.candidates(
-            _number(_times(_rows(wish), oversample_of(self._generation.index))),
+            _number(_times(_rows(shape), oversample_of(self._generation.index))),
             gates=gates,
-            conditions=[*self._others(wish, scan.codes), *conditions],
-            inline=wish.limit is None,
+            conditions=[*self._others(shape, scan.codes), *conditions],
+            inline=shape.limit is None,
         )
         same = sa.and_(self.chunks.c.id == found.c.id, self.chunks.c.chunk_no == found.c.chunk_no)
         distance = self._distance(self._query())
@@ -426,18 +426,18 @@ class Compiler:
             self._columns(distance, "index")
             .select_from(found.join(self.chunks, same))
             .order_by(distance + _ZERO)
-            .limit(_number(_rows(wish)))
+            .limit(_number(_rows(shape)))
         )
 
-    def _of_few(self, wish: Wish, known: Selectivity) -> sa.Select[Any]:
+    def _of_few(self, shape: SearchShape, known: Selectivity) -> sa.Select[Any]:
         rows = known.passing.join(self.chunks, self.chunks.c.id == known.passing.c.id)
         distance = self._distance(self._query())
         return (
             self._columns(distance, "exact over the few that pass")
             .select_from(rows)
-            .where(known.few, *self._others(wish, self.chunks))
+            .where(known.few, *self._others(shape, self.chunks))
             .order_by(distance + _ZERO)
-            .limit(_number(_rows(wish)))
+            .limit(_number(_rows(shape)))
         )
 
     def _passes(self, condition: Expression, rows: NamedFromClause) -> Expression:
@@ -461,11 +461,11 @@ class Compiler:
             constant(plan).label("plan"),
         )
 
-    def _others(self, wish: Wish, rows: NamedFromClause) -> list[Expression]:
+    def _others(self, shape: SearchShape, rows: NamedFromClause) -> list[Expression]:
         without = rows.c.id != parameter("without", sa.Text())
         return [
-            *([without] if wish.without else []),
-            *([rows.c.part == _PART] if wish.part else []),
+            *([without] if shape.without else []),
+            *([rows.c.part == _PART] if shape.part else []),
         ]
 
     def _query(self) -> Expression:
@@ -506,8 +506,8 @@ class Compiler:
         code = sa.select(asked.c.code).scalar_subquery() if self.vectors.is_rescored else vector
         return vector, code
 
-    def _span(self, nearest: sa.CTE, wish: Wish) -> list[Expression]:
-        if wish.limit is None:  # the SQL function gives the range as it is
+    def _span(self, nearest: sa.CTE, shape: SearchShape) -> list[Expression]:
+        if shape.limit is None:  # the SQL function gives the range as it is
             return [nearest.c.span]
         return [
             sa.func.pg_catalog.lower(nearest.c.span, type_=sa.Integer).label("start"),
@@ -534,12 +534,12 @@ def _cte(statement: sa.Select[Any], name: str) -> sa.CTE:
     return statement.cte(name).prefix_with("MATERIALIZED")
 
 
-def _first(found: sa.FromClause, wish: Wish) -> sa.Select[Any]:
-    return sa.select(found).order_by(found.c.distance + _ZERO).limit(_number(_rows(wish)))
+def _first(found: sa.FromClause, shape: SearchShape) -> sa.Select[Any]:
+    return sa.select(found).order_by(found.c.distance + _ZERO).limit(_number(_rows(shape)))
 
 
-def _rows(wish: Wish) -> Expression | int:
-    return parameter("limit", sa.Integer()) if wish.limit is None else int(wish.limit)
+def _rows(shape: SearchShape) -> Expression | int:
+    return parameter("limit", sa.Integer()) if shape.limit is None else int(shape.limit)
 
 
 def _times(rows: Expression | int, factor: float) -> Expression | int:

@@ -18,7 +18,7 @@ from sqlalchemy.sql.util import ClauseAdapter
 
 from embeddb.db.rendering import Expression, constant, count_all, number
 from embeddb.schema import attached_ddl, attached_sql
-from embeddb.schema.attached import AttachedSource
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord
 
 SAMPLE_ROWS = 400
@@ -114,7 +114,7 @@ class AttachedRows(DocumentRows):
     key's own columns, so that an index serves it either way.
     """
 
-    def __init__(self, schema: str, name: str, source: AttachedSource) -> None:
+    def __init__(self, schema: str, name: str, source: SourceTable) -> None:
         self._source = source
         self._name = attached_ddl.table(source).as_string()
         types = {key.view_name: sql_type(key.type) for key in source.keys}
@@ -237,7 +237,7 @@ def _own(schema: str, name: str) -> OwnRows:
 
 
 @cache
-def _attached(schema: str, name: str, source: AttachedSource) -> AttachedRows:
+def _attached(schema: str, name: str, source: SourceTable) -> AttachedRows:
     return AttachedRows(schema, name, source)
 
 

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.visitors import ExternallyTraversible
 
 from embeddb.db.rendering import Expression, count_all, number
-from embeddb.repository.search.compiler import Compiler, Wish
-from embeddb.schema.attached import AttachedSource, Key
+from embeddb.repository.search.compiler import Compiler, SearchShape
+from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.attached_sql import base_type
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.vector_expressions import columns_of
@@ -25,7 +25,7 @@ MOST_CHUNKS = 4_000
 """More than so many chunks are not looked for: comparing all is the better way."""
 
 
-class BestRows(Compiler):
+class NearestRows(Compiler):
     """Makes statements in which a row of the source counts once, by its nearest chunk.
 
     Args:
@@ -65,17 +65,17 @@ class BestRows(Compiler):
         looks = [CHUNKS_A_ROW * limit]
         if condition is None and MORE_CHUNKS_A_ROW * limit <= MOST_CHUNKS:
             looks.append(MORE_CHUNKS_A_ROW * limit)
-        ways: list[sa.Select[Any]] = []
+        strategies: list[sa.Select[Any]] = []
         lacking: list[Expression] = []
         for chunks in looks:
             look = _materialized(self._look(chunks, condition).where(*lacking))
             rows = sa.select(look.c.id, sa.func.pg_catalog.min(look.c.distance).label("distance"))
             best = _materialized(rows.group_by(look.c.id))
             enough = sa.select(count_all() >= number(limit)).select_from(best).scalar_subquery()
-            ways.append(sa.select(best).where(enough))
+            strategies.append(sa.select(best).where(enough))
             lacking.append(sa.not_(enough))
-        ways.append(sa.select(_materialized(self._all(limit, condition).where(*lacking))))
-        found = sa.union_all(*ways).subquery()
+        strategies.append(sa.select(_materialized(self._all(limit, condition).where(*lacking))))
+        found = sa.union_all(*strategies).subquery()
         return sa.select(found).order_by(found.c.distance).limit(number(limit)).subquery()
 
     def distance_of(self, keys: tuple[Expression, ...]) -> sa.ScalarSelect[Any]:
@@ -97,8 +97,8 @@ class BestRows(Compiler):
 
     def _look(self, chunks: int, condition: Expression | None) -> sa.Select[Any]:
         """Look for the nearest chunks; what the statement needs stands inside of it."""
-        wish = Wish(limit=chunks, filter=False if condition is None else condition)
-        found = self.select(wish)
+        shape = SearchShape(limit=chunks, filter=False if condition is None else condition)
+        found = self.select(shape)
         parts = [part for part in every_part(found) if isinstance(part, sa.CTE)]
         chosen = found.add_cte(*parts, nest_here=True).subquery()
         return sa.select(chosen.c.id, chosen.c.distance)
@@ -119,9 +119,9 @@ class BestRows(Compiler):
             statement = statement.where(condition)
         return statement.group_by(self.chunks.c.id).order_by(distance).limit(number(limit))
 
-    def _keys(self) -> tuple[Key, ...]:
-        source: AttachedSource | None = self._record.source
-        return source.keys if source else (Key(name="id", type="text"),)
+    def _keys(self) -> tuple[KeyColumn, ...]:
+        source: SourceTable | None = self._record.source
+        return source.keys if source else (KeyColumn(name="id", type="text"),)
 
 
 def every_part(statement: ExternallyTraversible) -> Iterator[ExternallyTraversible]:
@@ -139,7 +139,7 @@ def every_part(statement: ExternallyTraversible) -> Iterator[ExternallyTraversib
                 waiting.append(child)
 
 
-def key_text(keys: tuple[Key, ...], columns: tuple[Expression, ...]) -> Expression:
+def key_text(keys: tuple[KeyColumn, ...], columns: tuple[Expression, ...]) -> Expression:
     """Write the columns of a key as one text, as triggers do."""
     texts = [_as_text(column, key.type) for key, column in zip(keys, columns, strict=True)]
     if len(texts) == 1:
@@ -147,7 +147,7 @@ def key_text(keys: tuple[Key, ...], columns: tuple[Expression, ...]) -> Expressi
     return sa.cast(sa.func.pg_catalog.jsonb_build_array(*texts), sa.Text)
 
 
-def key_value(keys: tuple[Key, ...], position: int, id: Expression) -> Expression:
+def key_value(keys: tuple[KeyColumn, ...], position: int, id: Expression) -> Expression:
     """Read one column of a key from the text that it is in."""
     kind = keys[position].type
     part = id

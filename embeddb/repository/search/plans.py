@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from embeddb.db.database import Database
 from embeddb.db.rendering import as_text, count_all
 from embeddb.records import Hit, SearchPlan, Vector
-from embeddb.repository.search.compiler import Wish
-from embeddb.repository.search.searcher import Asked, Row, Searcher, hit
+from embeddb.repository.search.compiler import SearchShape
+from embeddb.repository.search.searcher import ResultRow, Searcher, SearchRequest, hit
 from embeddb.repository.search.selectivity import selectivity
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import IVFPQ
@@ -32,52 +32,52 @@ class Plans:
         self._record = record
         self._searcher = searcher
 
-    def search(self, query: Vector, asked: Asked) -> tuple[list[Hit], SearchPlan]:
+    def search(self, query: Vector, request: SearchRequest) -> tuple[list[Hit], SearchPlan]:
         """Run a search, and once more under EXPLAIN ANALYZE: its hits, and how they came."""
-        wish, values = asked
+        shape, values = request
         # without the threshold, so that there are rows to tell the way even if none is near enough
-        open_wish = replace(wish, plan=True, max_distance=False)
+        open_wish = replace(shape, plan=True, max_distance=False)
         open_values = {name: value for name, value in values.items() if name != "max_distance"}
         with self._database.connection() as connection:
             rows = self._searcher.rows(connection, query, open_wish, open_values)
-        explained = self._searcher.explain(query, wish, values, ["ANALYZE", "FORMAT JSON"])[0][0]
+        explained = self._searcher.explain(query, shape, values, ["ANALYZE", "FORMAT JSON"])[0][0]
         nodes = [node for node in _nodes(explained["Plan"]) if node.get("Actual Loops")]
         index = index_read(nodes, self._record)
         bound = values.get("max_distance")
         hits = [hit(row) for row in rows if bound is None or row[_DISTANCE] <= bound]
-        assert wish.limit is not None  # only the SQL function has it as a parameter
+        assert shape.limit is not None  # only the SQL function has it as a parameter
         plan = SearchPlan(
-            ways=self._ways(rows, wish, index),
+            strategies=self._strategies(rows, shape, index),
             index=index,
             scanned=_scanned(nodes, self._record.tables),
-            passing=self.passing(asked),
-            limit=wish.limit,
+            passing=self.passing(request),
+            limit=shape.limit,
             returned=len(hits),
-            filled=len(hits) == wish.limit,
+            filled=len(hits) == shape.limit,
             milliseconds=explained["Execution Time"],
         )
         return hits, plan
 
-    def explain(self, query: Vector, asked: Asked, *, analyze: bool) -> list[str]:
+    def explain(self, query: Vector, request: SearchRequest, *, analyze: bool) -> list[str]:
         """Give Postgres's plan line by line, below what it comes to as comments."""
         if analyze:
-            head = facts(self.search(query, asked)[1])
-            return head + self._searcher.explain(query, *asked, ["ANALYZE", "BUFFERS"])
-        head = ["-- index: " + (self.index(query, asked) or "none")]
-        return head + self._searcher.explain(query, *asked)
+            head = facts(self.search(query, request)[1])
+            return head + self._searcher.explain(query, *request, ["ANALYZE", "BUFFERS"])
+        head = ["-- index: " + (self.index(query, request) or "none")]
+        return head + self._searcher.explain(query, *request)
 
-    def index(self, query: Vector, asked: Asked) -> str | None:
+    def index(self, query: Vector, request: SearchRequest) -> str | None:
         """Name the vector index that Postgres would read."""
-        explained = self._searcher.explain(query, *asked, ["FORMAT JSON"])[0][0]
+        explained = self._searcher.explain(query, *request, ["FORMAT JSON"])[0][0]
         return index_read(_nodes(explained["Plan"]), self._record)
 
-    def passing(self, asked: Asked) -> int | None:
+    def passing(self, request: SearchRequest) -> int | None:
         """Say how many documents pass the filter, about; exactly where they are few."""
-        wish, values = asked
-        if wish.filter is False:
+        shape, values = request
+        if shape.filter is False:
             return None
         compiler = self._searcher.compiler
-        known = selectivity(compiler.rows, compiler.condition(wish.filter))
+        known = selectivity(compiler.rows, compiler.condition(shape.filter))
         counted = sa.select(count_all()).select_from(known.passing).scalar_subquery()
         text, given = as_text(sa.select(known.few, counted, known.count))
         values = {name: value for name, value in values.items() if name == "filter"}
@@ -87,9 +87,11 @@ class Plans:
         few, exactly, about = row
         return int(exactly) if few else round(about or 0)
 
-    def _ways(self, rows: Sequence[Row], wish: Wish, index: str | None) -> tuple[str, ...]:
+    def _strategies(
+        self, rows: Sequence[ResultRow], shape: SearchShape, index: str | None
+    ) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(row[-1] for row in rows))
-        if not found and wish.filter is not False and not wish.exact:
+        if not found and shape.filter is not False and not shape.exact:
             found = ("index, then exact" if index else "exact over the few that pass",)
         elif not found:
             found = ("index" if index else "exact",)
@@ -102,7 +104,7 @@ class Plans:
 def facts(plan: SearchPlan) -> list[str]:
     """Write a plan as comments for people."""
     lines = [
-        "way: " + "; ".join(plan.ways),
+        "way: " + "; ".join(plan.strategies),
         f"index: {plan.index or 'none'}",
         f"rows read: {plan.scanned:,}",
     ]

@@ -11,30 +11,30 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
-from embeddb.db.parallel import spread
+from embeddb.db.parallel import run_parallel
 from embeddb.db.rendering import Expression, as_text
 from embeddb.db.vectors import BinaryVector
 from embeddb.errors import ConfigurationError, FilterError
 from embeddb.records import Hit, Vector
 from embeddb.repository.indexes.ivfpq import Codes
-from embeddb.repository.search.compiler import Compiler, Wish
+from embeddb.repository.search.compiler import Compiler, SearchShape
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.layouts import Layout
 
 Filter: TypeAlias = dict[str, Any] | Expression | None
 """`{"year": {"$gte": 2020}}`, or an expression over `collection.columns`."""
 
-Asked: TypeAlias = tuple[Wish, dict[str, Any]]
+SearchRequest: TypeAlias = tuple[SearchShape, dict[str, Any]]
 """The shape of a statement, and the values that it is executed with."""
 
-Row: TypeAlias = tuple[Any, ...]
+ResultRow: TypeAlias = tuple[Any, ...]
 
 PIPELINED = 16
 """Queries that are sent before the first answer is read: more gain nothing, and hold more hits."""
 
 CONNECTIONS = 3
-"""Connections that many queries are spread over: two keep two processors of the server busy, and
-the third does while this process reads an answer."""
+"""Connections that many queries are shared among: two keep two processors of the server busy,
+and the third does while this process reads an answer."""
 
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """A NUL as JSON spells it, and not a backslash followed by `u0000`."""
@@ -45,35 +45,35 @@ class Searcher:
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         self._database = database
-        self._texts: dict[Wish, tuple[bytes, dict[str, Any]]] = {}
+        self._texts: dict[SearchShape, tuple[bytes, dict[str, Any]]] = {}
         self._codes = Codes(database, record)
         self.compiler = Compiler(
             record, schema=database.schema, vector_schema=database.vector_schema()
         )
 
-    def search(self, query: Vector, wish: Wish, values: dict[str, Any]) -> list[Hit]:
+    def search(self, query: Vector, shape: SearchShape, values: dict[str, Any]) -> list[Hit]:
         """Run one search; `query` has shape (dim,) and is ready to be compared."""
         with self._database.connection() as connection:
-            return self.search_on(connection, query, wish, values)
+            return self.search_on(connection, query, shape, values)
 
     def search_on(
-        self, connection: Connection, query: Vector, wish: Wish, values: dict[str, Any]
+        self, connection: Connection, query: Vector, shape: SearchShape, values: dict[str, Any]
     ) -> list[Hit]:
         """Run one search on a connection that the caller holds."""
-        return list(map(hit, self.rows(connection, query, wish, values)))
+        return list(map(hit, self.rows(connection, query, shape, values)))
 
     def search_many(
-        self, queries: Sequence[Vector], wish: Wish, values: dict[str, Any]
+        self, queries: Sequence[Vector], shape: SearchShape, values: dict[str, Any]
     ) -> list[list[Hit]]:
         """Run a search for each query, several at a time, and give the hits in their order."""
-        statement, given = self._text(wish)
+        statement, given = self._text(shape)
         parameters = {**given, **values}
         starts = range(0, len(queries), PIPELINED)
 
         def some(connection: Connection, number: int) -> list[list[Hit]]:
             start = starts[number]
             cursors = [
-                self._execute(connection, statement, query, parameters, wish)
+                self._execute(connection, statement, query, parameters, shape)
                 for query in queries[start : start + PIPELINED]
             ]
             return [list(map(hit, cursor.fetchall())) for cursor in cursors]
@@ -84,21 +84,21 @@ class Searcher:
             with connection.pipeline():
                 return some(connection, number)
 
-        found = spread(self._database, len(starts), piped, connections=CONNECTIONS)
+        found = run_parallel(self._database, len(starts), piped, connections=CONNECTIONS)
         return [hits for several in found for hits in several]
 
     def rows(
-        self, connection: Connection, query: Vector, wish: Wish, values: dict[str, Any]
-    ) -> list[Row]:
+        self, connection: Connection, query: Vector, shape: SearchShape, values: dict[str, Any]
+    ) -> list[ResultRow]:
         """Run one search and give its rows as they come; `hit` reads one."""
-        statement, given = self._text(wish)
-        return self._execute(connection, statement, query, {**given, **values}, wish).fetchall()
+        statement, given = self._text(shape)
+        return self._execute(connection, statement, query, {**given, **values}, shape).fetchall()
 
     def explain(
-        self, query: Vector, wish: Wish, values: dict[str, Any], options: Sequence[str] = ()
+        self, query: Vector, shape: SearchShape, values: dict[str, Any], options: Sequence[str] = ()
     ) -> list[Any]:
         """Give Postgres's plan, line by line, or, with FORMAT JSON, as one value."""
-        statement, given = self._text(wish)
+        statement, given = self._text(shape)
         head = "EXPLAIN (" + ", ".join(options or ["COSTS"]) + ") "
         with self._database.connection() as connection:
             parameters = self._parameters(connection, query, {**given, **values})
@@ -107,9 +107,9 @@ class Searcher:
             ).fetchall()
         return [row[0] for row in rows]
 
-    def sql(self, query: Vector, wish: Wish, values: dict[str, Any]) -> str:
+    def sql(self, query: Vector, shape: SearchShape, values: dict[str, Any]) -> str:
         """Write the statement with its values in place, to be pasted into psql."""
-        statement, given = self._text(wish)
+        statement, given = self._text(shape)
         literal = "[" + ",".join(map(repr, query.tolist())) + "]"
         with self._database.connection() as connection:
             cursor = psycopg.ClientCursor(connection)
@@ -121,9 +121,9 @@ class Searcher:
         statement: bytes,
         query: Vector,
         parameters: dict[str, Any],
-        wish: Wish,
-    ) -> psycopg.Cursor[Row]:
-        prepare = None if self.compiler.suits_every_value(wish) else False
+        shape: SearchShape,
+    ) -> psycopg.Cursor[ResultRow]:
+        prepare = None if self.compiler.suits_every_value(shape) else False
         sent = self._parameters(connection, query, parameters)
         return connection.execute(statement, sent, prepare=prepare)
 
@@ -135,14 +135,14 @@ class Searcher:
             own |= self._codes.parameters(connection, query)
         return {**given, **own}
 
-    def _text(self, wish: Wish) -> tuple[bytes, dict[str, Any]]:
-        if not isinstance(wish.filter, bool):  # an expression of the caller's is not kept
-            text, given = as_text(self.compiler.select(wish))
+    def _text(self, shape: SearchShape) -> tuple[bytes, dict[str, Any]]:
+        if not isinstance(shape.filter, bool):  # an expression of the caller's is not kept
+            text, given = as_text(self.compiler.select(shape))
             return text.encode(), given
-        if wish not in self._texts:
-            text, given = as_text(self.compiler.select(wish))
-            self._texts[wish] = (text.encode(), given)
-        return self._texts[wish]
+        if shape not in self._texts:
+            text, given = as_text(self.compiler.select(shape))
+            self._texts[shape] = (text.encode(), given)
+        return self._texts[shape]
 
 
 def make_wish(
@@ -153,7 +153,7 @@ def make_wish(
     exact: bool = False,
     without: str | None = None,
     layout: Layout | None = None,
-) -> Asked:
+) -> SearchRequest:
     """Split what a caller asks for into the statement's shape and the values passed to it.
 
     Where the chunks are laid out by a field, what the filter asks of it becomes their part.
@@ -173,7 +173,7 @@ def make_wish(
         values["max_distance"] = float(max_distance)
     if without is not None:
         values["without"] = without
-    wish = Wish(
+    shape = SearchShape(
         limit=limit,
         filter=wanted,
         max_distance=max_distance is not None,
@@ -181,7 +181,7 @@ def make_wish(
         without=without is not None,
         part=part is not None,
     )
-    return wish, values
+    return shape, values
 
 
 def split_filter(filter: Filter) -> tuple[bool | Expression, dict[str, Any]]:
@@ -205,7 +205,7 @@ def _jsonb(filter: dict[str, Any]) -> Jsonb:
     return Jsonb(filter, dumps=lambda _: text)
 
 
-def hit(row: Row) -> Hit:
+def hit(row: ResultRow) -> Hit:
     """Read a row of the statement."""
     return Hit(
         id=row[0],

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from embeddb.errors import ConfigurationError, TransformError
 from embeddb.transforms import TransformSpec
-from embeddb.transforms.kinds import Kind
+from embeddb.transforms.kinds import StepKind
 
 Value: TypeAlias = str | Sequence[str]
 
-UNSIZED = [kind.label for kind in Kind if not kind.sized]
-SIZED = [kind.label for kind in Kind if kind.sized]
+UNSIZED = [kind.label for kind in StepKind if not kind.sized]
+SIZED = [kind.label for kind in StepKind if kind.sized]
 
 words = st.one_of(
     st.sampled_from(UNSIZED),

@@ -14,7 +14,7 @@ from embeddb.repository.queue.jobs import Claim, Job
 from embeddb.worker import WorkerOptions
 from embeddb.worker.leases import Leases
 from embeddb.worker.logs import JsonFormatter, TextFormatter
-from embeddb.worker.metrics import Counters
+from embeddb.worker.metrics import WorkerMetrics
 
 
 def claim(*keys: str) -> Claim:
@@ -38,7 +38,7 @@ def test_leases_are_kept_until_every_key_is_settled() -> None:
 
 def test_rates_are_taken_over_the_last_minute() -> None:
     now = [0.0]
-    counters = Counters(clock=lambda: now[0])
+    counters = WorkerMetrics(clock=lambda: now[0])
     now[0] = 30.0
     counters.done("docs", 100)
     assert counters.rates() == {"docs": 200.0}

@@ -32,7 +32,7 @@ from embeddb.pipeline.indexes.indexes import build_index
 from embeddb.progress import Silent
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.documents import Documents
-from embeddb.repository.collections.generations import Claim, Succession
+from embeddb.repository.collections.generations import GenerationLock, Switchover
 from tests.support.encoders import HashEncoder
 from tests.support.postgres import one, role, rows, session
 from tests.support.vectors import as_documents, clustered, distances
@@ -479,16 +479,16 @@ def test_sessions_that_end_in_the_middle_of_the_copy_leave_the_collection_as_it_
 ) -> None:
     docs = _loaded(store)
     before = _ids(docs, VECTORS[0])
-    missing = Succession.missing
+    missing = Switchover.missing
 
-    def ended(self: Succession, *arguments: Any) -> Any:  # noqa: ANN401
+    def ended(self: Switchover, *arguments: Any) -> Any:  # noqa: ANN401
         with closing(missing(self, *arguments)) as stream:
             for found in stream:
                 _terminate_all(store.url)
                 yield found
 
     with monkeypatch.context() as patch:
-        patch.setattr(Succession, "missing", ended)
+        patch.setattr(Switchover, "missing", ended)
         with pytest.raises(DatabaseError):
             docs.convert(storage="int8")
     assert _ids(docs, VECTORS[0]) == before
@@ -505,7 +505,7 @@ def test_what_a_killed_conversion_left_is_dropped_by_the_next_one(store: embeddb
         transform=("rotation:random",),
         index=HNSW(on="bit2"),
     )
-    with Claim(store.database) as claim:
+    with GenerationLock(store.database) as claim:
         left = module.build_generation(store.database, docs.record, form, Silent(), claim)
         assert left.generation.number == 2
         module.drop_leftovers(store.database, docs.record)  # its maker is at work on it

@@ -24,7 +24,7 @@ from embeddb.diagnostics import table_checks
 from embeddb.diagnostics.collection_checks import check_recall
 from embeddb.diagnostics.findings import Finding
 from embeddb.errors import IndexBuildError, IndexBuildWarning
-from embeddb.pipeline.indexes.repair import Fault
+from embeddb.pipeline.indexes.repair import Defect
 from embeddb.repository.catalog.recall_history import RecallHistory
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.health import IndexHealth, is_ours
@@ -71,7 +71,7 @@ def _writer(url: str) -> Iterator[psycopg.Connection[TupleRow]]:
         connection.rollback()
 
 
-def _told(faults: list[Fault]) -> set[tuple[str, str, bool]]:
+def _told(faults: list[Defect]) -> set[tuple[str, str, bool]]:
     return {(fault.kind, fault.name, fault.done) for fault in faults}
 
 

@@ -120,7 +120,7 @@ def test_a_large_tenant_is_searched_in_the_index_of_its_partition(store: embeddb
     assert len(plan.index.split(", ")) == 1
     exact = docs.search(vectors[5], 10, filter={"tenant": "large"}, exact=True)
     assert len({hit.id for hit in hits} & {hit.id for hit in exact}) >= 9
-    assert docs.plan(vectors[5], filter={"tenant": "small"}).ways == (
+    assert docs.plan(vectors[5], filter={"tenant": "small"}).strategies == (
         "exact over the few that pass",
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 import embeddb
 from embeddb.db.database import Connection
-from embeddb.repository.queue.jobs import ATTEMPTS_UNTIL_ALONE, SECOND_LOT, Claim, Fault, Jobs
+from embeddb.repository.queue.jobs import ATTEMPTS_UNTIL_ALONE, SECOND_LOT, Claim, JobFailure, Jobs
 from tests.support.postgres import one, rows
 
 LEASE_SECONDS = 30.0
@@ -171,7 +171,7 @@ def test_a_released_job_keeps_its_attempts(queue: Queue) -> None:
 def test_a_failed_row_waits_and_then_goes_to_the_failed_jobs(queue: Queue) -> None:
     queue.enqueue("a", "b")
     claim = queue.claimed()
-    fault = {"a": Fault("EncodingError", "the model choked \0 on it")}
+    fault = {"a": JobFailure("EncodingError", "the model choked \0 on it")}
     assert queue.jobs.retry_later(queue.connection, claim, fault, {"a": 0.0}) == 1
     again = queue.claimed()
     assert [(job.key, job.attempts) for job in again.jobs] == [("a", 2)]
@@ -186,7 +186,7 @@ def test_what_was_fenced_off_is_not_failed(queue: Queue) -> None:
     queue.enqueue("a")
     claim = queue.claimed()
     queue.enqueue("a")
-    fault = {"a": Fault("EncodingError", "no")}
+    fault = {"a": JobFailure("EncodingError", "no")}
     assert queue.jobs.fail(queue.connection, claim, fault) == 0
     assert queue.jobs.retry_later(queue.connection, claim, fault, {"a": 9.0}) == 0
     assert queue.jobs.failed() == []
@@ -196,7 +196,7 @@ def test_what_was_fenced_off_is_not_failed(queue: Queue) -> None:
 def test_failed_jobs_are_revived_or_purged(queue: Queue) -> None:
     queue.enqueue("a", "b", "c")
     claim = queue.claimed()
-    faults = {key: Fault("EncodingError", key) for key in claim.keys}
+    faults = {key: JobFailure("EncodingError", key) for key in claim.keys}
     assert queue.jobs.fail(queue.connection, claim, faults) == 3
     assert queue.jobs.purge("docs", ["c"]) == 1
     with psycopg.connect(queue.url, autocommit=True) as other:

@@ -25,37 +25,37 @@ def docs(store: embeddb.Store) -> Collection:
 
 def test_a_plain_search_reads_the_index(docs: Collection) -> None:
     plan = docs.plan(QUERY, 7)
-    assert (plan.ways, plan.index, plan.passing) == (("index",), "docs_g1_hnsw", None)
+    assert (plan.strategies, plan.index, plan.passing) == (("index",), "docs_g1_hnsw", None)
     assert (plan.scanned, plan.limit, plan.returned, plan.filled) == (7, 7, 7, True)
     assert plan.milliseconds > 0
 
 
 def test_an_exact_search_reads_every_row(docs: Collection) -> None:
     plan = docs.plan(QUERY, exact=True)
-    assert (plan.ways, plan.index, plan.scanned) == (("exact",), None, ROWS)
+    assert (plan.strategies, plan.index, plan.scanned) == (("exact",), None, ROWS)
     half = docs.plan(QUERY, exact=True, filter={"even": True})
-    assert half.ways == ("exact",)
+    assert half.strategies == ("exact",)
     assert half.passing == pytest.approx(ROWS / 2, rel=0.4)
     docs.drop_index()
-    assert docs.plan(QUERY).ways == ("exact",)
+    assert docs.plan(QUERY).strategies == ("exact",)
 
 
 def test_few_that_pass_are_compared_one_by_one(docs: Collection) -> None:
     plan = docs.plan(QUERY, filter={"number": {"$lt": 4}})
-    assert plan.ways == ("exact over the few that pass",)
+    assert plan.strategies == ("exact over the few that pass",)
     assert (plan.index, plan.scanned, plan.passing) == (None, 4, 4)
     assert (plan.returned, plan.filled) == (4, False)
 
 
 def test_nothing_that_passes_is_told(docs: Collection) -> None:
     plan = docs.plan(QUERY, filter={"number": -1})
-    assert plan.ways == ("exact over the few that pass",)
+    assert plan.strategies == ("exact over the few that pass",)
     assert (plan.scanned, plan.passing, plan.returned, plan.filled) == (0, 0, 0, False)
 
 
 def test_a_threshold_that_leaves_nothing_hides_no_way(docs: Collection) -> None:
     plan = docs.plan(QUERY, max_distance=-1)
-    assert (plan.ways, plan.returned, plan.filled) == (("index",), 0, False)
+    assert (plan.strategies, plan.returned, plan.filled) == (("index",), 0, False)
 
 
 def test_many_that_pass_are_looked_for_in_the_index(store: embeddb.Store) -> None:
@@ -63,7 +63,7 @@ def test_many_that_pass_are_looked_for_in_the_index(store: embeddb.Store) -> Non
     docs.ingest(as_documents(clustered(6000, 8, seed=42)))
     plan = docs.plan(clustered(1, 8, seed=43)[0], filter={"tenth": {"$lt": 9}})
     assert plan.index == "docs_g1_hnsw"
-    assert plan.ways == ("index",)
+    assert plan.strategies == ("index",)
     assert plan.passing is not None and plan.passing > 4000
     assert plan.filled
 
@@ -81,7 +81,7 @@ def test_each_index_is_named(store: embeddb.Store, index: Any, name: str) -> Non
     docs = store.create_collection("docs", model=None, dim=DIM, index=index)
     docs.ingest(as_documents(VECTORS))
     plan = docs.plan(QUERY)
-    assert (plan.ways, plan.index) == (("index",), name)
+    assert (plan.strategies, plan.index) == (("index",), name)
     assert 10 <= plan.scanned <= 2 * ROWS
 
 

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 import embeddb
 from embeddb import HNSW, Collection
 from embeddb.db.database import Connection, Database
-from embeddb.db.parallel import spread
+from embeddb.db.parallel import run_parallel
 from embeddb.errors import DatabaseError, DatabaseUnavailableError, FilterError, InvalidVectorError
 from embeddb.repository.search.searcher import PIPELINED
 from tests.support.encoders import HashEncoder
@@ -167,10 +167,10 @@ def test_each_piece_is_done_once(connections: Database) -> None:
         done.append(number)
         return number * 2
 
-    found = spread(connections, 50, work, connections=CONNECTIONS)
+    found = run_parallel(connections, 50, work, connections=CONNECTIONS)
     assert found == list(range(0, 100, 2))
     assert sorted(done) == list(range(50))
-    assert spread(connections, 0, work, connections=CONNECTIONS) == []
+    assert run_parallel(connections, 0, work, connections=CONNECTIONS) == []
 
 
 def test_an_error_ends_the_work_and_is_raised(connections: Database) -> None:
@@ -183,7 +183,7 @@ def test_an_error_ends_the_work_and_is_raised(connections: Database) -> None:
         connection.execute("SELECT pg_sleep(0.01)")
 
     with pytest.raises(DatabaseError, match="division by zero"):
-        spread(connections, 1000, work, connections=CONNECTIONS)
+        run_parallel(connections, 1000, work, connections=CONNECTIONS)
     assert len(done) < 1000
 
 
@@ -199,6 +199,6 @@ def test_without_a_second_connection_the_first_does_all(
         return lend()
 
     monkeypatch.setattr(connections, "_connect", once)
-    assert spread(connections, 9, lambda _, number: number, connections=3) == list(range(9))
+    assert run_parallel(connections, 9, lambda _, number: number, connections=3) == list(range(9))
     with pytest.raises(DatabaseUnavailableError, match="no more"):
-        spread(connections, 9, lambda _, number: number, connections=3)
+        run_parallel(connections, 9, lambda _, number: number, connections=3)

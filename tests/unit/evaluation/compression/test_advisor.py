@@ -16,7 +16,7 @@ from embeddb.evaluation.compression import candidates as advisor_candidates
 from embeddb.evaluation.compression import plot
 from embeddb.evaluation.compression.advice import Advice, Measured, Skipped
 from embeddb.evaluation.compression.candidates import Candidate, rungs, settled
-from embeddb.evaluation.compression.exact_answers import Answer, Truth
+from embeddb.evaluation.compression.exact_answers import Answer, ExactAnswers
 from embeddb.evaluation.recall import Question
 from embeddb.records import Hit
 from embeddb.schema.catalog import CollectionRecord, Generation, TransformInfo
@@ -174,7 +174,7 @@ def test_exact_answers_are_those_of_all_rows_at_once(distance: str) -> None:
     keys = [(f"v{n // 2}", n % 2) for n in range(500)]  # two chunks a document
     asked = [Question(vector) for vector in clustered(5, 16, seed=4)]
     asked += [Question(vectors[n], without=keys[n][0]) for n in (0, 77)]
-    truth = Truth(asked, 10, Distance.named(distance))
+    truth = ExactAnswers(asked, 10, Distance.named(distance))
     for start in range(0, 500, 123):
         truth.add(keys[start : start + 123], vectors[start : start + 123])
     assert truth.rows == 500
@@ -187,7 +187,7 @@ def test_exact_answers_are_those_of_all_rows_at_once(distance: str) -> None:
 def test_ties_and_too_few_rows_do_not_count_against_a_form() -> None:
     vectors = np.ones((30, 4), dtype=np.float32)
     keys = [(f"v{n}", 0) for n in range(30)]
-    truth = Truth([Question(vectors[0], without="v0")], 10, Distance.L2)
+    truth = ExactAnswers([Question(vectors[0], without="v0")], 10, Distance.L2)
     truth.add(keys, vectors)
     (answer,) = truth.answers()
     assert (len(answer.nearest), answer.wanted) == (29, 10)
@@ -196,7 +196,7 @@ def test_ties_and_too_few_rows_do_not_count_against_a_form() -> None:
         for n in range(20, 30)
     ]
     assert answer.recall(hits) == 1 and answer.recall(hits[:5]) == 0.5 and answer.recall([]) == 0
-    few = Truth([Question(vectors[0], without="v0")], 10, Distance.L2)
+    few = ExactAnswers([Question(vectors[0], without="v0")], 10, Distance.L2)
     few.add(keys[:1], vectors[:1])
     assert few.answers() == [Answer(frozenset(), 0)] and few.answers()[0].recall([]) == 1
 

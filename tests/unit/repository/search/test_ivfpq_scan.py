@@ -7,7 +7,7 @@ import re
 import pytest
 
 from embeddb.db.rendering import as_function_body, as_text
-from embeddb.repository.search.compiler import Compiler, Wish
+from embeddb.repository.search.compiler import Compiler, SearchShape
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ
@@ -43,13 +43,13 @@ def _compiler(
     "index", [IVFPQ(), IVFPQ(lists=9), IVFPQ(lists=9, probes=2), IVFPQ(subvectors=3)]
 )
 def test_a_spec_that_is_not_built_is_compiled_to_exact_search(index: IVFPQ) -> None:
-    text, given = as_text(_compiler(index).select(Wish(filter=True)))
+    text, given = as_text(_compiler(index).select(SearchShape(filter=True)))
     assert "docs_g1_codes" not in text
     assert not given
 
 
 def test_probes_and_oversample_come_from_the_spec() -> None:
-    text, _ = as_text(_compiler().select(Wish(limit=7)))
+    text, _ = as_text(_compiler().select(SearchShape(limit=7)))
     assert re.search(
         r'ORDER BY l\.centroid OPERATOR\("?public"?\.<=>\) asked\.query\s+LIMIT 2\)', text
     )
@@ -67,17 +67,17 @@ def test_probes_and_oversample_come_from_the_spec() -> None:
     ],
 )
 def test_each_distance_has_its_order(distance: Distance, expected: str) -> None:
-    text, _ = as_text(_compiler(distance=distance).select(Wish()))
+    text, _ = as_text(_compiler(distance=distance).select(SearchShape()))
     assert re.search(expected, text)
     assert ("l2_normalize" in text) == (distance is Distance.COSINE)
 
 
 def test_the_lookup_table_may_be_left_to_the_statement() -> None:
-    _, given = as_text(_compiler().select(Wish()))
+    _, given = as_text(_compiler().select(SearchShape()))
     assert given == {"codebook": None, "words": None}
     body = as_function_body(
         _compiler(schema='100% "own"', vector_schema="50% ext").select(
-            Wish(limit=None, filter=True, max_distance=True)
+            SearchShape(limit=None, filter=True, max_distance=True)
         )
     )
     assert '"100% ""own"""."docs_g1_table"(' in body or '"100% ""own""".docs_g1_table(' in body
@@ -86,7 +86,7 @@ def test_the_lookup_table_may_be_left_to_the_statement() -> None:
 
 
 def test_a_filter_and_an_id_to_leave_out_are_asked_of_the_codes() -> None:
-    text, _ = as_text(_compiler().select(Wish(filter=True, without=True)))
+    text, _ = as_text(_compiler().select(SearchShape(filter=True, without=True)))
     lists = text[text.index("candidates AS") : text.index("scanned AS")]
     assert "k.id != %(without)s" in lists
     assert "d.id = k.id" in lists
@@ -94,5 +94,5 @@ def test_a_filter_and_an_id_to_leave_out_are_asked_of_the_codes() -> None:
 
 def test_as_many_subvectors_as_there_may_be_can_be_compiled() -> None:
     index = IVFPQ(lists=9, subvectors=1_000, probes=2)
-    text, _ = as_text(_compiler(index).select(Wish()))
+    text, _ = as_text(_compiler(index).select(SearchShape()))
     assert text.count("get_byte") == 1_000
