@@ -47,12 +47,13 @@ class MigrationResult:
 
 
 def head() -> str:
-    """Name the newest revision."""
-    from alembic.script import ScriptDirectory
+    """Return the newest revision.
 
-    revision = ScriptDirectory.from_config(_config("embeddb")).get_current_head()
-    assert revision is not None  # the packaged chain has a head
-    return revision
+    Every connection compares it with the database's. The names of the packaged files say it:
+    Alembic would say the same, and takes a third of a second to import.
+    """
+    files = (resources.files("embeddb.migrations") / "versions").iterdir()
+    return max(file.name.partition("_")[0] for file in files if file.name[:1].isdigit())
 
 
 def migrate_schema(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -230,3 +232,11 @@ def test_pgvector_may_be_installed_in_another_schema(empty_database: str) -> Non
             embedding = docs.get(["v1"], embeddings=True)[0].embedding
             assert embedding is not None
             assert embedding.shape == (4,)
+
+
+def test_a_store_is_opened_without_what_only_some_calls_need(database: str) -> None:
+    """Importing Alembic takes a third of a second, and PyTorch several."""
+    script = "import sys, embeddb; embeddb.connect(sys.argv[1]).close(); print(*sys.modules)"
+    command = [sys.executable, "-c", script, database]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not {"alembic", "torch", "transformers"} & set(result.stdout.split())
