@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool
 from embeddb import errors
 from embeddb.db.boundary import translated
 from embeddb.db.queries import Name, query
+from embeddb.db.vectors import teach
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -192,6 +193,7 @@ class _Borrowed:
         with translated(), self._lend() as connection:
             before = connection.autocommit, connection.row_factory, connection.cursor_factory
             connection.autocommit = True
+            teach(connection)
             connection.row_factory, connection.cursor_factory = tuple_row, psycopg.Cursor
             try:
                 yield connection

@@ -11,6 +11,7 @@ from psycopg.rows import tuple_row
 from embeddb.db.boundary import translated
 from embeddb.db.database import Connection, Database, ServerInfo, check_server, describe_server
 from embeddb.db.queries import query
+from embeddb.db.vectors import teach
 from embeddb.errors import SchemaMissingError
 
 _LOCAL_SETTINGS = ("search_path", "lock_timeout")
@@ -25,6 +26,7 @@ class SharedDatabase(Database):
         self.lendable = 1
         self._owned = None
         self._connection = connection
+        teach(connection)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:

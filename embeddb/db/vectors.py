@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import psycopg
@@ -35,7 +36,7 @@ class BinaryVector:
 class _BinaryVectorDumper(Dumper):
     """Sends the bytes as they are, untyped: the cast in the statement names the type.
 
-    So nothing is looked up or registered on a connection that may be the caller's.
+    So nothing has to be looked up in the database first.
     """
 
     format = Format.BINARY
@@ -46,6 +47,15 @@ class _BinaryVectorDumper(Dumper):
 
 
 psycopg.adapters.register_dumper(BinaryVector, _BinaryVectorDumper)
+
+
+def teach(connection: psycopg.Connection[Any]) -> None:
+    """Let a connection of the caller's send vectors.
+
+    A connection copies psycopg's adapters when it is first used: one that was used before this
+    module was imported does not know how.
+    """
+    connection.adapters.register_dumper(BinaryVector, _BinaryVectorDumper)
 
 
 def chunk_fields(

@@ -234,6 +234,25 @@ def test_pgvector_may_be_installed_in_another_schema(empty_database: str) -> Non
             assert embedding.shape == (4,)
 
 
+def test_a_pool_may_be_older_than_the_import_of_embeddb(database: str) -> None:
+    """A connection copies psycopg's adapters when it is first used."""
+    script = """if True:
+        import sys
+        from psycopg_pool import ConnectionPool
+        with ConnectionPool(sys.argv[1], min_size=1, max_size=1) as pool:
+            with pool.connection() as connection:
+                connection.execute("SELECT 1")
+            import embeddb
+            with embeddb.connect(pool) as store:
+                docs = store.create_collection("docs", model=None, dim=2)
+                docs.add([{"id": "a", "embedding": [0, 1]}])
+                print(docs.search([0, 1])[0].id)
+    """
+    command = [sys.executable, "-c", script, database]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.stdout == "a\n", result.stderr
+
+
 def test_a_store_is_opened_without_what_only_some_calls_need(database: str) -> None:
     """Importing Alembic takes a third of a second, and PyTorch several."""
     script = "import sys, embeddb; embeddb.connect(sys.argv[1]).close(); print(*sys.modules)"
