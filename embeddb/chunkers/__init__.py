@@ -6,9 +6,9 @@ from embeddb.chunkers.auto import AutoChunker
 from embeddb.chunkers.code import CodeChunker
 from embeddb.chunkers.factory import make_chunker
 from embeddb.chunkers.markdown import MarkdownChunker
-from embeddb.chunkers.spec import ChunkerKind, ChunkerSpec
 from embeddb.chunkers.text import TextChunker
 from embeddb.chunkers.whole import WholeDocument
+from embeddb.schema.chunkers import ChunkerKind, ChunkerSpec
 
 __all__ = [
     "AutoChunker",

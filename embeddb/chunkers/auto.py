@@ -7,9 +7,9 @@ from tokenizers import Tokenizer
 from embeddb.chunkers.code import CodeChunker
 from embeddb.chunkers.languages import language_of
 from embeddb.chunkers.markdown import MarkdownChunker
-from embeddb.chunkers.spec import TEXT_OVERLAP_DIVISOR
 from embeddb.chunkers.text import TextChunker
 from embeddb.records import Chunk
+from embeddb.schema.chunkers import TEXT_OVERLAP_DIVISOR
 
 # HTML and DOCX are here because the sources hand them on as Markdown.
 _MARKDOWN = frozenset(

@@ -10,10 +10,10 @@ from tokenizers import Tokenizer
 from embeddb.chunkers.auto import AutoChunker
 from embeddb.chunkers.code import CodeChunker
 from embeddb.chunkers.markdown import MarkdownChunker
-from embeddb.chunkers.spec import ChunkerSpec
 from embeddb.chunkers.text import TextChunker
 from embeddb.chunkers.whole import WholeDocument
 from embeddb.protocols import Chunker
+from embeddb.schema.chunkers import ChunkerSpec
 
 _Cutting: TypeAlias = Callable[[int, int, Tokenizer | None], Chunker]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from embeddb.schema.transforms import TransformSpec
 from embeddb.transforms.fit import fit
-from embeddb.transforms.spec import TransformSpec
 from embeddb.transforms.store import dump, load
 from embeddb.transforms.transform import Transform
 

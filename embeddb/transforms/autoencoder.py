@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embeddb.records import Vector
+from embeddb.schema.transforms import Word
 from embeddb.transforms.fitting import Fitting, Matrix, mean_of, principal_axes, sample
-from embeddb.transforms.spec import Word
 from embeddb.transforms.steps import Affine, Normalize, Step
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ import numpy as np
 
 from embeddb.errors import DimensionMismatchError, TransformError
 from embeddb.records import Vector
+from embeddb.schema.transform_kinds import StepKind
+from embeddb.schema.transforms import TransformSpec, Word
 from embeddb.transforms.autoencoder import encode_with_network
 from embeddb.transforms.fitting import ANGULAR, Fitting, Progress
 from embeddb.transforms.itq import rotate_for_signs
-from embeddb.transforms.kinds import StepKind
 from embeddb.transforms.linear import (
     matryoshka,
     normalize,
@@ -20,7 +21,6 @@ from embeddb.transforms.linear import (
     rotate_randomly,
     rotate_to_axes,
 )
-from embeddb.transforms.spec import TransformSpec, Word
 from embeddb.transforms.steps import Normalize, Step, gives_unit_length
 from embeddb.transforms.transform import Transform
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from embeddb.records import Vector
+from embeddb.schema.transforms import Word
 from embeddb.transforms.fitting import Fitting, principal_axes, random_rotation, sample
 from embeddb.transforms.linear import rotation
-from embeddb.transforms.spec import Word
 from embeddb.transforms.steps import Step
 
 ITERATIONS = 50

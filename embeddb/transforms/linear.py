@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from embeddb.records import Vector
+from embeddb.schema.transforms import Word
 from embeddb.transforms.fitting import Fitting, Matrix, mean_of, principal_axes, random_rotation
-from embeddb.transforms.spec import Word
 from embeddb.transforms.steps import Affine, Normalize, Step, Truncate
 
 

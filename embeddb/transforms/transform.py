@@ -10,7 +10,7 @@ import numpy as np
 
 from embeddb.errors import DimensionMismatchError, TransformError
 from embeddb.records import Vector
-from embeddb.transforms.spec import TransformSpec
+from embeddb.schema.transforms import TransformSpec
 from embeddb.transforms.steps import Affine, Normalize, Step, Truncate, gives_unit_length
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embeddb.errors import ConfigurationError, TransformError
+from embeddb.schema.transform_kinds import StepKind
 from embeddb.transforms import TransformSpec
-from embeddb.transforms.kinds import StepKind
 
 Value: TypeAlias = str | Sequence[str]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from embeddb.errors import TransformError
-from embeddb.transforms.kinds import StepKind
+from embeddb.schema.transform_kinds import StepKind
 
 DISTANCES = ("cosine", "l2", "inner_product", "l1", "hamming", "jaccard")
 
