@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from embeddb.records import Document, Hit, IngestReport, SearchPlan
     from embeddb.schema.indexes import HNSW, IVFPQ, IVFFlat
     from embeddb.schema.layouts import HashPartitions, ListPartitions, PartialIndexes
+    from embeddb.schema.spec import EmbeddingSpec
     from embeddb.store import Store, connect, migrate
 
 _HOMES = {
@@ -29,6 +30,7 @@ _HOMES = {
     "Collection": "embeddb.collection",
     "Document": "embeddb.records",
     "EmbedDBError": "embeddb.errors",
+    "EmbeddingSpec": "embeddb.schema.spec",
     "HashPartitions": "embeddb.schema.layouts",
     "Hit": "embeddb.records",
     "IVFFlat": "embeddb.schema.indexes",
@@ -52,6 +54,7 @@ __all__ = [
     "Collection",
     "Document",
     "EmbedDBError",
+    "EmbeddingSpec",
     "HashPartitions",
     "Hit",
     "IVFFlat",

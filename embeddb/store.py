@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Unpack
 
-from embeddb.chunkers import ChunkerSpec
 from embeddb.collection import Collection
 from embeddb.config import Settings
 from embeddb.db import embedded
@@ -15,25 +14,18 @@ from embeddb.db.database import Connection, Database
 from embeddb.db.migrate import MigrationResult, head, migrate_schema
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionExistsError, ConfigurationError, SchemaOutdatedError
-from embeddb.pipeline.conversion.forms import first_form
+from embeddb.pipeline.conversion.forms import first_generation
 from embeddb.protocols import Encoder
 from embeddb.repository.attached.attach import Attachments
 from embeddb.repository.attached.resolve import SourceSpec
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.roles.grants import GrantReport, Grants
-from embeddb.schema import layouts
-from embeddb.schema.catalog import Generation, PendingForm
-from embeddb.schema.distances import Distance
-from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
-from embeddb.schema.layouts import Layout
-from embeddb.schema.storage import MAX_DIM, Storage
-from embeddb.transforms import TransformSpec
+from embeddb.schema.catalog import Generation
+from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec, as_written
 
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
     from sqlalchemy import Engine
-
-IndexChoice = IndexSpec | Literal["hnsw", "ivfflat", "ivfpq", "exact"] | None
 
 
 def connect(
@@ -138,64 +130,24 @@ class Store:
         return self._database
 
     def create_collection(
-        self,
-        name: str,
-        *,
-        model: str | Encoder | Callable[..., Any] | None,
-        dim: int | None = None,
-        distance: str = "cosine",
-        storage: str = "vector",
-        transform: str | Sequence[str] | None = None,
-        index: IndexChoice = HNSW(),  # noqa: B008  # frozen
-        chunker: str | dict[str, Any] | ChunkerSpec = "auto",
-        normalize: bool = False,
-        layout: Layout | None = None,
-        partition_by: str | None = None,
-        exist_ok: bool = False,
+        self, name: str, *, exist_ok: bool = False, **fields: Unpack[EmbeddingFields]
     ) -> Collection:
         """Create a collection: its tables, its search function, its place in the catalog.
 
         Args:
             name: free text of at most 48 bytes.
-            model: a preset, a path, a hub name, `openai:…`, an encoder or any callable; None
-                where every document brings its own vector.
-            dim: dimensions of your own vectors, 1 to 16000; a model knows its own.
-            distance: cosine, l2, inner_product or l1; hamming or jaccard for bits.
-            storage: vector (float32), halfvec (float16), int8 (one byte a dimension) or bit (the
-                signs alone).
-            transform: what is done to vectors before they are stored, and to queries: normalize,
-                rotation, rotation:pca, rotation:itq, pca:N, matryoshka:N, autoencoder:N, or
-                several of them one after the other. What has to be learned is learned from the
-                first documents: until there are enough, they are stored as they come.
-            index: HNSW(…), IVFFlat(…), IVFPQ(…), or None for exact search. It is built after the
-                first documents are in. Where pgvector cannot index so many dimensions, one that
-                it can is chosen, with an IndexResolvedWarning.
-            chunker: auto, none, text, markdown or code, or a ChunkerSpec.
-            normalize: scale vectors to length 1, those of queries too.
-            layout: how the chunks lie, by one field of the metadata that searches filter by:
-                HashPartitions(…), ListPartitions(…) or PartialIndexes(…); see docs/partitions.md.
-            partition_by: short for layout=HashPartitions(field, 16).
             exist_ok: open the collection if it is there with the same model, dim, distance,
-                storage and layout.
+                storage, transform and layout.
+            fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
+                `openai:…`, an encoder or any callable, or None where every document brings its
+                own vector of `dim` numbers. Optional are `distance`, `storage`, `transform`,
+                `index`, `chunker`, `normalize`, `layout` and `partition_by`.
 
         Raises:
             InvalidNameError, CollectionExistsError, IndexSpecError, TransformError,
             ConfigurationError, ModelNotFoundError.
         """
-        encoder = None if model is None else self._encoder(model)
-        plain = Generation(
-            number=1,
-            dim=_dim(dim, encoder),
-            distance=Distance.named(distance),
-            storage=Storage.named(storage),
-            model=None if encoder is None else encoder.info,
-            normalize=normalize,
-            chunker=_chunker(chunker).to_json(),
-            index=_index(index),
-            state="active",
-            layout=layouts.chosen(layout, partition_by),
-        )
-        generation = first_form(self._database, plain, TransformSpec.parse(transform))
+        generation, encoder = self._first_generation(EmbeddingSpec(**fields))
         try:
             record = self._catalog.create(name, generation)
         except CollectionExistsError:
@@ -210,39 +162,28 @@ class Store:
         *,
         name: str | None = None,
         text: str | Sequence[str],
-        model: str | Encoder | Callable[..., Any],
         metadata: Sequence[str] = (),
         where: str | None = None,
-        distance: str = "cosine",
-        storage: str = "vector",
-        transform: str | Sequence[str] | None = None,
-        index: IndexChoice = HNSW(),  # noqa: B008  # frozen
-        chunker: str | dict[str, Any] | ChunkerSpec = "auto",
-        layout: Layout | None = None,
-        partition_by: str | None = None,
         exist_ok: bool = False,
+        **fields: Unpack[EmbeddingFields],
     ) -> Collection:
         """Make a collection of a table that is there, and follow what is written to it.
 
         Triggers put what changed into a queue, in the application's own transactions; workers
-        encode it, the rows that are there already among them. See docs/attach.md.
+        encode it, and the rows that are there already. See docs/attach.md.
 
         Args:
             source: the table, as SQL names it; it has a primary key.
             name: the collection's; None: the table's.
             text: columns, `title, body`, or a SQL expression over a row; a list is columns.
-            model: a preset, a path, a hub name, `openai:…`, an encoder or any callable.
             metadata: columns that searches show and filter by.
             where: a SQL condition; rows that do not meet it take no part.
-            distance: as in `create_collection`, and so are the next four.
-            storage: the kind of column.
-            transform: what is done to vectors before they are stored.
-            index: the vector index.
-            chunker: how texts are cut.
-            layout: how the chunks lie, by one of the metadata columns.
-            partition_by: short for layout=HashPartitions(column, 16).
             exist_ok: where the collection is there, of the same model, make everything about its
                 source anew as declared now, and look at every row again; what is encoded stays.
+            fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
+                `openai:…`, an encoder or any callable. Optional are `distance`, `storage`,
+                `transform`, `index`, `chunker`, `normalize`, `layout` and `partition_by`; the
+                last two name one of the metadata columns.
 
         Raises:
             AttachError: the table cannot be had: TableNotFoundError, NotATableError,
@@ -250,25 +191,11 @@ class Store:
             InvalidNameError, CollectionExistsError, PermissionDeniedError, IndexSpecError,
             TransformError, ConfigurationError, ModelNotFoundError, UnsupportedServerError.
         """
-        encoder = self._encoder(model)
-        chosen = layouts.chosen(layout, partition_by)
-        if chosen is not None and chosen.field not in metadata:
-            raise ConfigurationError(
-                f"The collection is laid out by {chosen.field!r}: name that column in metadata."
-            )
-        plain = Generation(
-            number=1,
-            dim=_dim(None, encoder),
-            distance=Distance.named(distance),
-            storage=Storage.named(storage),
-            model=encoder.info,
-            normalize=False,
-            chunker=_chunker(chunker).to_json(),
-            index=_index(index),
-            state="active",
-            layout=chosen,
-        )
-        generation = first_form(self._database, plain, TransformSpec.parse(transform))
+        spec = EmbeddingSpec(**fields)
+        spec.check_metadata(metadata)
+        generation, encoder = self._first_generation(spec)
+        if encoder is None:
+            raise ConfigurationError("The rows of a table bring no vectors: attach needs a model.")
         declaration = SourceSpec(source=source, text=text, metadata=tuple(metadata), where=where)
         attachments = Attachments(self._database)
         try:
@@ -395,59 +322,22 @@ class Store:
             self._encoders[model] = load_encoder(model, settings=EncoderSettings.of(self._settings))
         return self._encoders[model]
 
+    def _first_generation(self, spec: EmbeddingSpec) -> tuple[Generation, Encoder | None]:
+        encoder = None if spec.model is None else self._encoder(spec.model)
+        model = None if encoder is None else encoder.info
+        return first_generation(self._database, spec, model), encoder
+
     def _existing(self, name: str, wanted: Generation, encoder: Encoder | None) -> Collection:
         record = self._catalog.get(name)
-        there = record.generation
-        old_form, new_form = (form.wanted or form for form in (there, wanted))
-        for label, old, new in (
-            ("dim", there.dim, wanted.dim),
-            ("distance", there.distance.label, wanted.distance.label),
-            ("storage", old_form.storage.label, new_form.storage.label),
-            ("transform", _words(old_form), _words(new_form)),
-            ("layout", there.layout, wanted.layout),
-        ):
+        there, asked = record.generation, EmbeddingSpec.of(wanted)
+        has = EmbeddingSpec.of(there)
+        compared = {"dim": (there.dim, wanted.dim)}
+        for field in ("distance", "storage", "transform", "layout"):
+            compared[field] = (getattr(has, field), getattr(asked, field))
+        for field, (old, new) in compared.items():
             if old != new:
                 raise CollectionExistsError(
-                    f"There is a collection {name!r} with {label} {old!r}, not {new!r}: drop it "
-                    "first, or choose another name."
+                    f"There is a collection {name!r} with {field} {as_written(old)!r}, not "
+                    f"{as_written(new)!r}: drop it first, or choose another name."
                 )
         return Collection(self._database, record, self._encoder, encoder)
-
-
-def _words(form: Generation | PendingForm) -> tuple[str, ...]:
-    if isinstance(form, PendingForm):
-        return form.transform
-    return form.transform.words if form.transform else ()
-
-
-def _dim(dim: int | None, encoder: Encoder | None) -> int:
-    if encoder is None and dim is None:
-        raise ConfigurationError("Without a model, say how long your vectors are: dim=….")
-    known = dim if encoder is None else encoder.info.dim
-    if dim is not None and dim != known:
-        raise ConfigurationError(f"The model has {known} dimensions, not {dim}: leave dim out.")
-    if not isinstance(known, int) or not 1 <= known <= MAX_DIM:
-        raise ConfigurationError(f"dim must be from 1 to {MAX_DIM}, not {known!r}.")
-    return known
-
-
-def _index(index: IndexChoice) -> IndexSpec | None:
-    match index:
-        case None | HNSW() | IVFFlat() | IVFPQ():
-            return index
-        case "exact":
-            return None
-        case "hnsw":
-            return HNSW()
-        case "ivfflat":
-            return IVFFlat()
-        case "ivfpq":
-            return IVFPQ()
-    raise ConfigurationError(
-        f"index is {index!r}; give embeddb.HNSW(…), embeddb.IVFFlat(…), embeddb.IVFPQ(…), or None "
-        "for exact search."
-    )
-
-
-def _chunker(chunker: str | dict[str, Any] | ChunkerSpec) -> ChunkerSpec:
-    return chunker if isinstance(chunker, ChunkerSpec) else ChunkerSpec.from_json(chunker)

@@ -40,8 +40,7 @@ def make_chunker(
     Raises:
         ConfigurationError: the spec is wrong, or asks for more than `capacity`.
     """
-    given = spec if isinstance(spec, ChunkerSpec) else ChunkerSpec.from_json(spec)
-    resolved = given.resolved(capacity)
+    resolved = ChunkerSpec.parse(spec).resolved(capacity)
     if resolved.max_tokens is None:
         return WholeDocument()
     if resolved.kind == "auto":

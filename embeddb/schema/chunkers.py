@@ -67,8 +67,22 @@ class ChunkerSpec:
             overlap = max_tokens // TEXT_OVERLAP_DIVISOR if self.kind == "text" else 0
         return replace(self, max_tokens=max_tokens, overlap=overlap)
 
+    @classmethod
+    def parse(cls, value: str | Mapping[str, Any] | ChunkerSpec) -> ChunkerSpec:
+        """Read `chunker=`: a kind, the settings of one, or a spec, which stays itself.
+
+        Raises:
+            ConfigurationError: an unknown kind or setting, or a number out of range.
+        """
+        return value if isinstance(value, ChunkerSpec) else cls.from_json(value)
+
+    def short(self) -> str | dict[str, Any]:
+        """Return the kind alone, or where more is set, all that is set."""
+        given = {name: value for name, value in self.to_json().items() if value is not None}
+        return self.kind if len(given) == 1 else given
+
     def to_json(self) -> dict[str, Any]:
-        """Give the spec as a JSON object."""
+        """Return the spec as a JSON object."""
         return {"kind": self.kind, "max_tokens": self.max_tokens, "overlap": self.overlap}
 
     @classmethod

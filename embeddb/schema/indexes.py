@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
-from embeddb.errors import IndexSpecError
+from embeddb.errors import ConfigurationError, IndexSpecError
 from embeddb.schema.derived import Derived
 
 MAX_EF_SEARCH = 1_000
@@ -180,7 +180,29 @@ def _check_lists(lists: int | None, probes: int | None) -> None:
 IndexSpec: TypeAlias = HNSW | IVFFlat | IVFPQ
 """An index to build; None in its place is exact search."""
 
+IndexChoice: TypeAlias = IndexSpec | Literal["hnsw", "ivfflat", "ivfpq", "exact"] | None
+"""What a caller may say: a spec, the name of one for its defaults, "exact" or None."""
+
 _SPECS: dict[str, type[IndexSpec]] = {"hnsw": HNSW, "ivfflat": IVFFlat, "ivfpq": IVFPQ}
+
+
+def parse(index: IndexChoice) -> IndexSpec | None:
+    """Read `index=`; None is exact search.
+
+    Raises:
+        ConfigurationError: neither a spec, nor the name of one, nor exact search.
+    """
+    match index:
+        case None | HNSW() | IVFFlat() | IVFPQ():
+            return index
+        case "exact":
+            return None
+        case str() if index in _SPECS:
+            return _SPECS[index]()
+    raise ConfigurationError(
+        f"index is {index!r}; give embeddb.HNSW(…), embeddb.IVFFlat(…), embeddb.IVFPQ(…), or None "
+        "for exact search."
+    )
 
 
 def derived_of(index: IndexSpec | None) -> Derived | None:

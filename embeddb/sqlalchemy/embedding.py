@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NoReturn, overload
+from typing import Any, NoReturn, Unpack, overload
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm import Mapper
 
-from embeddb.chunkers import ChunkerSpec
 from embeddb.errors import ConfigurationError
 from embeddb.schema.declared import INFO, DeclaredEmbedding
-from embeddb.schema.distances import Distance
-from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 from embeddb.schema.names import check_name
-from embeddb.schema.storage import Storage
+from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec
 from embeddb.sqlalchemy.attribute import EmbeddingAttribute
-from embeddb.transforms import TransformSpec
-
-_INDEXES: dict[str, IndexSpec | None] = {
-    "hnsw": HNSW(),
-    "ivfflat": IVFFlat(),
-    "ivfpq": IVFPQ(),
-    "exact": None,
-}
 
 
 class Embedding:
@@ -35,16 +24,14 @@ class Embedding:
 
     Args:
         text: the attributes or columns that are the text, in their order.
-        model: a preset, a path, a hub name, `openai:…` or `python:…`.
         expression: the text in SQL, in place of columns.
         metadata: attributes or columns that searches show and filter by.
         where: which rows take part, in SQL; None: all.
         name: the collection's name; None: the table's.
-        distance: cosine, l2, inner_product or l1; hamming or jaccard for bits.
-        storage: vector, halfvec, int8 or bit.
-        transform: e.g. `pca:128`, or several of them one after the other.
-        index: HNSW(…), IVFFlat(…), IVFPQ(…), or None for exact search.
-        chunker: auto, none, text, markdown or code, or a ChunkerSpec.
+        fields: what `EmbeddingSpec` takes. `model` is required, and a name: a preset, a path, a
+            hub name, `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`,
+            `index`, `chunker`, `normalize`, `layout` and `partition_by`; the last two name one of
+            the metadata columns.
 
     Raises:
         ConfigurationError: what is declared contradicts itself.
@@ -53,42 +40,28 @@ class Embedding:
     def __init__(
         self,
         *text: str,
-        model: str,
         expression: str | None = None,
         metadata: Sequence[str] = (),
         where: str | None = None,
         name: str | None = None,
-        distance: str = "cosine",
-        storage: str = "vector",
-        transform: str | Sequence[str] | None = None,
-        index: IndexSpec | Literal["hnsw", "ivfflat", "ivfpq", "exact"] | None = HNSW(),  # noqa: B008
-        chunker: str | Mapping[str, Any] | ChunkerSpec = "auto",
+        **fields: Unpack[EmbeddingFields],
     ) -> None:
         if bool(text) == bool(expression):
             raise ConfigurationError(
                 "An Embedding has columns, Embedding('title', 'body', …), or expression='…'."
             )
-        if not isinstance(model, str):
+        self._spec = EmbeddingSpec(**fields)
+        if not isinstance(self._spec.model, str):
             raise ConfigurationError(
                 "An Embedding's model is a name that every migration and worker can load: a "
                 "preset, a path, a hub name, 'openai:…' or 'python:package.module:function'."
             )
-        Storage.named(storage).check(Distance.named(distance))
-        spec = TransformSpec.parse(transform)
         self.name = None if name is None else check_name(name)
         self._names: dict[type, str] = {}
         self._text = text
+        self._expression = expression
         self._metadata = (metadata,) if isinstance(metadata, str) else tuple(metadata)
-        self._given: dict[str, Any] = {
-            "model": model,
-            "expression": expression,
-            "where": where,
-            "distance": distance,
-            "storage": storage,
-            "transform": spec.words if spec else (),
-            "index": _INDEXES[index] if isinstance(index, str) else index,
-            "chunker": chunker.to_json() if isinstance(chunker, ChunkerSpec) else chunker,
-        }
+        self._where = where
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name
@@ -136,11 +109,15 @@ class Embedding:
         """
         name = self.name or check_name(table.name)
         named = [_column(table, attributes, key) for key in self._text]
+        metadata = tuple(_column(table, attributes, key) for key in self._metadata)
+        self._spec.check_metadata(metadata)
         declared = DeclaredEmbedding(
             name=name,
+            spec=self._spec,
             text=tuple(named) or None,
-            metadata=tuple(_column(table, attributes, key) for key in self._metadata),
-            **self._given,
+            expression=self._expression,
+            metadata=metadata,
+            where=self._where,
         )
         if owner is not None:
             self._names[owner] = name

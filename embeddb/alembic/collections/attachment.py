@@ -33,14 +33,24 @@ class Attachment:
     types: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """The collection's name."""
+        return self.declared.name
+
+    @property
     def source(self) -> str:
         """The table as SQL names it."""
-        parts = (self.schema, self.table) if self.schema else (self.table,)
-        return sql.Identifier(*parts).as_string()
+        return table_text(self.schema, self.table)
+
+
+def table_text(schema: str | None, table: str) -> str:
+    """Return a table's name as SQL has it; without a schema, the search path finds it."""
+    parts = (schema, table) if schema else (table,)
+    return sql.Identifier(*parts).as_string()
 
 
 def attachment_of(table: sa.Table, declared: DeclaredEmbedding) -> Attachment:
-    """Describe an embedding of a model."""
+    """Return what a migration knows of an embedding that a model declares."""
     key = tuple(column.name for column in table.primary_key)
     read = _columns_read(declared, [column.name for column in table.c])
     types = {column.name: _spelled(column.type) for column in table.c}
@@ -55,7 +65,10 @@ def attachment_of(table: sa.Table, declared: DeclaredEmbedding) -> Attachment:
 
 
 def source_unasked(attachment: Attachment, default_schema: str) -> SourceTable:
-    """Describe the source without a database: expressions read the columns that they name."""
+    """Return the source as far as it is known without asking a database.
+
+    Expressions are taken to read every column that they name.
+    """
     declared = attachment.declared
     known = list(attachment.types)
     content = declared.text or _named_in(declared.expression, known)
@@ -80,13 +93,16 @@ def _columns_read(declared: DeclaredEmbedding, known: Iterable[str]) -> tuple[st
 
 
 def _named_in(text: str | None, columns: Iterable[str]) -> tuple[str, ...]:
-    """Find the columns that SQL may read; one too many costs an encoding that changes nothing."""
+    """Return the columns that SQL may read.
+
+    One too many is harmless: a row is looked at again, and nothing about it has changed.
+    """
     words = set(re.findall(r"\w+", text or "")) | set(re.findall(r'"([^"]+)"', text or ""))
     return tuple(name for name in columns if name in words)
 
 
 def _spelled(kind: sa.types.TypeEngine[object]) -> str:
-    """Spell a type as Postgres does."""
+    """Return a type as Postgres spells it."""
     text = str(kind.compile(dialect=_DIALECT))
     if text.startswith('"'):
         return text

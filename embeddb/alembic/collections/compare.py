@@ -19,19 +19,23 @@ from embeddb.alembic.collections.operations import (
     FollowCollectionOp,
     UnfollowCollectionOp,
 )
-from embeddb.chunkers import ChunkerSpec
 from embeddb.config import Settings
 from embeddb.errors import SchemaMissingError
 from embeddb.repository.catalog.sqlalchemy_reader import read_records
-from embeddb.schema.catalog import CollectionRecord, Generation, PendingForm
+from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.declared import INFO, DeclaredEmbedding
 from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import IndexSpec, to_json
+from embeddb.schema.spec import EmbeddingSpec
+from embeddb.schema.storage import Storage
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
 
 log = logging.getLogger("embeddb.alembic")
+
+_FIXED = ("model", "distance", "transform", "chunker", "normalize", "layout")
+"""The fields of a spec that no conversion changes: with another one, rows are encoded again."""
 
 _SEARCHED_WITH = ("ef_search", "probes", "oversample")
 """What of an index `tune` may have changed: no reason to build it anew."""
@@ -47,7 +51,7 @@ def compare_collections(
     for name, record in found.items():
         if name not in wanted:
             log.info("Detected removed embedding %r", name)
-            upgrade.ops.insert(0, DetachCollectionOp(_as_found(context, record)))
+            upgrade.ops.insert(0, _detach(_as_found(context, record)))
     for name, attachment in wanted.items():
         if name not in found:
             log.info("Detected added embedding %r", name)
@@ -94,27 +98,39 @@ def _compare(
     there = _as_found(context, record)
     wanted, had = attachment.declared, there.declared
     changes: dict[str, Any] = {}
-    if (wanted.source_text, wanted.metadata, wanted.where) != (
-        had.source_text,
-        had.metadata,
-        had.where,
-    ):
-        names = ("text", "expression", "metadata", "where")
-        changes |= {name: getattr(wanted, name) for name in names}
-    if wanted.storage != had.storage:
-        changes["storage"] = wanted.storage
-    if _built(wanted.index, record) != _built(had.index, record):
-        changes["index"] = wanted.index
-    if _is_another(attachment, there, changes):
+    if _read(wanted) != _read(had):
+        changes |= _read(wanted)
+    if wanted.spec.storage is not had.spec.storage:
+        changes["storage"] = wanted.spec.storage.label
+    if _built(wanted.spec.index, record) != _built(had.spec.index, record):
+        changes["index"] = wanted.spec.index
+    if _is_another(attachment, there):
         log.info("Detected another embedding of the name %r: rows are encoded again", wanted.name)
-        upgrade.ops.insert(0, DetachCollectionOp(there))
+        upgrade.ops.insert(0, _detach(there))
         upgrade.ops.append(AttachCollectionOp(attachment))
     elif changes:
         log.info("Detected changed embedding %r: %s", wanted.name, ", ".join(changes))
-        before = {name: getattr(had, name) for name in changes}
-        _place(upgrade, attachment, AlterCollectionOp(attachment, changes, before))
+        form = {"storage": had.spec.storage.label, "index": had.spec.index}
+        before = {name: value for name, value in (_read(had) | form).items() if name in changes}
+        alter = AlterCollectionOp(
+            wanted.name, attachment.table, changes, schema=attachment.schema, before=before
+        )
+        _place(upgrade, attachment, alter)
     else:
         _let_columns_change(upgrade, there)
+
+
+def _detach(there: Attachment) -> DetachCollectionOp:
+    return DetachCollectionOp(there.name, there.table, there)
+
+
+def _read(declared: DeclaredEmbedding) -> dict[str, Any]:
+    """Return what an embedding reads of its table, by the keywords of `alter_collection`."""
+    return {
+        "text": declared.source_text,
+        "metadata": declared.metadata,
+        "where": declared.where,
+    }
 
 
 def _changes_of(upgrade: ops.UpgradeOps, attachment: Attachment) -> list[ops.ModifyTableOps]:
@@ -145,46 +161,32 @@ def _let_columns_change(upgrade: ops.UpgradeOps, attachment: Attachment) -> None
             and part.column_name in attachment.types
             for part in change.ops
         ):
-            change.ops.insert(0, UnfollowCollectionOp(attachment))
-            change.ops.append(FollowCollectionOp(attachment))
+            change.ops.insert(0, UnfollowCollectionOp(attachment.name, attachment.table))
+            change.ops.append(FollowCollectionOp(attachment.name, attachment.table))
 
 
-def _is_another(wanted: Attachment, there: Attachment, changes: Mapping[str, Any]) -> bool:
-    """Say whether rows have to be encoded again, or stored in a form that is no way back from."""
-    names = ("model", "distance", "transform")
-    new, old = wanted.declared, there.declared
+def _is_another(wanted: Attachment, there: Attachment) -> bool:
+    """Return whether rows have to be encoded again, or kept in a form that has no way back."""
+    new, old = wanted.declared.spec, there.declared.spec
     return (
         (wanted.schema, wanted.table) != (there.schema, there.table)
-        or any(getattr(new, name) != getattr(old, name) for name in names)
-        or _chunker(new.chunker) != _chunker(old.chunker)
-        or ("storage" in changes and "bit" in (new.storage, old.storage))
+        or any(getattr(new, name) != getattr(old, name) for name in _FIXED)
+        or (new.storage is not old.storage and Storage.BIT in (new.storage, old.storage))
     )
 
 
-def _chunker(given: str | Mapping[str, Any]) -> dict[str, Any]:
-    return ChunkerSpec.from_json(given if isinstance(given, str) else dict(given)).to_json()
-
-
 def _as_found(context: AutogenContext, record: CollectionRecord) -> Attachment:
-    """Describe a collection of the catalog as a model would declare it."""
-    source, generation = record.source, record.generation
+    """Return a collection of the catalog as a model would declare it."""
+    source = record.source
     assert source is not None
-    form = generation.wanted or generation
-    chunker = generation.chunker
-    default = ChunkerSpec.from_json("auto").to_json()
     own = context.dialect.default_schema_name if context.dialect else None
     declared = DeclaredEmbedding(
         name=record.name,
-        model=generation.model.name if generation.model else "",
+        spec=EmbeddingSpec.of(record.generation),
         text=source.text,
         expression=source.expression,
         metadata=source.metadata,
         where=source.where,
-        distance=generation.distance.label,
-        storage=form.storage.label,
-        transform=_words(form),
-        index=form.index,
-        chunker="auto" if chunker == default else chunker,
     )
     return Attachment(
         declared=declared,
@@ -195,14 +197,8 @@ def _as_found(context: AutogenContext, record: CollectionRecord) -> Attachment:
     )
 
 
-def _words(form: Generation | PendingForm) -> tuple[str, ...]:
-    if isinstance(form, PendingForm):
-        return form.transform
-    return form.transform.words if form.transform else ()
-
-
 def _built(index: IndexSpec | None, record: CollectionRecord) -> dict[str, Any] | None:
-    """Say how an index is built, as the collection's dimensions allow it."""
+    """Return how an index is built, as the collection's dimensions allow it."""
     if index is None:
         return None
     form = record.generation.wanted or record.generation

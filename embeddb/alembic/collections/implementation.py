@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from alembic.operations import Operations
 from alembic.util import CommandError
 
+from embeddb.alembic.collections.attachment import table_text
 from embeddb.alembic.collections.operations import (
     AlterCollectionOp,
     AttachCollectionOp,
@@ -24,12 +26,11 @@ from embeddb.db.shared import SharedDatabase
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
-    from embeddb.alembic.collections.attachment import Attachment
     from embeddb.schema.catalog import CollectionRecord
     from embeddb.store import Store
 
-_SOURCE = frozenset({"text", "expression", "metadata", "where"})
 _FORM = frozenset({"storage", "index"})
+"""What `alter_collection` changes by a conversion; all else is what is read of the table."""
 
 
 @Operations.implementation_for(AttachCollectionOp)
@@ -46,14 +47,9 @@ def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
         op.attachment.source,
         name=declared.name,
         text=text if isinstance(text, str) else list(text),
-        model=declared.model,
         metadata=declared.metadata,
         where=declared.where,
-        distance=declared.distance,
-        storage=declared.storage,
-        transform=list(declared.transform) or None,
-        index=declared.index,
-        chunker=_chunker(declared.chunker),
+        **declared.spec.fields(),
     )
 
 
@@ -64,9 +60,9 @@ def detach_collection(operations: Operations, op: DetachCollectionOp) -> None:
     if migration.as_sql:
         from embeddb.alembic.collections.offline import detach_script
 
-        detach_script(migration, op.attachment.declared.name)
+        detach_script(migration, op.name)
         return
-    _store(migration).detach(op.attachment.declared.name)
+    _store(migration).detach(op.name)
 
 
 @Operations.implementation_for(AlterCollectionOp)
@@ -74,12 +70,14 @@ def alter_collection(operations: Operations, op: AlterCollectionOp) -> None:
     """Read other columns first, then build the other form outside of the transaction."""
     migration = operations.migration_context
     _refuse_script(migration, "alter_collection")
-    if _SOURCE & set(op.changes):
-        _read_anew(migration, op.attachment)
     form = {name: value for name, value in op.changes.items() if name in _FORM}
+    source = {name: value for name, value in op.changes.items() if name not in _FORM}
+    if source:
+        _read_anew(migration, op, source)
     if form:
+        # the new form is built on other connections, which see only what is committed
         with migration.autocommit_block():
-            _convert(migration, op.attachment.declared.name, form)
+            _convert(migration, op.name, form)
 
 
 @Operations.implementation_for(UnfollowCollectionOp)
@@ -89,7 +87,7 @@ def unfollow_collection(operations: Operations, op: UnfollowCollectionOp) -> Non
 
     migration = operations.migration_context
     _refuse_script(migration, "unfollow_collection")
-    record = _record(migration, op.attachment.declared.name)
+    record = _record(migration, op.name)
     Attachments(_shared(migration)).unfollow(record)
 
 
@@ -100,7 +98,7 @@ def follow_collection(operations: Operations, op: FollowCollectionOp) -> None:
 
     migration = operations.migration_context
     _refuse_script(migration, "follow_collection")
-    record = _record(migration, op.attachment.declared.name)
+    record = _record(migration, op.name)
     assert record.source is not None
     Attachments(_shared(migration)).reattach(record, declaration_of(record.source))
 
@@ -110,7 +108,7 @@ def create_collection(operations: Operations, op: CreateCollectionOp) -> None:
     """Create a collection with documents of its own."""
     migration = operations.migration_context
     _refuse_script(migration, "create_collection")
-    _store(migration).create_collection(op.name, **op.options)
+    _store(migration).create_collection(op.name, exist_ok=op.exist_ok, **op.spec.fields())
 
 
 @Operations.implementation_for(DropCollectionOp)
@@ -125,19 +123,19 @@ def drop_collection(operations: Operations, op: DropCollectionOp) -> None:
     _store(migration).drop_collection(op.name)
 
 
-def _read_anew(migration: MigrationContext, attachment: Attachment) -> None:
-    from embeddb.repository.attached.attach import Attachments
-    from embeddb.repository.attached.resolve import SourceSpec
+def _read_anew(
+    migration: MigrationContext, op: AlterCollectionOp, changes: Mapping[str, Any]
+) -> None:
+    """Read something else of the table; the vectors of rows whose text stays the same stay too."""
+    from embeddb.repository.attached.attach import Attachments, declaration_of
 
-    declared = attachment.declared
-    text = declared.source_text
-    declaration = SourceSpec(
-        source=attachment.source,
-        text=text if isinstance(text, str) else list(text),
-        metadata=declared.metadata,
-        where=declared.where,
-    )
-    Attachments(_shared(migration)).reattach(_record(migration, declared.name), declaration)
+    record = _record(migration, op.name)
+    if record.source is None:
+        raise CommandError(f"{op.name!r} is attached to no table, so it reads nothing of one.")
+    before = declaration_of(record.source)
+    # the table's name is that of the migration: an operation before this one may have changed it
+    table = table_text(op.schema, op.table_name)
+    Attachments(_shared(migration)).reattach(record, replace(before, source=table, **changes))
 
 
 def _convert(migration: MigrationContext, name: str, form: Mapping[str, Any]) -> None:
@@ -187,7 +185,3 @@ def _refuse_script(migration: MigrationContext, name: str) -> None:
         raise CommandError(
             f"op.{name}() asks the database what is there, so it cannot be written by --sql."
         )
-
-
-def _chunker(given: str | Mapping[str, Any]) -> str | dict[str, Any]:
-    return given if isinstance(given, str) else dict(given)

@@ -11,22 +11,18 @@ from alembic.util import CommandError
 from psycopg import sql
 
 from embeddb.alembic.collections.attachment import Attachment, source_unasked
-from embeddb.chunkers import ChunkerSpec
 from embeddb.config import Settings
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import query, script
 from embeddb.encoders import EncoderSettings, load_encoder
-from embeddb.pipeline.conversion.forms import first_form
+from embeddb.pipeline.conversion.forms import first_generation
 from embeddb.records import ModelInfo
 from embeddb.repository.attached.attach import Attachments
 from embeddb.repository.attached.resolve import Resolved
 from embeddb.schema.attached_ddl import tables_of
 from embeddb.schema.attached_sql import verbatim
 from embeddb.schema.catalog import CollectionRecord, Generation
-from embeddb.schema.distances import Distance
 from embeddb.schema.names import check_name, tables
-from embeddb.schema.storage import Storage
-from embeddb.transforms import TransformSpec
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -86,29 +82,16 @@ def detach_script(migration: MigrationContext, name: str) -> None:
 def _generation(database: _Script, attachment: Attachment) -> Generation:
     declared = attachment.declared
     settings = EncoderSettings.of(Settings.from_environment())
-    info = load_encoder(declared.model, settings=settings).info
-    spec = TransformSpec.parse(list(declared.transform) or None)
-    if spec is not None and not spec.needs_fit:
+    assert declared.spec.model is not None  # EmbeddingSpec has asked for dim, and --sql has none
+    info = load_encoder(declared.spec.model, settings=settings).info
+    transform = declared.spec.transform
+    if transform is not None and not transform.needs_fit:
         raise CommandError(
-            f"The transform {', '.join(spec.words)} is kept in the database as matrices, which no "
-            "script can write: attach this collection online."
+            f"The transform {', '.join(transform.words)} is kept in the database as matrices, "
+            "which no script can write: attach this collection online."
         )
-    chunker = ChunkerSpec.from_json(
-        declared.chunker if isinstance(declared.chunker, str) else dict(declared.chunker)
-    )
-    plain = Generation(
-        number=1,
-        dim=info.dim,
-        distance=Distance.named(declared.distance),
-        storage=Storage.named(declared.storage),
-        model=info,
-        normalize=False,
-        chunker=chunker.to_json(),
-        index=declared.index,
-        state="active",
-    )
     database.recorder.model = info
-    return first_form(database, plain, spec)
+    return first_generation(database, declared.spec, info)
 
 
 class _Script(Database):

@@ -2,41 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from alembic.operations import MigrateOperation, Operations
 
 from embeddb.alembic.collections.attachment import Attachment
+from embeddb.schema import indexes
 from embeddb.schema.declared import DeclaredEmbedding
-from embeddb.schema.indexes import HNSW, IndexSpec
+from embeddb.schema.indexes import IndexChoice
+from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec
+from embeddb.schema.storage import Storage
 
-IndexChoice = IndexSpec | Literal["hnsw", "exact"] | None
+
+class CollectionChanges(TypedDict, total=False):
+    """The keywords of `op.alter_collection`; what is left out stays as it is."""
+
+    text: Sequence[str] | str
+    metadata: Sequence[str]
+    where: str | None
+    storage: str
+    index: IndexChoice
 
 
-class _AttachmentOp(MigrateOperation):
-    """An operation on a collection whose source is a table of the application's."""
+_CHANGES: dict[str, Callable[[Any], object]] = {
+    "text": lambda text: text if isinstance(text, str) else tuple(text),
+    "metadata": tuple,
+    "where": lambda where: where,
+    "storage": lambda storage: Storage.named(storage).label,
+    "index": indexes.parse,
+}
+"""How each keyword of `alter_collection` is read."""
 
-    verb = ""
 
-    def __init__(self, attachment: Attachment) -> None:
-        self.attachment = attachment
+class _SourceOp(MigrateOperation):
+    """An operation on a collection whose rows are those of an application's table."""
+
+    verb: ClassVar[str]
+
+    def __init__(self, name: str, table_name: str) -> None:
+        self.name = name
+        self.table_name = table_name
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Say what changes, for `alembic check`."""
-        return (self.verb, self.attachment.declared)
+        """Return what changes, for `alembic check`."""
+        return (self.verb, self.name)
 
 
 @Operations.register_operation("attach_collection")
-class AttachCollectionOp(_AttachmentOp):
+class AttachCollectionOp(_SourceOp):
     """Make a collection of a table's rows."""
 
     verb = "add_embedding"
 
+    def __init__(self, attachment: Attachment) -> None:
+        super().__init__(attachment.name, attachment.table)
+        self.attachment = attachment
+
     def reverse(self) -> DetachCollectionOp:
-        """Remove it."""
-        return DetachCollectionOp(self.attachment)
+        """Return the operation that removes the collection."""
+        return DetachCollectionOp(self.name, self.table_name, self.attachment)
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Return what is added, for `alembic check`."""
+        return (self.verb, self.attachment.declared)
 
     @classmethod
     def attach_collection(
@@ -46,52 +75,39 @@ class AttachCollectionOp(_AttachmentOp):
         table_name: str,
         *,
         text: Sequence[str] | str,
-        model: str,
         metadata: Sequence[str] = (),
         where: str | None = None,
-        distance: str = "cosine",
-        storage: str = "vector",
-        transform: Sequence[str] = (),
-        index: IndexChoice = "hnsw",
-        chunker: str | Mapping[str, Any] = "auto",
         schema: str | None = None,
         key: Sequence[str] = (),
         types: Mapping[str, str] | None = None,
+        **fields: Unpack[EmbeddingFields],
     ) -> None:
         """Make a collection of a table's rows, in the migration's transaction.
 
-        Triggers put what changes into the queue from then on, and workers encode it, the rows
-        that are there already among them.
+        Triggers put what changes into the queue from then on; workers encode it, and the rows
+        that are there already.
 
         Args:
             operations: given by Alembic.
             name: the collection's name.
             table_name: the table.
             text: a list of columns, or a SQL expression.
-            model: a preset, a path, a hub name, `openai:…` or `python:…`.
             metadata: columns that searches show and filter by.
             where: a SQL condition; rows that do not meet it take no part.
-            distance: cosine, l2, inner_product or l1; hamming or jaccard for bits.
-            storage: vector, halfvec, int8 or bit.
-            transform: e.g. ["pca:128"].
-            index: HNSW(…), IVFFlat(…), IVFPQ(…), or None for exact search.
-            chunker: auto, none, text, markdown, code, or the options of one.
             schema: the table's schema.
             key: the columns of the primary key, for `--sql`, which can ask no database.
             types: the types of the columns that are read, for `--sql`.
+            fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
+                `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`, `index`,
+                `chunker`, `normalize`, `layout` and `partition_by`.
         """
         declared = DeclaredEmbedding(
             name=name,
-            model=model,
+            spec=EmbeddingSpec(**fields),
             text=None if isinstance(text, str) else tuple(text),
             expression=text if isinstance(text, str) else None,
             metadata=tuple(metadata),
             where=where,
-            distance=distance,
-            storage=storage,
-            transform=tuple(transform),
-            index=_index(index),
-            chunker=chunker,
         )
         attachment = Attachment(
             declared=declared, schema=schema, table=table_name, key=tuple(key), types=types or {}
@@ -100,48 +116,58 @@ class AttachCollectionOp(_AttachmentOp):
 
 
 @Operations.register_operation("detach_collection")
-class DetachCollectionOp(_AttachmentOp):
+class DetachCollectionOp(_SourceOp):
     """Remove a collection; the table that it was attached to stays as it is."""
 
     verb = "remove_embedding"
 
+    def __init__(self, name: str, table_name: str, attachment: Attachment | None = None) -> None:
+        super().__init__(name, table_name)
+        self.attachment = attachment
+
     def reverse(self) -> AttachCollectionOp:
-        """Attach it anew; workers encode its rows again."""
+        """Return the operation that attaches it anew; workers encode its rows again."""
+        if self.attachment is None:
+            raise ValueError("What the collection was like is not known.")
         return AttachCollectionOp(self.attachment)
 
     @classmethod
     def detach_collection(cls, operations: Operations, name: str, table_name: str) -> None:
         """Remove a collection with its chunks, and its triggers from the table."""
-        declared = DeclaredEmbedding(name=name, model="")
-        attachment = Attachment(declared=declared, schema=None, table=table_name)
-        operations.invoke(cls(attachment))
+        operations.invoke(cls(name, table_name))
 
 
 @Operations.register_operation("alter_collection")
-class AlterCollectionOp(_AttachmentOp):
+class AlterCollectionOp(_SourceOp):
     """Change what a collection reads of its table, or in which form it keeps vectors."""
 
     verb = "modify_embedding"
 
     def __init__(
-        self, attachment: Attachment, changes: Mapping[str, Any], before: Mapping[str, Any] | None
+        self,
+        name: str,
+        table_name: str,
+        changes: Mapping[str, Any],
+        *,
+        schema: str | None = None,
+        before: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(attachment)
+        super().__init__(name, table_name)
+        self.schema = schema
         self.changes = dict(changes)
         self.before = before
 
     def reverse(self) -> AlterCollectionOp:
-        """Give it back what it had."""
+        """Return the operation that gives back what the collection had."""
         if self.before is None:
             raise ValueError("What the collection was before is not known.")
-        declared = replace(self.attachment.declared, **self.before)
         return AlterCollectionOp(
-            replace(self.attachment, declared=declared), self.before, self.changes
+            self.name, self.table_name, self.before, schema=self.schema, before=self.changes
         )
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Say what changes, for `alembic check`."""
-        return (self.verb, self.attachment.declared.name, self.before, self.changes)
+        """Return what changes, for `alembic check`."""
+        return (self.verb, self.name, self.before, self.changes)
 
     @classmethod
     def alter_collection(
@@ -151,13 +177,13 @@ class AlterCollectionOp(_AttachmentOp):
         table_name: str,
         *,
         schema: str | None = None,
-        **changes: Any,  # noqa: ANN401  # as attach_collection has them
+        **changes: Unpack[CollectionChanges],
     ) -> None:
         """Change a collection; what is left out stays as it is.
 
-        Another text, metadata or where keep what is encoded, as far as a row's text is the same;
-        all of the three are given. Another storage or index is built beside the old one, which
-        is searched meanwhile; what came before is committed first.
+        Another text, metadata or where keep what is encoded, as far as a row's text is the same.
+        Another storage or index is built beside the old one, which is searched meanwhile; what
+        came before in the migration is committed first.
 
         Args:
             operations: given by Alembic.
@@ -165,84 +191,63 @@ class AlterCollectionOp(_AttachmentOp):
             table_name: its table.
             schema: the table's schema.
             changes: text, metadata, where; storage, index.
+
+        Raises:
+            TypeError: a keyword that is none of these.
         """
-        given = _changes(changes)
-        declared = replace(DeclaredEmbedding(name=name, model=""), **given)
-        attachment = Attachment(declared=declared, schema=schema, table=table_name)
-        operations.invoke(cls(attachment, given, None))
-
-
-def _changes(given: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"text", "metadata", "where", "storage", "index"}
-    if unknown := set(given) - known:
-        raise TypeError(f"alter_collection() has no {', '.join(sorted(unknown))}.")
-    changes = dict(given)
-    if isinstance(changes.get("text"), str):
-        changes |= {"expression": changes["text"], "text": None}
-    elif "text" in changes:
-        changes |= {"text": tuple(changes["text"]), "expression": None}
-    if "metadata" in changes:
-        changes["metadata"] = tuple(changes["metadata"])
-    if "index" in changes:
-        changes["index"] = _index(changes["index"])
-    return changes
-
-
-def _index(given: IndexChoice) -> IndexSpec | None:
-    # Alembic writes the defaults of an operation into code, where a spec would have no name
-    if isinstance(given, str):
-        return HNSW() if given == "hnsw" else None
-    return given
+        if unknown := set(changes) - set(_CHANGES):
+            raise TypeError(f"alter_collection() has no {', '.join(sorted(unknown))}.")
+        given = {key: _CHANGES[key](value) for key, value in changes.items()}
+        operations.invoke(cls(name, table_name, given, schema=schema))
 
 
 @Operations.register_operation("unfollow_collection")
-class UnfollowCollectionOp(_AttachmentOp):
+class UnfollowCollectionOp(_SourceOp):
     """Take triggers and view off a table for a moment, so that columns can change."""
 
     verb = "unfollow_embedding"
 
     def reverse(self) -> FollowCollectionOp:
-        """Follow it again."""
-        return FollowCollectionOp(self.attachment)
+        """Return the operation that follows the table again."""
+        return FollowCollectionOp(self.name, self.table_name)
 
     @classmethod
     def unfollow_collection(cls, operations: Operations, name: str, table_name: str) -> None:
         """Let columns that a collection reads change; `follow_collection` has to come after."""
-        declared = DeclaredEmbedding(name=name, model="")
-        operations.invoke(cls(Attachment(declared=declared, schema=None, table=table_name)))
+        operations.invoke(cls(name, table_name))
 
 
 @Operations.register_operation("follow_collection")
-class FollowCollectionOp(_AttachmentOp):
+class FollowCollectionOp(_SourceOp):
     """Put triggers and view back on a table, as it is now."""
 
     verb = "follow_embedding"
 
     def reverse(self) -> UnfollowCollectionOp:
-        """Take them off."""
-        return UnfollowCollectionOp(self.attachment)
+        """Return the operation that takes them off."""
+        return UnfollowCollectionOp(self.name, self.table_name)
 
     @classmethod
     def follow_collection(cls, operations: Operations, name: str, table_name: str) -> None:
         """Follow a table again; workers look at every row, and encode those that changed."""
-        declared = DeclaredEmbedding(name=name, model="")
-        operations.invoke(cls(Attachment(declared=declared, schema=None, table=table_name)))
+        operations.invoke(cls(name, table_name))
 
 
 @Operations.register_operation("create_collection")
 class CreateCollectionOp(MigrateOperation):
     """Create a collection with documents of its own."""
 
-    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, spec: EmbeddingSpec, *, exist_ok: bool = False) -> None:
         self.name = name
-        self.options = dict(options)
+        self.spec = spec
+        self.exist_ok = exist_ok
 
     def reverse(self) -> DropCollectionOp:
-        """Drop it."""
-        return DropCollectionOp(self.name, self.options)
+        """Return the operation that drops the collection."""
+        return DropCollectionOp(self.name, self.spec)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Say what changes."""
+        """Return what is added, for `alembic check`."""
         return ("add_collection", self.name)
 
     @classmethod
@@ -250,34 +255,39 @@ class CreateCollectionOp(MigrateOperation):
         cls,
         operations: Operations,
         name: str,
-        **options: Any,  # noqa: ANN401  # as Store.create_collection has them
+        *,
+        exist_ok: bool = False,
+        **fields: Unpack[EmbeddingFields],
     ) -> None:
         """Create a collection with documents of its own, in the migration's transaction.
 
         Args:
             operations: given by Alembic.
             name: its name.
-            options: what `Store.create_collection` takes.
+            exist_ok: be content with a collection of that name that is of the same kind.
+            fields: what `EmbeddingSpec` takes. `model` is required; None where every document
+                brings its own vector of `dim` numbers. Optional are `distance`, `storage`,
+                `transform`, `index`, `chunker`, `normalize`, `layout` and `partition_by`.
         """
-        operations.invoke(cls(name, options))
+        operations.invoke(cls(name, EmbeddingSpec(**fields), exist_ok=exist_ok))
 
 
 @Operations.register_operation("drop_collection")
 class DropCollectionOp(MigrateOperation):
     """Drop a collection with its documents."""
 
-    def __init__(self, name: str, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, name: str, spec: EmbeddingSpec | None = None) -> None:
         self.name = name
-        self.options = options
+        self.spec = spec
 
     def reverse(self) -> CreateCollectionOp:
-        """Create it again, empty."""
-        if self.options is None:
+        """Return the operation that creates the collection again, empty."""
+        if self.spec is None:
             raise ValueError("What the collection was like is not known.")
-        return CreateCollectionOp(self.name, self.options)
+        return CreateCollectionOp(self.name, self.spec)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Say what changes."""
+        """Return what is removed, for `alembic check`."""
         return ("remove_collection", self.name)
 
     @classmethod

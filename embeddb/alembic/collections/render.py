@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
+import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate.render import renderers
@@ -17,75 +18,59 @@ from embeddb.alembic.collections.operations import (
     FollowCollectionOp,
     UnfollowCollectionOp,
 )
-from embeddb.schema.declared import DeclaredEmbedding
 from embeddb.schema.indexes import IndexSpec
+from embeddb.schema.layouts import Layout
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
-
-_DEFAULTS = {
-    part.name: part.default for part in fields(DeclaredEmbedding) if part.default is not MISSING
-}
 
 
 @renderers.dispatch_for(AttachCollectionOp)
 def render_attach(context: AutogenContext, op: AttachCollectionOp) -> str:
     """Write `op.attach_collection(…)`."""
     attachment, declared = op.attachment, op.attachment.declared
-    shown = ("metadata", "where", "distance", "storage", "transform", "index", "chunker")
-    others = {name: getattr(declared, name) for name in shown}
     named = {
-        "text": _plain(context, declared.source_text),
-        "model": declared.model,
-        **{
-            name: _shown(context, value) if name == "index" else _plain(context, value)
-            for name, value in others.items()
-            if value != _DEFAULTS[name]
-        },
+        "text": _plain(declared.source_text),
+        "model": declared.spec.model,
+        "metadata": list(declared.metadata) or None,
+        "where": declared.where,
+        **_written(context, declared.spec.fields()),
         "schema": attachment.schema,
         "key": list(attachment.key) or None,
         "types": dict(attachment.types) or None,
     }
-    return call(context, "attach_collection", [declared.name, attachment.table], named)
+    return call(context, "attach_collection", [op.name, op.table_name], named)
 
 
 @renderers.dispatch_for(DetachCollectionOp)
 def render_detach(context: AutogenContext, op: DetachCollectionOp) -> str:
     """Write `op.detach_collection(…)`."""
-    attachment = op.attachment
-    return call(context, "detach_collection", [attachment.declared.name, attachment.table], {})
+    return call(context, "detach_collection", [op.name, op.table_name], {})
 
 
 @renderers.dispatch_for(UnfollowCollectionOp)
 def render_unfollow(context: AutogenContext, op: UnfollowCollectionOp) -> str:
     """Write `op.unfollow_collection(…)`."""
-    attachment = op.attachment
-    return call(context, "unfollow_collection", [attachment.declared.name, attachment.table], {})
+    return call(context, "unfollow_collection", [op.name, op.table_name], {})
 
 
 @renderers.dispatch_for(FollowCollectionOp)
 def render_follow(context: AutogenContext, op: FollowCollectionOp) -> str:
     """Write `op.follow_collection(…)`."""
-    attachment = op.attachment
-    return call(context, "follow_collection", [attachment.declared.name, attachment.table], {})
+    return call(context, "follow_collection", [op.name, op.table_name], {})
 
 
 @renderers.dispatch_for(AlterCollectionOp)
 def render_alter(context: AutogenContext, op: AlterCollectionOp) -> str:
     """Write `op.alter_collection(…)`."""
-    attachment, changes = op.attachment, dict(op.changes)
-    if "expression" in changes:
-        changes["text"] = attachment.declared.source_text
-        del changes["expression"]
-    named = {name: _shown(context, value) for name, value in changes.items()}
-    named["schema"] = attachment.schema
-    return call(context, "alter_collection", [attachment.declared.name, attachment.table], named)
+    named = {**_written(context, op.changes), "schema": op.schema}
+    return call(context, "alter_collection", [op.name, op.table_name], named)
 
 
 @renderers.dispatch_for(CreateCollectionOp)
 def render_create(context: AutogenContext, op: CreateCollectionOp) -> str:
     """Write `op.create_collection(…)`."""
-    named = {name: _plain(context, value) for name, value in op.options.items()}
+    named = {**_written(context, op.spec.fields()), "exist_ok": op.exist_ok or None}
     return call(context, "create_collection", [op.name], named)
 
 
@@ -95,41 +80,30 @@ def render_drop(context: AutogenContext, op: DropCollectionOp) -> str:
     return call(context, "drop_collection", [op.name], {})
 
 
-def _shown(context: AutogenContext, value: Any) -> object:  # noqa: ANN401
-    """Give a value to be written even where it is None, which for an index means exact search."""
-    return _Written(value) if value is None else _plain(context, value)
+def _written(context: AutogenContext, values: Mapping[str, Any]) -> dict[str, object]:
+    """Return values that are all written, None among them: an index of None is exact search."""
+    if any(isinstance(value, IndexSpec | Layout) for value in values.values()):
+        context.imports.add("import embeddb")
+    return {name: _Code(value) for name, value in values.items()}
 
 
-class _Written:
-    """A value that is written out, None included."""
+class _Code:
+    """A value whose repr is the code of it."""
 
     def __init__(self, value: object) -> None:
         self._value = value
 
     def __repr__(self) -> str:
-        return repr(self._value)
-
-
-def _plain(context: AutogenContext, value: Any) -> object:  # noqa: ANN401
-    """Give a value whose repr is the code of it."""
-    if isinstance(value, IndexSpec):
-        context.imports.add("import embeddb")
-        return _Index(value)
-    if isinstance(value, tuple):
-        return list(value)
-    return value
-
-
-class _Index:
-    """An index spec, written with what it has of its own."""
-
-    def __init__(self, spec: IndexSpec) -> None:
-        self._spec = spec
-
-    def __repr__(self) -> str:
+        value = self._value
+        if not isinstance(value, IndexSpec | Layout):
+            return repr(_plain(value))
         given = (
-            f"{part.name}={getattr(self._spec, part.name)!r}"
-            for part in fields(self._spec)
-            if getattr(self._spec, part.name) != part.default
+            f"{part.name}={getattr(value, part.name)!r}"
+            for part in dataclasses.fields(value)
+            if getattr(value, part.name) != part.default
         )
-        return f"embeddb.{type(self._spec).__name__}({', '.join(given)})"
+        return f"embeddb.{type(value).__name__}({', '.join(given)})"
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
