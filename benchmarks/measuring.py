@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from embeddb import Collection, Store
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.records import Document, Hit, Vector
-from embeddb.repository.search.searcher import Searcher, make_wish
+from embeddb.repository.search.searcher import Searcher, make_request
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 
 LIMIT = 10
@@ -107,7 +107,7 @@ def measure(
     searcher = searcher_with(store, collection, index or generation.index)
     form = StoredForm(store.database, generation)
     queries = [form.query(query) for query in truth.queries]
-    asked = make_wish(LIMIT, filter, exact=exact)
+    asked = make_request(LIMIT, filter=filter, exact=exact)
     times, recalls = [], []
     with store.database.connection() as connection:
         for query in queries[: min(WARM_UP, len(queries))]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from embeddb.evaluation.index_tuning import TuneReport
     from embeddb.evaluation.recall import RecallReport
     from embeddb.records import Document, Hit, IngestReport, SearchPlan
+    from embeddb.repository.search.options import SearchOptions
     from embeddb.schema.indexes import HNSW, IVFPQ, IVFFlat
     from embeddb.schema.layouts import HashPartitions, ListPartitions, PartialIndexes
     from embeddb.schema.spec import EmbeddingSpec
@@ -38,6 +39,7 @@ _HOMES = {
     "ListPartitions": "embeddb.schema.layouts",
     "PartialIndexes": "embeddb.schema.layouts",
     "RecallReport": "embeddb.evaluation.recall",
+    "SearchOptions": "embeddb.repository.search.options",
     "SearchPlan": "embeddb.records",
     "Store": "embeddb.store",
     "TuneReport": "embeddb.evaluation.index_tuning",
@@ -62,6 +64,7 @@ __all__ = [
     "ListPartitions",
     "PartialIndexes",
     "RecallReport",
+    "SearchOptions",
     "SearchPlan",
     "Store",
     "TuneReport",

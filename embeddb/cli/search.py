@@ -15,6 +15,7 @@ from embeddb.cli.common.output import emit, out, say, snippet, table
 if TYPE_CHECKING:
     from embeddb.collection import Collection
     from embeddb.records import Hit, SearchPlan
+    from embeddb.repository.search.options import SearchFilters
 
 Text = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="What to look for.")]
 
@@ -55,7 +56,7 @@ def search(
     """Find the chunks nearest to a text, to a vector or to a document."""
     _check(text, vector, similar_to, exact=exact or explain or plan or sql)
     query: Any = text if vector is None else json_value(vector, "--vector")
-    options: dict[str, Any] = {"filter": filter_value(filter), "max_distance": max_distance}
+    options: SearchFilters = {"filter": filter_value(filter), "max_distance": max_distance}
     with opened_store(dsn, schema) as store:
         collection = store.collection(name)
         if sql:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from embeddb.collection.documents import SourceLike, Writing
-from embeddb.collection.indexes import Indexing
-from embeddb.collection.search import Reading
+from embeddb.collection.documents import DocumentMethods, SourceLike
+from embeddb.collection.indexes import IndexMethods
+from embeddb.collection.search import SearchMethods
+from embeddb.collection.storage import StorageMethods
 
 __all__ = ["Collection", "SourceLike"]
 
 
-class Collection(Writing, Reading, Indexing):
-    """Documents, their chunks and their vectors; made by `Store`, not by hand."""
+class Collection(DocumentMethods, SearchMethods, IndexMethods, StorageMethods):
+    """Documents, their chunks and their vectors; `Store` makes it."""

@@ -1,10 +1,10 @@
-"""What every part of a collection works with: its record, and what is made for that."""
+"""What every group of a collection's methods works on: its record, and what is made for that."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,27 +14,33 @@ from embeddb.db.database import Database
 from embeddb.errors import (
     ConfigurationError,
     DatabaseError,
+    EmbedDBError,
     GenerationChangedError,
     IndexBuildWarning,
 )
-from embeddb.pipeline.conversion.convert import apply_pending_form
+from embeddb.pipeline.conversion.convert import Form, apply_pending_form, convert
 from embeddb.pipeline.conversion.forms import checked_index
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.pipeline.indexes.indexes import ensure_indexes
 from embeddb.pipeline.ingest.ingest import Run
-from embeddb.progress import Display
+from embeddb.progress import Display, shown
 from embeddb.protocols import Encoder
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.documents import Documents
 from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.roles.privileges import owns_chunks
+from embeddb.repository.search.options import (
+    Filter,
+    SearchFilters,
+    SearchOptions,
+    check_known,
+)
 from embeddb.repository.search.plans import Plans
 from embeddb.repository.search.searcher import (
-    Filter,
     Searcher,
     SearchRequest,
-    make_wish,
+    make_request,
     split_filter,
 )
 from embeddb.schema.catalog import CollectionRecord
@@ -48,8 +54,8 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 
-class BoundCollection:
-    """A collection as the catalog tells of it now; its parts read and write by it."""
+class CollectionBase:
+    """A collection as the catalog has it now: what each group of its methods works on."""
 
     def __init__(
         self,
@@ -75,7 +81,7 @@ class BoundCollection:
 
     @property
     def record(self) -> CollectionRecord:
-        """What the catalog tells of the collection."""
+        """The collection as the catalog has it."""
         return self._record
 
     @property
@@ -99,7 +105,7 @@ class BoundCollection:
         return self._model.encoder
 
     def _check_own(self) -> None:
-        """Refuse to write documents that are rows of somebody's table."""
+        """Check that the documents are the collection's own, and not rows of somebody's table."""
         if (source := self._record.source) is not None:
             raise ConfigurationError(
                 f"Collection {self.name!r} is attached to {source.table_text}: write to that "
@@ -109,14 +115,15 @@ class BoundCollection:
     def _request(
         self,
         limit: int,
-        filter: Filter,
-        max_distance: float | None,
+        options: SearchFilters,
+        known: frozenset[str] = SearchOptions.__optional_keys__,
         *,
-        exact: bool = False,
         without: str | None = None,
     ) -> SearchRequest:
+        """Return what a search asks for, once its options are all among those it knows."""
+        check_known(options, known)
         layout = self._record.generation.layout
-        return make_wish(limit, filter, max_distance, exact=exact, without=without, layout=layout)
+        return make_request(limit, without=without, layout=layout, **options)
 
     @cached_property
     def _searcher(self) -> Searcher:
@@ -132,10 +139,20 @@ class BoundCollection:
         )
 
     def _checked_index(self, index: IndexSpec | None) -> IndexSpec | None:
-        """Warn where the index is to be another one than asked for."""
+        """Return the index that can be built; warn where it is another one than asked for."""
         check_hidden(self._record.source, index)
         generation = self._record.generation
         return checked_index(index or generation.index or HNSW(), generation)
+
+    def _convert(self, form: Form, *, progress: bool) -> None:
+        """Store the vectors in another form; the record is the catalog's, even after an error."""
+        with shown(progress) as display:
+            try:
+                self._update(convert(self._database, self._record, form, display))
+            except BaseException:
+                with suppress(EmbedDBError):
+                    self._reload()  # somebody else may have converted it, or Ctrl-C came late
+                raise
 
     def _ensure_indexes(self, display: Display) -> None:
         if not self._indexed and self._may_index():
@@ -145,7 +162,7 @@ class BoundCollection:
             self._indexed = self._record.generation.wanted is None and not missing
 
     def _may_index(self) -> bool:
-        """Say whether the role owns the tables; if not, warn that it does not build what is due."""
+        """Return whether the role owns the tables; if not, warn of an index that is due."""
         with self._database.connection() as connection:
             if owns_chunks(connection, self._record.tables):
                 return True
@@ -162,7 +179,7 @@ class BoundCollection:
         return False
 
     def _take(self, record: CollectionRecord, encoder: Encoder | None = None) -> None:
-        """Take a generation: what is made of vectors, and where they are."""
+        """Work on a generation from now on: what is made of vectors, and where they are."""
         self._record = record
         self._form = StoredForm(self._database, record.generation)
         self._model = BoundModel(record, self._form, self._load_encoder, encoder)
@@ -170,13 +187,13 @@ class BoundCollection:
         self._indexed = False
 
     def _reload(self) -> bool:
-        """Read the record anew; say whether another generation is active now, or another index."""
+        """Read the record again, and return whether its generation or its index has changed."""
         before = self._record
         self._update(Collections(self._database).get(self.name))
         return self._record != before
 
     def _read(self, read: Callable[[], Read]) -> Read:
-        """Read, and once more where the generation was replaced and dropped meanwhile."""
+        """Return what is read; read once more where the generation was replaced meanwhile."""
         try:
             return read()
         except DatabaseError as error:
@@ -188,7 +205,7 @@ class BoundCollection:
 
     @contextmanager
     def _written(self) -> Iterator[None]:
-        """Write; where the generation was replaced meanwhile, the next call meets the new one."""
+        """Read the record again where a write finds its generation replaced, for the next call."""
         try:
             yield
         except GenerationChangedError:
@@ -196,7 +213,7 @@ class BoundCollection:
             raise
 
     def _update(self, record: CollectionRecord) -> None:
-        """Take a changed record: statements are compiled anew for its index."""
+        """Work on a changed record: statements are compiled anew, for its index."""
         if record != self._record:
             self._take(record, self._model.loaded)
             self.__dict__.pop("_searcher", None)

@@ -1,4 +1,4 @@
-"""Documents in."""
+"""Documents in: what writes and deletes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from embeddb.collection.base import BoundCollection
+from embeddb.collection.base import CollectionBase
 from embeddb.errors import (
     ConfigurationError,
     IngestAbortedError,
@@ -15,15 +15,15 @@ from embeddb.pipeline.ingest.tally import Tally
 from embeddb.progress import Silent, shown
 from embeddb.protocols import Source
 from embeddb.records import Document, Failure, IngestReport
-from embeddb.repository.search.searcher import Filter
+from embeddb.repository.search.options import Filter
 from embeddb.sources import open_source
 
 SourceLike: TypeAlias = str | Path | Source | Iterable[Any]
 """What `open_source` understands."""
 
 
-class Writing(BoundCollection):
-    """What writes documents."""
+class DocumentMethods(CollectionBase):
+    """The methods of a collection that write and delete documents."""
 
     def ingest(
         self,
@@ -34,20 +34,20 @@ class Writing(BoundCollection):
         progress: bool = False,
         build_index: bool = True,
     ) -> IngestReport:
-        """Bring the collection up to date with a source, batch by batch.
+        """Bring the collection up to date with a source, batch by batch, and return what was done.
 
-        A document is written in one transaction and a batch in one or two, so an interrupted run
-        keeps what it wrote and a second run goes on from there: unchanged documents are not
+        A document is written in one transaction and a batch in one or two. So an interrupted run
+        keeps what it wrote, and a second run goes on from there: unchanged documents are not
         encoded again. A document that cannot be read or encoded is reported, and the rest goes
         on.
 
         Args:
             source: a path (file, folder, glob, .jsonl, .csv, .parquet), a Source, or any
                 iterable of documents, dicts or texts.
-            prune: afterwards delete every document that the source does not have.
-            strict: stop at the first document that cannot be taken.
-            progress: show progress bars on stderr.
-            build_index: build the vector index afterwards where it is missing.
+            prune: whether every document that the source does not have is deleted afterwards.
+            strict: whether the run stops at the first document that cannot be taken.
+            progress: whether progress bars are shown on stderr.
+            build_index: whether the vector index is built afterwards where it is missing.
 
         Raises:
             IngestAbortedError: strict, and a document could not be taken.
@@ -72,13 +72,13 @@ class Writing(BoundCollection):
         *,
         build_index: bool = True,
     ) -> IngestReport:
-        """Add or replace documents, all of them in one transaction or, on any error, none.
+        """Add or replace documents in one transaction, and return what was done; on an error, none.
 
         Args:
             documents: Documents, dicts with `id`, `content`, `metadata`, …, pairs of id and text,
                 or texts; with `embedding` where the collection has no model.
-            build_index: build the vector index afterwards where it is missing; leave it out
-                while loading much in many calls, and call `create_index` at the end.
+            build_index: whether the vector index is built afterwards where it is missing. To load
+                much in many calls, pass False and call `create_index` at the end.
 
         Raises:
             DocumentError: a document cannot be taken; it is named.
@@ -97,7 +97,11 @@ class Writing(BoundCollection):
         return tally.report()
 
     def delete(self, *, ids: Sequence[str] | None = None, filter: Filter = None) -> int:
-        """Delete documents, and their chunks, by id or by filter; give their number.
+        """Delete documents, and their chunks, by id or by filter, and return their number.
+
+        Args:
+            ids: the documents; unknown ids are passed over.
+            filter: what the metadata of the documents is, as in `search`.
 
         Raises:
             ConfigurationError: neither is given, or both are.

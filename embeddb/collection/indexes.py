@@ -1,16 +1,18 @@
-"""Indexes, and how much they find."""
+"""Indexes: what builds, repairs, measures and tunes them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
-from embeddb.collection.storage import Converting
+from embeddb.collection.base import CollectionBase
 from embeddb.evaluation.index_recall import index_recall
 from embeddb.evaluation.index_tuning import TuneReport, tune_index
 from embeddb.evaluation.questions import Truth
 from embeddb.evaluation.recall import RecallReport
+from embeddb.pipeline.conversion.convert import wanted_form
 from embeddb.pipeline.indexes.indexes import drop_index, rebuild_index
 from embeddb.pipeline.indexes.repair import Defect, find_faults, repair
 from embeddb.progress import shown
@@ -20,26 +22,29 @@ from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import HNSW, IndexSpec
 
 
-class Indexing(Converting):
-    """What builds, measures and tunes indexes."""
+class IndexMethods(CollectionBase):
+    """The methods of a collection that build, repair, measure and tune indexes."""
 
     def create_index(
         self, index: IndexSpec | None = None, *, progress: bool = False
     ) -> list[IndexInfo]:
-        """Build the vector index, in place of another one if there is one.
+        """Build the vector index, in place of another one if there is one, and return all indexes.
 
-        It is built CONCURRENTLY: others read and write meanwhile.
+        It is built CONCURRENTLY: others read and write meanwhile. Where the collection still waits
+        for enough documents to learn its transform from, it is converted now.
 
         Args:
-            index: None: the one that the collection was created with, or HNSW().
-            progress: show a progress bar on stderr.
+            index: what to build; None: what the collection was created with, or HNSW().
+            progress: whether a progress bar is shown on stderr.
 
         Raises:
             IndexSpecError: pgvector cannot build it for this collection.
             IndexBuildError: the build failed; nothing invalid is left.
         """
-        if (wanted := self._record.generation.wanted) is not None:
-            self.convert(index=index or wanted.index or HNSW(), progress=progress)
+        generation = self._record.generation
+        if (wanted := generation.wanted) is not None:
+            form = wanted_form(generation, wanted)
+            self._convert(replace(form, index=index or form.index or HNSW()), progress=progress)
             return self.indexes()
         checked = self._checked_index(index)
         with shown(progress) as display:
@@ -48,13 +53,13 @@ class Indexing(Converting):
         return self.indexes()
 
     def estimate_index(self, index: IndexSpec | None = None) -> int | None:
-        """Estimate the bytes on disk of an index on what is stored now, before it is built.
+        """Return about how many bytes an index on what is stored now would take on disk.
 
         Args:
-            index: None: the collection's own, or HNSW().
+            index: what would be built; None: the collection's own, or HNSW().
 
         Returns:
-            None where that is not known beforehand: of IVFPQ, and while a transform is pending.
+            The bytes; None where they cannot be known: of IVFPQ, and while a transform is pending.
 
         Raises:
             IndexSpecError: pgvector cannot build it for this collection.
@@ -69,16 +74,16 @@ class Indexing(Converting):
     def repair_indexes(
         self, *, dry_run: bool = False, drop_generations: bool = False, progress: bool = False
     ) -> list[Defect]:
-        """Mend what interrupted builds and conversions left.
+        """Repair what interrupted builds and conversions left, and return each defect.
 
         Invalid indexes are dropped, missing ones built, missing functions created. What somebody
         is at work on, and what is not embeddb's, is left as it is, and the result says why.
 
         Args:
-            dry_run: only look.
-            drop_generations: also drop what an interrupted conversion left; a conversion that
-                is going on loses nothing but its work.
-            progress: show a progress bar on stderr.
+            dry_run: whether defects are only looked for.
+            drop_generations: whether what an interrupted conversion left is dropped too; a
+                conversion that is going on loses nothing but its work.
+            progress: whether a progress bar is shown on stderr.
 
         Raises:
             IndexBuildError: a missing index could not be built; nothing invalid is left.
@@ -93,11 +98,11 @@ class Indexing(Converting):
         return faults
 
     def drop_index(self) -> None:
-        """Drop the vector index: searches read every row, and are exact, until the next one."""
+        """Drop the vector index; until the next one, searches read every row and are exact."""
         self._update(drop_index(self._database, self._record))
 
     def indexes(self) -> list[IndexInfo]:
-        """Give the collection's indexes as Postgres has them, primary keys apart."""
+        """Return the collection's indexes as Postgres has them, without primary keys."""
         return Indexes(self._database, self._record).all()
 
     def recall(
@@ -109,14 +114,14 @@ class Indexing(Converting):
         truth: Truth | None = None,
         progress: Callable[[int], None] = lambda done: None,
     ) -> RecallReport:
-        """Compare the index with exact search, and keep the result in recall_history.
+        """Compare the index with exact search, keep the result in recall_history, and return it.
 
-        Exact search compares what is stored, so this measures the index and not what the kind of
+        Exact search compares what is stored, so this measures the index, and not what the kind of
         storage loses; `truth` measures both. See docs/recall.md.
 
         Args:
-            sample: how many stored vectors to use as queries, each without its own document.
-            limit: recall@limit.
+            sample: how many stored vectors to use as queries; each leaves out its own document.
+            limit: how many chunks each search is for: what is measured is recall@limit.
             queries: your own queries instead: texts or vectors of shape (n, dim).
             truth: for each of them the ids of the documents to be found, the nearest first.
             progress: called with the number of queries done.
@@ -136,7 +141,7 @@ class Indexing(Converting):
         )
 
     def recall_history(self, limit: int = 20) -> list[MeasuredRecall]:
-        """Give what `recall` and `tune` measured, the latest first."""
+        """Return what `recall` and `tune` measured, the latest first."""
         return RecallHistory(self._database).of(self.name, limit)
 
     def tune(
@@ -157,10 +162,10 @@ class Indexing(Converting):
         Args:
             recall: the target: recall@limit against exact search, above 0 and at most 1.
             limit: how many rows the searches are for.
-            sample: how many stored vectors to use as queries, each without its own document.
+            sample: how many stored vectors to use as queries; each leaves out its own document.
             queries: your own queries instead: texts or vectors of shape (n, dim).
-            dry_run: try, and change nothing.
-            progress: show a progress bar on stderr.
+            dry_run: whether settings are only tried, and none is changed.
+            progress: whether a progress bar is shown on stderr.
 
         Raises:
             ConfigurationError: the collection is empty, or the target is no share.

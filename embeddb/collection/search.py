@@ -1,118 +1,119 @@
-"""Hits out."""
+"""Hits out: what searches, counts and reads documents."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from numpy.typing import ArrayLike
 
-from embeddb.collection.base import BoundCollection
+from embeddb.collection.base import CollectionBase
 from embeddb.errors import (
     ConfigurationError,
     InvalidVectorError,
 )
 from embeddb.pipeline.generation.model import Query
 from embeddb.records import Document, Hit, SearchPlan
-from embeddb.repository.search.searcher import Filter
+from embeddb.repository.search.options import Filter, SearchFilters, SearchOptions
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+FILTERS = SearchFilters.__optional_keys__
+"""What a search takes that has no choice between the index and exact search."""
 
-class Reading(BoundCollection):
-    """What searches, counts and reads documents."""
 
-    def search(
-        self,
-        query: Query,
-        limit: int = 10,
-        *,
-        filter: Filter = None,
-        max_distance: float | None = None,
-        exact: bool = False,
-    ) -> list[Hit]:
-        """Find the nearest chunks, nearest first.
+class SearchMethods(CollectionBase):
+    """The methods of a collection that search, count and read documents."""
+
+    def search(self, query: Query, limit: int = 10, **options: Unpack[SearchOptions]) -> list[Hit]:
+        """Return the nearest chunks, nearest first.
 
         Args:
             query: a text, or a vector of shape (dim,).
             limit: how many chunks, as far as so many pass the filter.
-            filter: see docs/search.md.
-            max_distance: leave out what is farther.
-            exact: read every row instead of the index.
+            options: `filter`, `max_distance` and `exact`, see `SearchOptions`.
 
         Raises:
             FilterError: an unknown operator or a malformed filter; nothing is ignored.
             DimensionMismatchError, InvalidVectorError: the query cannot be compared.
         """
-        request = self._request(limit, filter, max_distance, exact=exact)
+        request = self._request(limit, options)
         return self._read(lambda: self._searcher.search(self._model.query(query), *request))
 
     def search_many(
         self,
         queries: Sequence[str] | ArrayLike,
         limit: int = 10,
-        *,
-        filter: Filter = None,
-        max_distance: float | None = None,
+        **options: Unpack[SearchFilters],
     ) -> list[list[Hit]]:
-        """Search for several queries, texts or vectors of shape (n, dim): faster than one by one.
+        """Return the nearest chunks for each of several queries, faster than one by one.
 
         Texts are encoded together, and the searches are sent ahead of the answers, over up to
         three connections if so many can be had.
 
+        Args:
+            queries: texts, or vectors of shape (n, dim).
+            limit: how many chunks for each query, as far as so many pass the filter.
+            options: `filter` and `max_distance`, see `SearchFilters`.
+
         Raises:
-            What `search` raises.
+            FilterError: an unknown operator or a malformed filter; nothing is ignored.
+            DimensionMismatchError, InvalidVectorError: a query cannot be compared.
         """
-        request = self._request(limit, filter, max_distance)
+        request = self._request(limit, options, FILTERS)
         return self._read(
             lambda: self._searcher.search_many(self._model.queries(queries), *request)
         )
 
     def search_with_plan(
-        self,
-        query: Query,
-        limit: int = 10,
-        *,
-        filter: Filter = None,
-        max_distance: float | None = None,
-        exact: bool = False,
+        self, query: Query, limit: int = 10, **options: Unpack[SearchOptions]
     ) -> tuple[list[Hit], SearchPlan]:
-        """Search, and tell how the hits were found; it runs twice, once under EXPLAIN ANALYZE.
+        """Return the nearest chunks, and how Postgres found them.
+
+        The search runs twice, once of them under EXPLAIN ANALYZE.
+
+        Args:
+            query: a text, or a vector of shape (dim,).
+            limit: how many chunks, as far as so many pass the filter.
+            options: `filter`, `max_distance` and `exact`, see `SearchOptions`.
 
         Raises:
-            What `search` raises.
+            FilterError: an unknown operator or a malformed filter; nothing is ignored.
+            DimensionMismatchError, InvalidVectorError: the query cannot be compared.
         """
-        request = self._request(limit, filter, max_distance, exact=exact)
+        request = self._request(limit, options)
         return self._read(lambda: self._plans.search(self._model.query(query), request))
 
-    def plan(
-        self,
-        query: Query,
-        limit: int = 10,
-        *,
-        filter: Filter = None,
-        max_distance: float | None = None,
-        exact: bool = False,
-    ) -> SearchPlan:
-        """Tell how Postgres answers a search: by which way, and how many rows that reads.
+    def plan(self, query: Query, limit: int = 10, **options: Unpack[SearchOptions]) -> SearchPlan:
+        """Return how Postgres answers a search: its strategy, and how many rows that reads.
+
+        Args:
+            query: a text, or a vector of shape (dim,).
+            limit: how many chunks the search is for.
+            options: `filter`, `max_distance` and `exact`, see `SearchOptions`.
 
         Raises:
-            What `search` raises.
+            FilterError: an unknown operator or a malformed filter; nothing is ignored.
+            DimensionMismatchError, InvalidVectorError: the query cannot be compared.
         """
-        return self.search_with_plan(
-            query, limit, filter=filter, max_distance=max_distance, exact=exact
-        )[1]
+        return self.search_with_plan(query, limit, **options)[1]
 
-    def similar(
-        self, id: str, limit: int = 10, *, filter: Filter = None, max_distance: float | None = None
-    ) -> list[Hit]:
-        """Find the chunks nearest to the mean of a document's chunks, its own left out.
+    def similar(self, id: str, limit: int = 10, **options: Unpack[SearchFilters]) -> list[Hit]:
+        """Return the chunks nearest to the mean of a document's chunks, its own left out.
+
+        Args:
+            id: the document.
+            limit: how many chunks, as far as so many pass the filter.
+            options: `filter` and `max_distance`, see `SearchFilters`.
 
         Raises:
             ConfigurationError: there is no document of that id.
+            InvalidVectorError: the mean of its chunks is zero, which is near to nothing.
+            FilterError: an unknown operator or a malformed filter; nothing is ignored.
         """
+        request = self._request(limit, options, FILTERS, without=id)
         vector = self._documents.mean_vector(id)
         if vector is None:
             raise ConfigurationError(f"There is no document {id!r} in {self.name!r}.")
@@ -120,15 +121,14 @@ class Reading(BoundCollection):
             raise InvalidVectorError(
                 f"The chunks of document {id!r} point into opposite directions: their mean is zero."
             )
-        request = self._request(limit, filter, max_distance, without=id)
         return self._searcher.search(vector, *request)
 
     def get(self, ids: str | Sequence[str], *, embeddings: bool = False) -> list[Document]:
-        """Give the documents of these ids, in their order; those not there are left out.
+        """Return the documents of these ids, in their order; those not there are left out.
 
         Args:
             ids: one id or several.
-            embeddings: give each document the vector of its first chunk.
+            embeddings: whether each document comes with the vector of its first chunk.
         """
         wanted = [ids] if isinstance(ids, str) else list(ids)
         found = self._documents.get(wanted)
@@ -138,29 +138,27 @@ class Reading(BoundCollection):
         return [replace(document, embedding=vectors.get(document.id)) for document in found]
 
     def count(self, filter: Filter = None) -> int:
-        """Count the documents that pass a filter."""
+        """Return the number of documents that pass a filter; without one, of all."""
         condition, values = self._condition(filter)
         return self._documents.count(condition, values)
 
     def count_chunks(self) -> int:
-        """Count the chunks."""
+        """Return the number of chunks."""
         return self._documents.count_chunks()
 
     def peek(self, limit: int = 5) -> list[Document]:
-        """Give a few documents, as they come."""
+        """Return a few documents, in no particular order."""
         return self._documents.peek(limit)
 
-    def sql(
-        self,
-        query: Query,
-        limit: int = 10,
-        *,
-        filter: Filter = None,
-        max_distance: float | None = None,
-        exact: bool = False,
-    ) -> str:
-        """Write the statement that `search` would send, to be pasted into psql."""
-        request = self._request(limit, filter, max_distance, exact=exact)
+    def sql(self, query: Query, limit: int = 10, **options: Unpack[SearchOptions]) -> str:
+        """Return the statement that `search` would send, to be pasted into psql.
+
+        Args:
+            query: a text, or a vector of shape (dim,).
+            limit: how many chunks.
+            options: `filter`, `max_distance` and `exact`, see `SearchOptions`.
+        """
+        request = self._request(limit, options)
         return self._searcher.sql(self._model.query(query), *request)
 
     def explain(
@@ -168,35 +166,37 @@ class Reading(BoundCollection):
         query: Query,
         limit: int = 10,
         *,
-        filter: Filter = None,
-        max_distance: float | None = None,
-        exact: bool = False,
         analyze: bool = False,
+        **options: Unpack[SearchOptions],
     ) -> str:
-        """Give Postgres's plan of a search, below what it comes to as comments.
+        """Return Postgres's plan of a search, below a summary of it in comments.
 
-        With `analyze` it is run: the comments are those of `plan`, and the plan has times and
-        buffers.
+        Args:
+            query: a text, or a vector of shape (dim,).
+            limit: how many chunks.
+            analyze: run the search: the plan then has times and buffers, and the comments say
+                what `plan` returns.
+            options: `filter`, `max_distance` and `exact`, see `SearchOptions`.
         """
-        request = self._request(limit, filter, max_distance, exact=exact)
+        request = self._request(limit, options)
         vector = self._model.query(query)
         return "\n".join(self._plans.explain(vector, request, analyze=analyze))
 
     def select(
-        self,
-        query: Query,
-        limit: int = 10,
-        *,
-        filter: Filter = None,
-        max_distance: float | None = None,
+        self, query: Query, limit: int = 10, **options: Unpack[SearchFilters]
     ) -> sa.Select[Any]:
-        """Give the search as a SQLAlchemy Select, for a session of your own, async ones included.
+        """Return the search as a SQLAlchemy Select, for your own sessions, async ones too.
 
         Its columns are id, chunk_no, content, metadata, distance, score, uri, start and stop.
-        What it sets for itself (hnsw.ef_search, …) ends with the transaction that executes it.
+        Settings that it needs (hnsw.ef_search, …) end with the transaction that executes it.
+
+        Args:
+            query: a text, or a vector of shape (dim,).
+            limit: how many chunks.
+            options: `filter` and `max_distance`, see `SearchFilters`.
         """
-        request = self._request(limit, filter, max_distance)
-        shape, values = request
+        shape, values = self._request(limit, options, FILTERS)
+        # SQLAlchemy writes JSON itself, so it is given what psycopg's wrapper holds
         plain = {name: getattr(value, "obj", value) for name, value in values.items()}
         vector = self._model.query(query).tolist()
         return self._searcher.compiler.select(shape).params(query=vector, **plain)

@@ -1,21 +1,17 @@
-"""The form of what is stored, and what is derived of it."""
+"""The form of what is stored: what changes it, advises on it, and is trained from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from numpy.typing import ArrayLike
 
-from embeddb.collection.base import BoundCollection
-from embeddb.errors import (
-    EmbedDBError,
-)
+from embeddb.collection.base import CollectionBase
 from embeddb.evaluation.compression.advice import Advice
 from embeddb.evaluation.compression.advisor import advise
 from embeddb.evaluation.compression.candidates import CandidateLike
-from embeddb.pipeline.conversion.convert import Form, convert, default_index
+from embeddb.pipeline.conversion.convert import Form, default_index
 from embeddb.progress import shown
 from embeddb.repository.query_encoding.sql_encoders import SQLEncoderInfo, SQLEncoders
 from embeddb.schema.distances import Distance
@@ -28,8 +24,8 @@ if TYPE_CHECKING:
     from embeddb.sql_encoder.train import Progress as SQLEncoderProgress
 
 
-class Converting(BoundCollection):
-    """What stores vectors in another form, or finds out which would do."""
+class StorageMethods(CollectionBase):
+    """The methods of a collection that change the form of what is stored, or learn from it."""
 
     def convert(
         self,
@@ -51,7 +47,7 @@ class Converting(BoundCollection):
                 or what the collection was created for and has not been able to learn yet.
             index: None: the one that it has; "exact": none.
             distance: only for a change between numbers and bits: hamming, jaccard.
-            progress: show progress bars on stderr.
+            progress: whether progress bars are shown on stderr.
 
         Raises:
             TransformError: there are too few vectors to learn the transform from.
@@ -69,13 +65,7 @@ class Converting(BoundCollection):
             transform=words,
             index=None if index == "exact" else index or default_index(self._record),
         )
-        with shown(progress) as display:
-            try:
-                self._update(convert(self._database, self._record, form, display))
-            except BaseException:
-                with suppress(EmbedDBError):
-                    self._reload()  # somebody else may have converted it, or Ctrl-C came late
-                raise
+        self._convert(form, progress=progress)
 
     def compress(
         self,
@@ -88,7 +78,7 @@ class Converting(BoundCollection):
         queries: Sequence[str] | ArrayLike | None = None,
         progress: bool = False,
     ) -> Advice:
-        """Try forms of the vectors, and find the smallest that still finds enough.
+        """Try forms of the vectors, and return which is the smallest that still finds enough.
 
         Each form is built beside the collection from the same chunks, searched, measured and
         dropped; the collection stays as it is. Recall is against exact search over what is stored
@@ -104,7 +94,7 @@ class Converting(BoundCollection):
             candidates: the forms, as Candidates or as keywords of `convert`; None: about ten that
                 are usually worth trying. The current form is always among them.
             queries: your own queries instead: texts or vectors of shape (n, dim).
-            progress: show a progress bar on stderr.
+            progress: whether a progress bar is shown on stderr.
 
         Raises:
             ConfigurationError: the collection is empty or keeps only bits, or an argument is out
@@ -127,11 +117,12 @@ class Converting(BoundCollection):
     def train_sql_encoder(
         self, options: TrainOptions | None = None, *, progress: SQLEncoderProgress | None = None
     ) -> SQLEncoderReport:
-        """Train an encoder that Postgres runs itself, so that `<name>_search('text')` needs no one.
+        """Train an encoder that Postgres runs itself, and return how well it does.
 
-        It predicts the model's own vector of a query from its tokens, and is trained on this
-        collection's texts and on short pieces of them: one to a few minutes. What it loses against
-        the model is measured on held-out queries, and stored with it. See docs/sql.md.
+        With it, `<name>_search('text')` needs no worker. The encoder predicts the model's vector of
+        a query from its tokens. It is trained on this collection's texts and on short pieces of
+        them, which takes one to a few minutes. What it loses against the model is measured on
+        held-out queries, and stored with it. See docs/sql.md.
 
         Args:
             options: how much to train on.
@@ -155,9 +146,9 @@ class Converting(BoundCollection):
             )
 
     def sql_encoder(self) -> SQLEncoderInfo | None:
-        """Describe the encoder that Postgres runs itself; None where there is none."""
+        """Return what is known of the encoder that Postgres runs itself; None: there is none."""
         return SQLEncoders(self._database).get(self._record)
 
     def drop_sql_encoder(self) -> bool:
-        """Remove the encoder that Postgres runs itself; say whether there was one."""
+        """Remove the encoder that Postgres runs itself, and return whether there was one."""
         return SQLEncoders(self._database).drop(self._record)

@@ -15,7 +15,7 @@ from embeddb.evaluation.settings import search_settings
 from embeddb.records import Vector
 from embeddb.repository.catalog.recall_history import RecallHistory
 from embeddb.repository.search.plans import Plans
-from embeddb.repository.search.searcher import Searcher, make_wish
+from embeddb.repository.search.searcher import Searcher, make_request
 from embeddb.schema.catalog import CollectionRecord
 
 
@@ -58,8 +58,8 @@ def index_read_by(
     """Name the vector index that Postgres reads for such questions; None: it reads none."""
     if not asked or record.generation.index is None:
         return None
-    wish = make_wish(limit, without=asked[0].without)
-    return Plans(database, record, searcher).index(asked[0].vector, wish)
+    request = make_request(limit, without=asked[0].without)
+    return Plans(database, record, searcher).index(asked[0].vector, request)
 
 
 def keep(

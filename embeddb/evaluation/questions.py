@@ -10,7 +10,7 @@ from embeddb.errors import ConfigurationError
 from embeddb.evaluation.recall import Question, first_ids
 from embeddb.records import Hit, Vector
 from embeddb.repository.collections.documents import Documents
-from embeddb.repository.search.searcher import Searcher, make_wish
+from embeddb.repository.search.searcher import Searcher, make_request
 from embeddb.schema.catalog import CollectionRecord
 
 Truth: TypeAlias = Sequence[Iterable[str]]
@@ -59,7 +59,7 @@ def asking(
     """Give what asks a question on one connection."""
 
     def ask(question: Question) -> list[Hit]:
-        wish, values = make_wish(limit, exact=exact, without=question.without)
-        return searcher.search_on(connection, question.vector, wish, values)
+        shape, values = make_request(limit, exact=exact, without=question.without)
+        return searcher.search_on(connection, question.vector, shape, values)
 
     return ask

@@ -36,10 +36,10 @@ class Plans:
         """Run a search, and once more under EXPLAIN ANALYZE: its hits, and how they came."""
         shape, values = request
         # without the threshold, so that there are rows to tell the way even if none is near enough
-        open_wish = replace(shape, plan=True, max_distance=False)
+        open_shape = replace(shape, plan=True, max_distance=False)
         open_values = {name: value for name, value in values.items() if name != "max_distance"}
         with self._database.connection() as connection:
-            rows = self._searcher.rows(connection, query, open_wish, open_values)
+            rows = self._searcher.rows(connection, query, open_shape, open_values)
         explained = self._searcher.explain(query, shape, values, ["ANALYZE", "FORMAT JSON"])[0][0]
         nodes = [node for node in _nodes(explained["Plan"]) if node.get("Actual Loops")]
         index = index_read(nodes, self._record)

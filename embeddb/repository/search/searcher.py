@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, Unpack
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -18,11 +18,9 @@ from embeddb.errors import ConfigurationError, FilterError
 from embeddb.records import Hit, Vector
 from embeddb.repository.indexes.ivfpq import Codes
 from embeddb.repository.search.compiler import Compiler, SearchShape
+from embeddb.repository.search.options import Filter, SearchOptions
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.layouts import Layout
-
-Filter: TypeAlias = dict[str, Any] | Expression | None
-"""`{"year": {"$gte": 2020}}`, or an expression over `collection.columns`."""
 
 SearchRequest: TypeAlias = tuple[SearchShape, dict[str, Any]]
 """The shape of a statement, and the values that it is executed with."""
@@ -145,24 +143,28 @@ class Searcher:
         return self._texts[shape]
 
 
-def make_wish(
+def make_request(
     limit: int,
-    filter: Filter = None,
-    max_distance: float | None = None,
     *,
-    exact: bool = False,
     without: str | None = None,
     layout: Layout | None = None,
+    **options: Unpack[SearchOptions],
 ) -> SearchRequest:
-    """Split what a caller asks for into the statement's shape and the values passed to it.
+    """Return what a caller asks for: the shape of the statement, and the values it is given.
 
-    Where the chunks are laid out by a field, what the filter asks of it becomes their part.
+    Args:
+        limit: how many rows.
+        without: the id of a document that is left out.
+        layout: how the chunks lie; what the filter asks of that field becomes their part.
+        options: what the caller says of the search.
 
     Raises:
         ConfigurationError: the limit is no number of rows.
+        FilterError: the filter is no JSON.
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ConfigurationError(f"limit must be a whole number of at least 1, not {limit!r}.")
+    filter, max_distance = options.get("filter"), options.get("max_distance")
     part: str | None = None
     if layout is not None and isinstance(filter, dict):
         part, filter = layout.split(filter)
@@ -177,7 +179,7 @@ def make_wish(
         limit=limit,
         filter=wanted,
         max_distance=max_distance is not None,
-        exact=exact,
+        exact=options.get("exact", False),
         without=without is not None,
         part=part is not None,
     )
@@ -185,7 +187,7 @@ def make_wish(
 
 
 def split_filter(filter: Filter) -> tuple[bool | Expression, dict[str, Any]]:
-    """Split a filter into what the statement must hold and what is passed to it."""
+    """Return what a filter puts into the statement, and the values that it passes to it."""
     if filter is None or isinstance(filter, dict):
         return (True, {"filter": _jsonb(filter)}) if filter else (False, {})
     return filter, {}

@@ -16,7 +16,7 @@ from embeddb.db.queries import Name
 from embeddb.errors import CollectionExistsError, IndexSpecError, InvalidMetadataError
 from embeddb.records import Vector
 from embeddb.repository.indexes.indexes import Indexes
-from embeddb.repository.search.searcher import make_wish
+from embeddb.repository.search.searcher import make_request
 from embeddb.schema.layouts import Layout
 from tests.support.postgres import index_validity, one, role, rows
 from tests.support.vectors import clustered
@@ -415,8 +415,8 @@ def test_a_select_asks_for_the_part_too(store: embeddb.Store) -> None:
     docs = _languages(store, HashPartitions("lang", 4), 40)
     statement = str(docs.select([1] * DIM, filter={"lang": "de"}))
     assert "part" in statement
-    wish, values = make_wish(5, {"lang": "de"}, layout=docs.record.generation.layout)
-    assert (wish.part, wish.filter, values) == (True, False, {"part": "de"})
+    shape, values = make_request(5, filter={"lang": "de"}, layout=docs.record.generation.layout)
+    assert (shape.part, shape.filter, values) == (True, False, {"part": "de"})
 
 
 def test_a_reader_needs_no_right_on_the_partitions(store: embeddb.Store) -> None:

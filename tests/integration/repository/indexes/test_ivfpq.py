@@ -26,7 +26,7 @@ from embeddb.quantizers import IVFPQCodebook, imbalance, training
 from embeddb.records import Vector
 from embeddb.repository.collections.documents import Documents
 from embeddb.repository.indexes.ivfpq import Codes, as_compared
-from embeddb.repository.search.searcher import Filter
+from embeddb.repository.search.options import Filter
 from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.vector_expressions import Vectors
 from tests.support.postgres import one, role, rows, session
