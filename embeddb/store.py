@@ -11,9 +11,10 @@ from embeddb.collection import Collection
 from embeddb.config import Settings
 from embeddb.db import embedded
 from embeddb.db.database import Connection, Database
-from embeddb.db.migrate import MigrationResult, head, migrate_schema
-from embeddb.encoders import EncoderSettings, load_encoder
-from embeddb.errors import CollectionExistsError, ConfigurationError, SchemaOutdatedError
+from embeddb.db.migrate import MigrationResult, check_revision, head, migrate_schema
+from embeddb.encoders.loader import EncoderLoader
+from embeddb.encoders.settings import EncoderSettings
+from embeddb.errors import CollectionExistsError, ConfigurationError
 from embeddb.pipeline.conversion.forms import first_generation
 from embeddb.protocols import Encoder
 from embeddb.repository.attached.attach import Attachments
@@ -100,10 +101,9 @@ class Store:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
-        self._settings = settings
         self._catalog = Collections(database)
-        self._encoders: dict[str, Encoder] = {}
-        self._check_migration()
+        self._encoder = EncoderLoader(EncoderSettings.of(settings))
+        check_revision(database)
 
     def __repr__(self) -> str:
         return f"<Store {self._database!r}>"
@@ -128,6 +128,11 @@ class Store:
     def database(self) -> Database:
         """The connections underneath."""
         return self._database
+
+    @property
+    def encoders(self) -> EncoderLoader:
+        """The models that this store has loaded, by name; a worker on it uses the same."""
+        return self._encoder
 
     def create_collection(
         self, name: str, *, exist_ok: bool = False, **fields: Unpack[EmbeddingFields]
@@ -305,22 +310,6 @@ class Store:
     def close(self) -> None:
         """Close the connections that are embeddb's own."""
         self._database.close()
-
-    def _check_migration(self) -> None:
-        found = self._database.server.migration
-        if found != (wanted := head()):
-            raise SchemaOutdatedError(
-                f"The schema {self._database.schema!r} is at revision {found} and this embeddb "
-                f"needs {wanted}: run `embeddb migrate`"
-                + (", or upgrade the package." if (found or "") > wanted else ".")
-            )
-
-    def _encoder(self, model: str | Encoder | Callable[..., Any]) -> Encoder:
-        if not isinstance(model, str):
-            return load_encoder(model, settings=EncoderSettings.of(self._settings))
-        if model not in self._encoders:
-            self._encoders[model] = load_encoder(model, settings=EncoderSettings.of(self._settings))
-        return self._encoders[model]
 
     def _first_generation(self, spec: EmbeddingSpec) -> tuple[Generation, Encoder | None]:
         encoder = None if spec.model is None else self._encoder(spec.model)

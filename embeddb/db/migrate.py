@@ -56,6 +56,22 @@ def head() -> str:
     return max(file.name.partition("_")[0] for file in files if file.name[:1].isdigit())
 
 
+def check_revision(database: Database) -> None:
+    """Check that a database's schema is of the revision that this version works with.
+
+    Raises:
+        SchemaOutdatedError: it is of another one.
+        DatabaseUnavailableError, UnsupportedServerError, SchemaMissingError: as `Database.server`.
+    """
+    found = database.server.migration
+    if found != (wanted := head()):
+        raise errors.SchemaOutdatedError(
+            f"The schema {database.schema!r} is at revision {found} and this embeddb "
+            f"needs {wanted}: run `embeddb migrate`"
+            + (", or upgrade the package." if (found or "") > wanted else ".")
+        )
+
+
 def migrate_schema(
     database: Database,
     revision: str = "head",
