@@ -6,6 +6,9 @@ import random
 import time
 from collections.abc import Callable
 
+MAX_DOUBLINGS = 60
+"""2.0 to the power of 1024 is no float any more; 2 to the power of 60 is beyond any cap."""
+
 
 def full_jitter(
     attempt: int,
@@ -14,10 +17,13 @@ def full_jitter(
     cap_seconds: float,
     chance: Callable[[], float] = random.random,
 ) -> float:
-    """Draw the pause after an attempt (1, 2, …): up to base, 2 base, 4 base, … and the cap."""
-    # beyond 2**60 the factor is no float any more, and far beyond any cap
-    factor = 2.0 ** min(attempt - 1, 60)
-    return chance() * min(cap_seconds, base_seconds * factor)
+    """Return a random pause in seconds, between 0 and `longest_pause` of the attempt."""
+    return chance() * longest_pause(attempt, base_seconds=base_seconds, cap_seconds=cap_seconds)
+
+
+def longest_pause(attempt: int, *, base_seconds: float, cap_seconds: float) -> float:
+    """Return the longest pause after attempt 1, 2, 3, …: base, 2 base, 4 base, … up to the cap."""
+    return min(cap_seconds, base_seconds * 2.0 ** min(attempt - 1, MAX_DOUBLINGS))
 
 
 class Backoff:
@@ -45,13 +51,14 @@ class Backoff:
         return max(0.0, self._until - self._clock())
 
     def failed(self) -> float:
-        """Note a failure; give the pause that follows, half of it certain."""
+        """Note a failure; return the pause in seconds that follows.
+
+        Half of it is certain, so that something that fails at once is not tried again at once; the
+        other half is random, so that several workers do not try at the same moment.
+        """
         self.failures += 1
-        drawn = full_jitter(
-            self.failures, base_seconds=self._base, cap_seconds=self._cap, chance=self._chance
-        )
-        whole = min(self._cap, self._base * 2.0 ** min(self.failures - 1, 60))
-        pause = (whole + drawn) / 2
+        longest = longest_pause(self.failures, base_seconds=self._base, cap_seconds=self._cap)
+        pause = (longest + self._chance() * longest) / 2
         self._until = self._clock() + pause
         return pause
 

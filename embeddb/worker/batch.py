@@ -1,4 +1,4 @@
-"""What travels between a lane's stages: a part of a claim, cut into chunks, then encoded."""
+"""What travels between a pipeline's stages: a part of a claim, cut into chunks, then encoded."""
 
 from __future__ import annotations
 
@@ -14,50 +14,53 @@ from embeddb.worker.collection import LoadedCollection, WorkerCollection
 
 
 class RowError(NamedTuple):
-    """What is wrong with a row; `lasting`: nothing but a change of the row will help."""
+    """What is wrong with a row; `lasting` where nothing but a change of the row will help."""
 
-    fault: JobFailure
+    failure: JobFailure
     lasting: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
 class JobBatch:
-    """Jobs that are finished together.
+    """Jobs of one claim that are finished together.
 
     Attributes:
+        collection: the collection that the jobs belong to.
+        loaded: its generation when the rows were read.
+        claim: the claim that the jobs belong to.
         work: the documents whose chunks are to be replaced.
-        gone: keys of rows that are not there any more, or hold no text: their chunks go.
-        same: keys of rows whose chunks are what they should be.
-        problems: keys of rows that cannot be taken, and why.
+        gone: keys of rows that are not there any more, or hold no text: their chunks are removed.
+        unchanged: keys of rows whose chunks are stored as they should be.
+        errors: what is wrong with rows that cannot be taken, by key.
     """
 
-    member: WorkerCollection
-    opened: LoadedCollection
+    collection: WorkerCollection
+    loaded: LoadedCollection
     claim: Claim
     work: Work = field(default_factory=Work)
     gone: list[str] = field(default_factory=list)
-    same: list[str] = field(default_factory=list)
-    problems: dict[str, RowError] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
+    errors: dict[str, RowError] = field(default_factory=dict)
 
     @property
     def ready(self) -> list[str]:
-        """Give the keys that can be finished."""
-        return [*(document.id for document in self.work.documents), *self.gone, *self.same]
+        """The keys of the jobs that can be finished."""
+        return [*(document.id for document in self.work.documents), *self.gone, *self.unchanged]
 
     @property
     def keys(self) -> list[str]:
-        """Give all keys."""
-        return [*self.ready, *self.problems]
+        """The keys of all jobs."""
+        return [*self.ready, *self.errors]
 
     @property
     def vectors(self) -> Vector:
-        """Give the vectors of all chunks in order, shape (n, dim)."""
+        """The vectors of all chunks in order, shape (n, dim); n is 0 until they are encoded."""
         if self.work.vectors is None:
-            return empty_vectors(self.opened.form.dim)
+            return empty_vectors(self.loaded.form.dim)
         return self.work.vectors
 
-    def of(self, keys: set[str]) -> tuple[list[ReadyDocument], Vector]:
-        """Give those of the documents, and their vectors."""
+    def select(self, keys: set[str]) -> tuple[list[ReadyDocument], Vector]:
+        """Return the documents of these keys, and the vectors of their chunks, shape (n, dim)."""
         kept: list[ReadyDocument] = []
         rows: list[int] = []
         start = 0
@@ -71,23 +74,23 @@ class JobBatch:
         return kept, vectors if len(rows) == len(vectors) else vectors[rows]
 
     def halves(self) -> Iterator[JobBatch]:
-        """Give two parcels of half the rows each; problems go with the first."""
+        """Yield two batches with half of the jobs each that can be finished, and no errors."""
         ready = self.ready
         middle = len(ready) // 2
         for part in (set(ready[:middle]), set(ready[middle:])):
-            documents, vectors = self.of(part)
+            documents, vectors = self.select(part)
             yield JobBatch(
-                member=self.member,
-                opened=self.opened,
+                collection=self.collection,
+                loaded=self.loaded,
                 claim=self.claim,
                 work=Work(documents=documents, vectors=vectors),
                 gone=[key for key in self.gone if key in part],
-                same=[key for key in self.same if key in part],
+                unchanged=[key for key in self.unchanged if key in part],
             )
 
 
-def groups(documents: Sequence[ReadyDocument], chunks: int) -> Iterator[list[ReadyDocument]]:
-    """Share documents out so that each group has about so many chunks; a document stays whole."""
+def group_by_size(documents: Sequence[ReadyDocument], chunks: int) -> Iterator[list[ReadyDocument]]:
+    """Yield groups of documents in order, each of at most so many chunks or of one document."""
     group: list[ReadyDocument] = []
     size = 0
     for document in documents:

@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Event
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from embeddb.db.boundary import translate
 from embeddb.db.database import Connection, Database
 from embeddb.worker.backoff import Backoff
 from embeddb.worker.failures import driver_error, is_lost, is_repeatable
 
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 BASE_SECONDS = 0.1
@@ -25,13 +26,14 @@ log = logging.getLogger("embeddb.worker")
 
 
 class StoppedError(Exception):
-    """The worker is to stop, and the server is away: there is nothing to be waited for."""
+    """The worker is to stop, and the server is away: there is nothing to wait for."""
 
 
 class ReconnectingConnection:
-    """A connection outside any pool that survives the server's restart.
+    """A connection outside any pool that survives a restart of the server.
 
     Args:
+        database: where to connect.
         stopping: set when the worker is to stop; a server that is away is then not waited for.
         patience_seconds: how long to wait for a server that is away; None: as long as it takes.
     """
@@ -45,20 +47,26 @@ class ReconnectingConnection:
         self._backoff = Backoff(base_seconds=BASE_SECONDS, cap_seconds=CAP_SECONDS)
         self._connection: Connection | None = None
         self.lost_since: float | None = None
-        """When the server went away, by the monotonic clock; None: it is there."""
+        """When the server went away, by the monotonic clock; None while it is there."""
 
-    def run(self, work: Callable[[Connection], Result]) -> Result:
-        """Call `work` with the connection, and again where that was lost or a deadlock broken.
+    def run(
+        self,
+        work: Callable[Concatenate[Connection, Parameters], Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Return what `work` returns, called with the connection before the other arguments.
 
-        It must therefore be one transaction, or several that may be repeated.
+        It is called again where the connection was lost, or where Postgres ended a deadlock. It
+        must therefore be one transaction, or several that may be repeated.
 
         Raises:
             StoppedError: the server is away, and the worker is to stop.
-            DatabaseUnavailableError: it stayed away for too long.
+            DatabaseUnavailableError: the server stayed away for too long.
         """
         while True:
             try:
-                result = work(self.connection())
+                result = work(self._open(), *args, **kwargs)
             except Exception as error:
                 if is_lost(error):
                     self.close()
@@ -70,17 +78,16 @@ class ReconnectingConnection:
             self.lost_since = None
             return result
 
-    def connection(self) -> Connection:
-        """Give the connection, opened if it is not."""
-        if self._connection is None or self._connection.closed:
-            self._connection = self._database.open()
-        return self._connection
-
     def close(self) -> None:
         """Close the connection, if there is one."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _open(self) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._database.open()
+        return self._connection
 
     def _pause(self, error: Exception) -> None:
         now = time.monotonic()

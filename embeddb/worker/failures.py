@@ -1,4 +1,4 @@
-"""Whose fault an error is: the connection's, the whole collection's, or one row's."""
+"""What an error is about: the connection, a whole collection or one row; and what may be told."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from embeddb.errors import (
 from embeddb.repository.queue.jobs import JobFailure
 
 _COLLECTION_CLASSES = frozenset({"28", "3D", "3F", "42", "53", "58", "XX"})
-"""SQLSTATE classes that no other row would escape: names and rights, resources, the server."""
+"""SQLSTATE classes that every row would meet: names and privileges, resources, the server."""
 
 _REPEATABLE = (pg.DeadlockDetected, pg.SerializationFailure)
 
-_GRANT = ". What a worker needs, embeddb grant worker ROLE gives."
+_GRANT = ". `embeddb grant worker ROLE` gives a role what a worker needs."
 
 _ANSWER = re.compile(r"(HTTP \d+).*", re.DOTALL)
 
 
 def driver_error(error: BaseException) -> psycopg.Error | None:
-    """Give what psycopg raised, where that is what an error is about."""
+    """Return what psycopg raised, where an error is or was caused by that; None otherwise."""
     if isinstance(error, psycopg.Error):
         return error
     cause = error.__cause__
@@ -36,7 +36,7 @@ def driver_error(error: BaseException) -> psycopg.Error | None:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Say whether the connection is gone, so that another one may help."""
+    """Return whether the connection is gone, so that another one may help."""
     if isinstance(error, DatabaseUnavailableError):
         return True
     raised = driver_error(error)
@@ -44,39 +44,40 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_repeatable(error: BaseException) -> bool:
-    """Say whether the same transaction may work if it is tried again."""
+    """Return whether the same transaction may work if it is tried again."""
     return isinstance(driver_error(error), _REPEATABLE)
 
 
 def is_of_one_row(error: BaseException) -> bool:
-    """Say whether a statement failed on what one of its rows holds."""
+    """Return whether a statement failed because of what one of its rows holds."""
     raised = driver_error(error)
     if raised is None or connection_lost(raised):
         return False
     return raised.sqlstate is None or raised.sqlstate[:2] not in _COLLECTION_CLASSES
 
 
-def fault(error: BaseException) -> JobFailure:
-    """Say what is wrong with a row, for `failed_jobs`."""
+def row_failure(error: BaseException) -> JobFailure:
+    """Return what is wrong with a row, for `failed_jobs`."""
     raised = driver_error(error)
     if raised is not None:
         return JobFailure("UnreadableDocumentError", f"{type(raised).__name__}: {_primary(raised)}")
     return JobFailure(type(error).__name__, str(error))
 
 
-def told(error: BaseException) -> str:
-    """Say what is wrong with a collection, for its status."""
+def describe(error: BaseException) -> str:
+    """Return what is wrong with a collection, for its status; it may quote what a row holds."""
     raised = driver_error(error)
     if raised is not None and not isinstance(error, EmbedDBError):
-        may_not = isinstance(raised, pg.InsufficientPrivilege)
-        return f"{type(raised).__name__}: {_primary(raised)}" + (_GRANT if may_not else "")
+        denied = isinstance(raised, pg.InsufficientPrivilege)
+        return f"{type(raised).__name__}: {_primary(raised)}" + (_GRANT if denied else "")
     return f"{type(error).__name__}: {error}"
 
 
 def loggable(error: BaseException) -> str:
-    """Say what is wrong without a word of any document: errors of rows keep their type alone.
+    """Return what is wrong, without a word of any document.
 
-    What an endpoint answered may repeat what it was sent, so of that only the status is told.
+    The message of an error of one row may quote that row, so only its type and SQLSTATE are told.
+    What an endpoint answered may repeat what it was sent, so only its status is told.
     """
     name = type(error).__name__
     raised = driver_error(error)

@@ -12,32 +12,38 @@ from uuid import uuid4
 from embeddb.db.database import Connection, describe_server
 from embeddb.db.migrate import head
 from embeddb.errors import SchemaOutdatedError
-from embeddb.repository.queue.workers import Beat, Workers
+from embeddb.repository.queue.workers import Workers, WorkerStatus
 from embeddb.version import __version__
 from embeddb.worker.connection import StoppedError
 from embeddb.worker.context import WorkerContext
 
-LONGEST_SECONDS = 5.0
-BEATS_PER_LEASE = 4
+LONGEST_INTERVAL_SECONDS = 5.0
+
+HEARTBEATS_PER_LEASE = 4
+"""A lease outlives some heartbeats that come late, because the server or the machine is busy."""
 
 
 class Heartbeat:
-    """Beats in a thread of its own, until the last job is settled."""
+    """Renews leases and reports the worker, in a thread of its own, until the last job is settled.
 
-    def __init__(self, shop: WorkerContext) -> None:
-        self._shop = shop
+    Attributes:
+        last_at: when the latest heartbeat was written down, by the monotonic clock.
+    """
+
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
         self._id = uuid4()
         self._started_at = datetime.now(UTC)
-        self._workers = Workers(shop.store.database)
+        self._workers = Workers(context.database)
         self._ended = Event()
-        self._thread = Thread(target=self._run, name="embeddb-beat", daemon=True)
-        self.beat_at = time.monotonic()
-        """When the last beat was written down, by the monotonic clock."""
+        self._thread = Thread(target=self._run, name="embeddb-heartbeat", daemon=True)
+        self.last_at = time.monotonic()
 
     @property
-    def every_seconds(self) -> float:
-        """The time between two beats."""
-        return min(LONGEST_SECONDS, self._shop.options.lease_seconds / BEATS_PER_LEASE)
+    def interval_seconds(self) -> float:
+        """The time between two heartbeats."""
+        lease = self._context.options.lease_seconds
+        return min(LONGEST_INTERVAL_SECONDS, lease / HEARTBEATS_PER_LEASE)
 
     @property
     def alive(self) -> bool:
@@ -45,63 +51,63 @@ class Heartbeat:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def end(self) -> None:
-        """Stop, and tell the others that this worker has left."""
+        """Stop, after the last job is settled, and remove the worker from the list of workers."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
-        link = self._shop.link()
+        connection = self._context.new_connection()
         try:
             while True:
-                link.run(self._beat)
-                self.beat_at = time.monotonic()
-                if self._ended.wait(self.every_seconds):
+                connection.run(self._beat)
+                self.last_at = time.monotonic()
+                if self._ended.wait(self.interval_seconds):
                     break
-            link.run(lambda connection: self._workers.leave(connection, self._id))
+            connection.run(self._workers.remove, self._id)
         except StoppedError:
-            pass  # the row is swept by another worker
+            pass  # another worker removes the row once it has been silent for long
         except Exception as error:
-            self._shop.crash(error)
+            self._context.crash(error)
         finally:
-            link.close()
+            connection.close()
 
     def _beat(self, connection: Connection) -> None:
         self._renew(connection)
-        self._workers.beat(connection, self._told())
+        self._workers.report(connection, self._status())
         self._check_schema(connection)
 
     def _renew(self, connection: Connection) -> None:
-        lease = self._shop.options.lease_seconds
-        for claim, keys in self._shop.leases.all():
-            self._shop.jobs.renew(connection, claim, keys, lease)
+        lease = self._context.options.lease_seconds
+        for claim, keys in self._context.leases.all():
+            self._context.jobs.renew(connection, claim, keys, lease)
 
-    def _told(self) -> Beat:
-        counters = self._shop.counters
-        return Beat(
+    def _status(self) -> WorkerStatus:
+        metrics = self._context.metrics
+        return WorkerStatus(
             id=self._id,
             host=socket.gethostname(),
             pid=os.getpid(),
             version=__version__,
             started_at=self._started_at,
-            collections=self._shop.options.collections,
-            processed=counters.processed,
-            failed=counters.failed,
-            wasted=counters.wasted,
-            rates=counters.rates(),
+            collections=self._context.options.collections,
+            processed=metrics.processed,
+            failed=metrics.failed,
+            wasted=metrics.wasted,
+            rates=metrics.rates(),
         )
 
     def _check_schema(self, connection: Connection) -> None:
-        """Notice that somebody migrated the schema under this worker.
+        """Notice that somebody migrated the schema while this worker ran.
 
         Raises:
             SchemaOutdatedError: it is of another version now.
         """
-        schema = self._shop.store.database.schema
+        schema = self._context.database.schema
         found, wanted = describe_server(connection, schema).migration, head()
         if found != wanted:
             raise SchemaOutdatedError(

@@ -1,11 +1,10 @@
-"""Builds vector indexes and carries out wanted conversions once a collection's rows are in."""
+"""Builds vector indexes, and makes pending conversions, once a collection's rows are in."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from threading import Event, Thread
 
 from embeddb.db.database import Connection
@@ -15,14 +14,14 @@ from embeddb.pipeline.indexes.indexes import ensure_indexes
 from embeddb.progress import Display, Silent
 from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.queue.backfills import Backfills
+from embeddb.repository.roles.privileges import owns_chunks
 from embeddb.worker.backoff import Backoff
 from embeddb.worker.collection import WorkerCollection
 from embeddb.worker.connection import ReconnectingConnection, StoppedError
 from embeddb.worker.context import WorkerContext
 from embeddb.worker.failures import loggable
-from embeddb.worker.privileges import builds
 
-EVERY_SECONDS = 5.0
+INTERVAL_SECONDS = 5.0
 RETRY_SECONDS = 30.0
 LONGEST_PAUSE_SECONDS = 3600.0
 
@@ -30,111 +29,120 @@ log = logging.getLogger("embeddb.worker")
 
 
 class IndexMaintenance:
-    """Looks after the indexes, in a thread of its own while jobs are being done."""
+    """Maintains the indexes of a worker's collections, in a thread of its own beside the jobs.
+
+    Args:
+        context: what the threads of the worker share.
+        collections: returns those that the worker works for now.
+    """
 
     def __init__(
-        self, shop: WorkerContext, members: Callable[[], Iterable[WorkerCollection]]
+        self, context: WorkerContext, collections: Callable[[], Iterable[WorkerCollection]]
     ) -> None:
-        self._shop = shop
-        self._members = members
-        self._database = shop.store.database
+        self._context = context
+        self._collections = collections
+        self._database = context.database
         self._backfills = Backfills(self._database)
         self._backoffs: dict[int, Backoff] = {}
-        self._unbuilt: dict[str, None] = {}
-        self._thread = Thread(target=self._run, name="embeddb-upkeep", daemon=True)
-        self._woken = Event()
+        self._unbuilt: dict[str, None] = {}  # a set that keeps its order
+        self._thread = Thread(target=self._run, name="embeddb-index-maintenance", daemon=True)
+        self._ended = Event()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self) -> None:
-        """Wait until a build that is going on is done, after the shop was told to stop."""
-        self._woken.set()
+        """Wait for the thread's end, after the worker was told to stop.
+
+        An index that is being built is finished first.
+        """
+        self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def look_after(self, link: ReconnectingConnection, display: Display) -> bool:
-        """Look after all collections once; False: something could not be built."""
-        fine = True
-        for member in self._members():
-            if member.indexed or member.gone or self._backoff(member).wait_seconds:
+    def maintain(self, connection: ReconnectingConnection, display: Display) -> bool:
+        """Build what is due of every collection; return whether all of it could be built."""
+        succeeded = True
+        for collection in self._collections():
+            if collection.indexed or collection.gone or self._backoff(collection).wait_seconds:
                 continue
-            if not link.run(partial(self._is_filled, member)):
+            if not connection.run(self._is_filled, collection):
                 continue
-            if link.run(partial(self._may_build, member)):
-                fine = self._build(member, display) and fine
-        return fine
-
-    def _run(self) -> None:
-        link = self._shop.link()
-        try:
-            while not self._shop.stopping.is_set():
-                self.look_after(link, Silent())
-                self._woken.wait(EVERY_SECONDS)
-        except StoppedError:
-            pass
-        except Exception as error:
-            self._shop.crash(error)
-        finally:
-            link.close()
-
-    def _is_filled(self, member: WorkerCollection, connection: Connection) -> bool:
-        """Say whether the rows are in: an index is built faster over them than with them."""
-        if self._backfills.unfinished(connection, [member.id]):
-            return False
-        batch = self._shop.options.batch
-        return self._shop.jobs.pending(connection, member.id, batch) < batch
-
-    def _may_build(self, member: WorkerCollection, connection: Connection) -> bool:
-        """Say whether the role owns the tables; if not, what is missing is the owner's to build."""
-        if builds(connection, member.record):
-            return True
-        member.indexed = True
-        generation = member.record.generation
-        missing = Indexes(self._database, member.record).missing(generation.index)
-        if missing or generation.wanted is not None:
-            self._unbuilt[member.name] = None
-            log.warning(
-                "index left to the owner of the tables: embeddb index build",
-                extra={"collection": member.name},
-            )
-        return False
+            if connection.run(self._may_build, collection):
+                succeeded = self._build(collection, display) and succeeded
+        return succeeded
 
     @property
     def unbuilt(self) -> tuple[str, ...]:
-        """The collections whose index is left to their owner."""
+        """The names of the collections whose indexes are left to the owner of their tables."""
         return tuple(self._unbuilt)
 
-    def _build(self, member: WorkerCollection, display: Display) -> bool:
+    def _run(self) -> None:
+        connection = self._context.new_connection()
+        try:
+            while not self._context.stopping.is_set():
+                self.maintain(connection, Silent())
+                self._ended.wait(INTERVAL_SECONDS)
+        except StoppedError:
+            pass
+        except Exception as error:
+            self._context.crash(error)
+        finally:
+            connection.close()
+
+    def _is_filled(self, connection: Connection, collection: WorkerCollection) -> bool:
+        """Return whether the rows are in: an index is built faster over them than with them."""
+        if self._backfills.unfinished(connection, [collection.id]):
+            return False
+        batch = self._context.options.batch
+        return self._context.jobs.pending(connection, collection.id, batch) < batch
+
+    def _may_build(self, connection: Connection, collection: WorkerCollection) -> bool:
+        """Return whether the role owns the tables; if not, the owner has to build what is due."""
+        if owns_chunks(connection, collection.record.tables):
+            return True
+        collection.indexed = True
+        generation = collection.record.generation
+        missing = Indexes(self._database, collection.record).missing(generation.index)
+        if missing or generation.wanted is not None:
+            self._unbuilt[collection.name] = None
+            log.warning(
+                "index left to the owner of the tables: embeddb index build",
+                extra={"collection": collection.name},
+            )
+        return False
+
+    def _build(self, collection: WorkerCollection, display: Display) -> bool:
+        """Build what is due of a collection; return whether it could be built."""
         started = time.monotonic()
         try:
-            built = self._ensure(member, display)
+            built = self._ensure(collection, display)
         except GenerationChangedError:
-            member.reload(self._shop.store)
+            collection.reload(self._database)
             return True
         except EmbedDBError as error:
-            pause = self._backoff(member).failed()
-            place = {"collection": member.name, "error": loggable(error)}
-            log.error("index not built", extra={**place, "pause_seconds": round(pause)})
+            pause = self._backoff(collection).failed()
+            fields = {"collection": collection.name, "error": loggable(error)}
+            log.error("index not built", extra={**fields, "pause_seconds": round(pause)})
             return False
-        self._backoff(member).worked()
+        self._backoff(collection).worked()
         if built:
             seconds = round(time.monotonic() - started, 1)
-            log.info("index built", extra={"collection": member.name, "seconds": seconds})
+            log.info("index built", extra={"collection": collection.name, "seconds": seconds})
         return True
 
-    def _ensure(self, member: WorkerCollection, display: Display) -> bool:
-        """Convert and index what is to be; say whether anything was built."""
-        record = member.record
+    def _ensure(self, collection: WorkerCollection, display: Display) -> bool:
+        """Convert the collection if it is to be, and index it; return whether anything was done."""
+        record = collection.record
         before = Indexes(self._database, record).missing(record.generation.index)
         made = apply_pending_form(self._database, record, display)
         made = ensure_indexes(self._database, made, display)
         missing = Indexes(self._database, made).missing(made.generation.index)
-        member.refresh(made)
-        member.indexed = not missing and made.generation.wanted is None
+        collection.refresh(made)
+        collection.indexed = not missing and made.generation.wanted is None
         return made != record or set(before) != set(missing)
 
-    def _backoff(self, member: WorkerCollection) -> Backoff:
+    def _backoff(self, collection: WorkerCollection) -> Backoff:
         made = Backoff(base_seconds=RETRY_SECONDS, cap_seconds=LONGEST_PAUSE_SECONDS)
-        return self._backoffs.setdefault(member.id, made)
+        return self._backoffs.setdefault(collection.id, made)

@@ -10,7 +10,10 @@ from embeddb.repository.queue.jobs import Claim
 
 
 class Leases:
-    """Claims with the keys that are not settled yet."""
+    """Claims with their keys that are not settled yet; every method may be called from any thread.
+
+    A job is settled when it was finished, given up or put back.
+    """
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -21,12 +24,12 @@ class Leases:
             return sum(len(keys) for _, keys in self._open.values())
 
     def add(self, claim: Claim) -> None:
-        """Remember a claim."""
+        """Take up a claim with all its keys."""
         with self._lock:
             self._open[claim.token] = (claim, set(claim.keys))
 
     def settle(self, claim: Claim, keys: Iterable[str]) -> None:
-        """Forget keys of a claim: they are finished, failed or given back."""
+        """Let keys of a claim go; keys that were settled before do no harm."""
         with self._lock:
             entry = self._open.get(claim.token)
             if entry is None:
@@ -36,6 +39,6 @@ class Leases:
                 del self._open[claim.token]
 
     def all(self) -> list[tuple[Claim, list[str]]]:
-        """Give what is being worked on."""
+        """Return each claim that is being worked on, with its keys that are not settled, sorted."""
         with self._lock:
             return [(claim, sorted(keys)) for claim, keys in self._open.values()]

@@ -1,4 +1,4 @@
-"""Hears what the database tells: of new jobs, and of texts that SQL functions want encoded."""
+"""Listens to the database: for new jobs, and for texts that SQL functions want encoded."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Callable
 from threading import Thread
 from typing import Protocol
 
-from psycopg import sql
-
 from embeddb.db.database import Connection
-from embeddb.db.queries import query
 from embeddb.pipeline.generation.model import BoundModel
+from embeddb.repository.query_encoding.encode_requests import EncodeRequests
 from embeddb.worker.connection import StoppedError
 from embeddb.worker.context import WorkerContext
 
@@ -26,7 +24,7 @@ class Requests(Protocol):
 
         Args:
             connection: in autocommit mode, of this thread alone.
-            model: gives the model of a collection by its name, loaded once and kept.
+            model: returns the model of a collection by its name, loaded once and kept.
         """
         ...
 
@@ -35,21 +33,24 @@ class Listener:
     """Listens on one channel in a thread of its own, on a connection of its own.
 
     Args:
-        listen: the LISTEN statement.
-        hear: called with the payloads that came since the last call, after each silence of half a
-            second with none, and with None when notifications may have been missed.
+        context: what the threads of the worker share.
+        name: of the thread, after `embeddb-`.
+        listen: has a session listen on the channel.
+        receive: called with the payloads that came since the last call; with none of them after
+            each silence of half a second; and with None where notifications may have been missed,
+            at the start and after the connection was lost.
     """
 
     def __init__(
         self,
-        shop: WorkerContext,
+        context: WorkerContext,
         name: str,
-        listen: sql.Composed,
-        hear: Callable[[Connection, list[str] | None], None],
+        listen: Callable[[Connection], None],
+        receive: Callable[[Connection, list[str] | None], None],
     ) -> None:
-        self._shop = shop
+        self._context = context
         self._listen = listen
-        self._hear = hear
+        self._receive = receive
         self._thread = Thread(target=self._run, name="embeddb-" + name, daemon=True)
 
     @property
@@ -58,53 +59,52 @@ class Listener:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def join(self) -> None:
-        """Wait for the end, after the shop was told to stop."""
+        """Wait for the thread's end, after the worker was told to stop."""
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
-        link = self._shop.link()
+        connection = self._context.new_connection()
         try:
-            while not self._shop.stopping.is_set():
-                link.run(self._listen_on)
+            while not self._context.stopping.is_set():
+                connection.run(self._follow)
         except StoppedError:
             pass
         except Exception as error:
-            self._shop.crash(error)
+            self._context.crash(error)
         finally:
-            link.close()
+            connection.close()
 
-    def _listen_on(self, connection: Connection) -> None:
+    def _follow(self, connection: Connection) -> None:
         """Listen until the worker stops, or the connection is lost."""
-        connection.execute(self._listen, {})
-        self._hear(connection, None)
-        while not self._shop.stopping.is_set():
-            heard = connection.notifies(timeout=POLL_SECONDS, stop_after=1)
-            self._hear(connection, [notice.payload for notice in heard])
+        self._listen(connection)
+        self._receive(connection, None)
+        while not self._context.stopping.is_set():
+            notifications = connection.notifies(timeout=POLL_SECONDS, stop_after=1)
+            self._receive(connection, [one.payload for one in notifications])
 
 
-def job_ear(shop: WorkerContext, wake: Callable[[set[int] | None], None]) -> Listener:
-    """Listen for new jobs: `wake` gets the ids of the collections, or None for any."""
+def job_listener(context: WorkerContext, wake: Callable[[set[int] | None], None]) -> Listener:
+    """Return a listener for new jobs: `wake` gets the ids of their collections, or None for any."""
 
-    def hear(connection: Connection, payloads: list[str] | None) -> None:
+    def receive(connection: Connection, payloads: list[str] | None) -> None:
         if payloads is None:
             wake(None)
         elif payloads:
             wake({int(payload) for payload in payloads if payload.isdecimal()})
 
-    return Listener(shop, "listen", query("workers.listen"), hear)
+    return Listener(context, "listen", context.jobs.listen, receive)
 
 
-def request_ear(
-    shop: WorkerContext, requests: Requests, model: Callable[[str], BoundModel]
-) -> Listener:
-    """Listen for texts to be encoded; they are also looked for without any notification."""
+def request_listener(context: WorkerContext, requests: Requests) -> Listener:
+    """Return a listener for texts to encode; they are also looked for without a notification."""
 
-    def hear(connection: Connection, payloads: list[str] | None) -> None:
-        requests(connection, model)
+    def receive(connection: Connection, payloads: list[str] | None) -> None:
+        requests(connection, context.models.named)
 
-    return Listener(shop, "requests", query("workers.listen_encode"), hear)
+    channel = EncodeRequests(context.database.schema)
+    return Listener(context, "requests", channel.listen, receive)

@@ -14,10 +14,11 @@ from typing import Any, Literal
 import orjson
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+"""What every record of `logging` has; the rest is what an event was logged with."""
 
 
 def fields(record: logging.LogRecord) -> Iterator[tuple[str, Any]]:
-    """Give what an event was logged with."""
+    """Yield the names and values that an event was logged with."""
     return ((name, value) for name, value in vars(record).items() if name not in _OWN)
 
 
@@ -29,7 +30,7 @@ class TextFormatter(logging.Formatter):
     """`2026-01-31T12:00:00.000+00:00 info rows given up collection=articles rows=1`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one line."""
+        """Return an event as one line of text."""
         words = [_time(record), record.levelname.lower(), record.getMessage()]
         words += [f"{name}={_quoted(str(value))}" for name, value in fields(record)]
         return " ".join(words)
@@ -39,14 +40,14 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line, with `time`, `level` and `event`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one line."""
+        """Return an event as a JSON object on one line."""
         head = {"time": _time(record), "level": record.levelname.lower()}
         data = {**head, "event": record.getMessage(), **dict(fields(record))}
         return orjson.dumps(data, default=str).decode()
 
 
 def set_up(form: Literal["text", "json"]) -> None:
-    """Send the worker's log to stderr, and only there."""
+    """Send the worker's log to stderr, and nowhere else."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     log = logging.getLogger("embeddb.worker")

@@ -10,13 +10,22 @@ from threading import Lock
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 WINDOW_SECONDS = 60.0
-"""What a rate is taken over."""
+"""The time that a rate is taken over."""
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class WorkerMetrics:
-    """Counts by collection; every method may be called from any thread."""
+    """Counts by collection; every method may be called from any thread.
+
+    Attributes:
+        processed: the number of jobs whose chunks are written.
+        failed: the number of jobs that were given up.
+        retried: the number of failures of rows that were tried again.
+        wasted: the number of documents that were encoded and had changed meanwhile.
+        encoded: the number of texts that the models were given.
+        registry: the same for Prometheus.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -41,9 +50,16 @@ class WorkerMetrics:
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._postponed = Counter(
+            "embeddb_worker_postponed",
+            "Times that a collection was postponed as a whole.",
+            ["collection"],
+            registry=self.registry,
+        )
+        # the name that it had in 0.1, for alerts that were written then
         self._troubles = Counter(
             "embeddb_worker_troubles",
-            "Times that a collection was put off as a whole.",
+            "The same as embeddb_worker_postponed, which takes its place.",
             ["collection"],
             registry=self.registry,
         )
@@ -56,7 +72,7 @@ class WorkerMetrics:
         self._jobs.labels(collection, "done").inc(count)
 
     def retry(self, collection: str, count: int) -> None:
-        """Count jobs that failed and are tried again."""
+        """Count jobs that failed and are to be tried again."""
         with self._lock:
             self.retried += count
         self._jobs.labels(collection, "retried").inc(count)
@@ -68,13 +84,13 @@ class WorkerMetrics:
         self._jobs.labels(collection, "failed").inc(count)
 
     def waste(self, collection: str, count: int) -> None:
-        """Count documents that were encoded, and had changed meanwhile."""
+        """Count documents that were encoded and had changed meanwhile."""
         with self._lock:
             self.wasted += count
         self._jobs.labels(collection, "wasted").inc(count)
 
     def release(self, collection: str, count: int) -> None:
-        """Count jobs that are given back untouched."""
+        """Count jobs that are put back untouched."""
         self._jobs.labels(collection, "released").inc(count)
 
     def encode(self, collection: str, texts: int) -> None:
@@ -83,16 +99,17 @@ class WorkerMetrics:
             self.encoded += texts
         self._texts.labels(collection).inc(texts)
 
-    def take(self, collection: str, stage: str, seconds: float) -> None:
-        """Note how long a batch took in a stage."""
+    def observe(self, collection: str, stage: str, seconds: float) -> None:
+        """Note how long a batch took in a stage: prepare, encode or write."""
         self._seconds.labels(collection, stage).observe(seconds)
 
-    def trouble(self, collection: str) -> None:
-        """Count a time that a collection was put off."""
+    def postpone(self, collection: str) -> None:
+        """Count that a collection was postponed as a whole."""
+        self._postponed.labels(collection).inc()
         self._troubles.labels(collection).inc()
 
     def rates(self) -> dict[str, float]:
-        """Give documents a minute, by collection, over the last minute."""
+        """Return documents a minute, by collection, over the last minute."""
         now = self._clock()
         span = max(1.0, min(WINDOW_SECONDS, now - self._started))
         with self._lock:

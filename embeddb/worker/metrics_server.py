@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import TypeAlias
 
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from embeddb.errors import ConfigurationError, EmbedDBError
-from embeddb.repository.queue.jobs import QueueCounts
-from embeddb.worker.context import WorkerContext
+from embeddb.repository.queue.jobs import Jobs, QueueCounts
+from embeddb.worker.leases import Leases
 
-State = Callable[[], tuple[bool, str]]
-"""Says whether something is so, and why not."""
+State: TypeAlias = Callable[[], tuple[bool, str]]
+"""Returns whether something is so, and why not."""
+
+Page: TypeAlias = Callable[[], tuple[int, str, bytes]]
+"""Returns the status, the content type and the body of an answer."""
+
+PLAIN_TEXT = "text/plain; charset=utf-8"
 
 
 class QueueCollector(Collector):
-    """Asks the database for the queue's facts whenever Prometheus asks for them."""
+    """Reads what the queue holds from the database whenever Prometheus asks.
 
-    def __init__(self, shop: WorkerContext) -> None:
-        self._shop = shop
+    Args:
+        jobs: the queue.
+        leases: what the worker is working on.
+        collections: the names of those that are counted; None: all that are attached.
+    """
+
+    def __init__(self, jobs: Jobs, leases: Leases, collections: Sequence[str] | None) -> None:
+        self._jobs = jobs
+        self._leases = leases
+        self._collections = collections
 
     def collect(self) -> Iterator[Metric]:
-        """Give the gauges; none of the queue's while the database is away."""
+        """Yield the gauges; none of the queue's while the database is away."""
         leased = GaugeMetricFamily("embeddb_worker_leased_jobs", "Jobs this worker has in work.")
-        leased.add_metric([], len(self._shop.leases))
+        leased.add_metric([], len(self._leases))
         yield leased
         try:
-            counts = self._shop.jobs.counts(self._shop.options.collections)
+            counts = self._jobs.counts(self._collections)
         except EmbedDBError:
             return
         yield _gauge("pending", "Jobs that are not done.", counts, lambda one: one.pending)
@@ -52,27 +66,26 @@ def _gauge(
 
 
 class MetricsServer:
-    """Serves /metrics, /healthz and /readyz.
+    """Serves /metrics, /healthz and /readyz, in threads of its own.
 
     Args:
-        host: where to listen.
+        host: the address to listen at.
         port: 0 takes a free one.
-        healthy: whether the worker lives; where not, it should be started anew.
-        ready: whether it is at work: the database answers, and it is not about to stop.
+        registry: the metrics.
+        healthy: whether the worker lives; if not, it should be restarted.
+        ready: whether it works: the database answers, and it is not about to stop.
 
     Raises:
-        ConfigurationError: the port cannot be had.
+        ConfigurationError: the server cannot listen there.
     """
 
     def __init__(
-        self, shop: WorkerContext, host: str, port: int, healthy: State, ready: State
+        self, host: str, port: int, *, registry: CollectorRegistry, healthy: State, ready: State
     ) -> None:
-        registry = shop.counters.registry
-        registry.register(QueueCollector(shop))
-        pages = {
+        pages: dict[str, Page] = {
             "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(registry)),
-            "/healthz": lambda: _state(healthy),
-            "/readyz": lambda: _state(ready),
+            "/healthz": lambda: _state_page(healthy),
+            "/readyz": lambda: _state_page(ready),
         }
         try:
             self._server = ThreadingHTTPServer((host, port), _handler(pages))
@@ -88,32 +101,30 @@ class MetricsServer:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens: host and port."""
+        """The host and the port that it listens at."""
         host, port = self._server.server_address[:2]
         return str(host), int(port)
 
     def start(self) -> None:
-        """Begin."""
+        """Start to answer."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop."""
+        """Stop, and free the port."""
         self._server.shutdown()
         self._server.server_close()
 
 
-def _state(state: State) -> tuple[int, str, bytes]:
-    fine, why = state()
-    return (200 if fine else 503), "text/plain; charset=utf-8", (why + "\n").encode()
+def _state_page(state: State) -> tuple[int, str, bytes]:
+    so, why = state()
+    return (200 if so else 503), PLAIN_TEXT, (why + "\n").encode()
 
 
-def _handler(
-    pages: dict[str, Callable[[], tuple[int, str, bytes]]],
-) -> type[BaseHTTPRequestHandler]:
+def _handler(pages: dict[str, Page]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             page = pages.get(self.path.split("?")[0])
-            missing = (404, "text/plain; charset=utf-8", b"/metrics /healthz /readyz\n")
+            missing = (404, PLAIN_TEXT, (" ".join(pages) + "\n").encode())
             status, kind, body = missing if page is None else page()
             self.send_response(status)
             self.send_header("Content-Type", kind)
@@ -122,6 +133,6 @@ def _handler(
             self.wfile.write(body)
 
         def log_message(self, *arguments: object) -> None:
-            """Leave the log to the worker."""
+            """Write nothing: the log is the worker's."""
 
     return Handler

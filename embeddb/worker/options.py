@@ -13,17 +13,21 @@ class WorkerOptions:
 
     Attributes:
         once: do what there is to do, and end.
-        concurrency: batches of one model that are encoded at the same time. It is for endpoints
-            that answer several requests at once; models on this machine are used one by one.
-        collections: which ones to work for; None: all that are attached.
+        concurrency: how many batches of one model are encoded at the same time. It is for
+            endpoints that answer several requests at once; a model on this machine is used by one
+            batch at a time.
+        collections: the names of those to work for; None: all that are attached.
         poll_seconds: how often to look for jobs that no notification told of.
-        lease_seconds: how long after a worker's death its jobs are claimed by another one. Leases
-            are renewed while a batch is being worked on, however long that takes.
+        lease_seconds: how long after a worker's death another one may claim its jobs. Leases are
+            renewed while a batch is being worked on, however long that takes.
         max_attempts: how often a row is tried before it is given up.
-        batch: jobs claimed together.
-        retry_seconds: the pause after the first failure at most; it doubles with each further one.
-        longest_pause_seconds: where doubling ends.
-        build_indexes: build a missing vector index once a collection's rows are in.
+        batch: how many jobs are claimed together.
+        retry_seconds: the longest pause after the first failure; it doubles with each further one.
+        longest_pause_seconds: where the doubling ends.
+        build_indexes: whether to build a missing vector index once a collection's rows are in.
+
+    Raises:
+        ConfigurationError: a number is too small.
     """
 
     once: bool = False
@@ -38,7 +42,7 @@ class WorkerOptions:
     build_indexes: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense."""
+        """Refuse numbers with which no work would be done."""
         for name in ("concurrency", "max_attempts", "batch"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be 1 or more, not {getattr(self, name)}.")

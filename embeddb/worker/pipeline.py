@@ -1,6 +1,6 @@
-"""A lane: the collections of one model, their jobs claimed, encoded and written in three threads.
+"""The pipeline of one model: its collections' jobs claimed, encoded and written in three threads.
 
-Each model has a lane of its own, so that one that does not answer delays only what needs it.
+Each model has a pipeline of its own, so that one that does not answer delays only what needs it.
 """
 
 from __future__ import annotations
@@ -19,65 +19,75 @@ from embeddb.worker.batch import JobBatch, RowError
 from embeddb.worker.collection import LoadedCollection, WorkerCollection
 from embeddb.worker.connection import ReconnectingConnection, StoppedError
 from embeddb.worker.context import WorkerContext
-from embeddb.worker.failures import told
+from embeddb.worker.failures import describe
 from embeddb.worker.prepare import prepare
-from embeddb.worker.privileges import refusal
+from embeddb.worker.privileges import check_collection
 from embeddb.worker.write import BatchWriter
 
-AHEAD = 2
-"""Parcels between two stages: enough to keep the encoder busy, few enough to be given back."""
+BATCHES_BETWEEN_STAGES = 2
+"""Enough to keep the encoder busy, few enough to be put back when the worker is to stop."""
 
-FAREWELL_SECONDS = 5.0
+ENCODE_WHEN_STOPPED_SECONDS = 5.0
 """How long a batch that is being encoded when the worker is told to stop may still take."""
 
 CHECK_SECONDS = 0.1
+"""How soon a stage that waits for another one notices that the worker is to stop."""
 
 LEAST_WAIT_SECONDS = 0.01
 
-PERMIT_SECONDS = 30.0
-"""How often a lane looks whether policies still show its role every row."""
+CHECK_PRIVILEGES_SECONDS = 30.0
+"""How often the role's privileges and policies are checked: what is hidden from it by a new policy
+would be taken for gone."""
 
 
 class ModelPipeline:
-    """The collections of one model.
+    """The collections of one model, and the threads that work for them.
 
     Attributes:
         wake: set when there may be something to claim.
     """
 
-    def __init__(self, shop: WorkerContext, label: str) -> None:
-        self._shop = shop
-        self._options = shop.options
-        self._members: tuple[WorkerCollection, ...] = ()
-        self._feeder = BackfillFeeder(shop)
-        self._prepared: queue.Queue[JobBatch] = queue.Queue(AHEAD)
-        self._encoded: queue.Queue[JobBatch] = queue.Queue(AHEAD)
+    def __init__(self, context: WorkerContext, label: str) -> None:
+        self._context = context
+        self._options = context.options
+        self._collections: tuple[WorkerCollection, ...] = ()
+        self._feeder = BackfillFeeder(context)
+        self._prepared: queue.Queue[JobBatch] = queue.Queue(BATCHES_BETWEEN_STAGES)
+        self._encoded: queue.Queue[JobBatch] = queue.Queue(BATCHES_BETWEEN_STAGES)
         self._stopped_at: float | None = None
         self._claimed_all = Event()
         self._encoded_all = Event()
         self.wake = Event()
-        lanes = range(shop.options.concurrency)
+        several = range(context.options.concurrency)
         self._claimer = self._thread(label + "-claim", self._claim_jobs)
-        self._encoders = [self._thread(label + "-encode", self._encode_parcels) for _ in lanes]
-        self._writers = [self._thread(label + "-write", self._write_parcels) for _ in lanes]
+        self._encoders = [self._thread(label + "-encode", self._encode_batches) for _ in several]
+        self._writers = [self._thread(label + "-write", self._write_batches) for _ in several]
 
     @property
-    def members(self) -> tuple[WorkerCollection, ...]:
-        """The collections."""
-        return self._members
+    def collections(self) -> tuple[WorkerCollection, ...]:
+        """The collections that the pipeline works for."""
+        return self._collections
 
-    def serve(self, members: tuple[WorkerCollection, ...]) -> None:
-        """Change which collections the lane works for."""
-        self._members = members
+    @property
+    def alive(self) -> bool:
+        """Whether all threads run."""
+        return all(thread.is_alive() for thread in (self._claimer, *self._encoders, *self._writers))
+
+    def serve(self, collections: tuple[WorkerCollection, ...]) -> None:
+        """Change which collections the pipeline works for."""
+        self._collections = collections
         self.wake.set()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         for thread in (self._claimer, *self._encoders, *self._writers):
             thread.start()
 
     def join(self) -> None:
-        """Wait, after the shop was told to stop, until everything is finished or given back."""
+        """Wait, after the worker was told to stop, until every job is finished or put back.
+
+        The stages end in their order: each knows then that nothing more comes from the one before.
+        """
         self.wake.set()
         self._claimer.join()
         self._claimed_all.set()
@@ -87,206 +97,208 @@ class ModelPipeline:
         for thread in self._writers:
             thread.join()
 
-    @property
-    def alive(self) -> bool:
-        """Whether all threads run."""
-        return all(thread.is_alive() for thread in (self._claimer, *self._encoders, *self._writers))
-
     def _thread(self, name: str, work: Callable[[ReconnectingConnection], None]) -> Thread:
         def run() -> None:
-            link = self._shop.link()
+            connection = self._context.new_connection()
             try:
-                work(link)
+                work(connection)
             except StoppedError:
                 pass
             except Exception as error:
-                self._shop.crash(error)
+                self._context.crash(error)
             finally:
-                link.close()
+                connection.close()
 
         return Thread(target=run, name="embeddb-" + name, daemon=True)
 
     # claim
 
-    def _claim_jobs(self, link: ReconnectingConnection) -> None:
-        while not self._shop.stopping.is_set():
+    def _claim_jobs(self, connection: ReconnectingConnection) -> None:
+        while not self._context.stopping.is_set():
+            # cleared before the look, so that what is notified of during it is looked for again
             self.wake.clear()
-            found = [self._turn(link, member) for member in self._members if _is_due(member)]
-            if not any(found) and not self._shop.stopping.is_set():
-                self.wake.wait(self._rest(link))
+            found = [self._turn(connection, one) for one in self._collections if one.is_due]
+            if not any(found) and not self._context.stopping.is_set():
+                self.wake.wait(self._wait_seconds(connection))
 
-    def _turn(self, link: ReconnectingConnection, member: WorkerCollection) -> bool:
-        """Work for one collection; say whether there was something to do."""
+    def _turn(self, connection: ReconnectingConnection, collection: WorkerCollection) -> bool:
+        """Claim some jobs of a collection; return whether there was anything to do."""
+        database = self._context.database
         claim: Claim | None = None
         try:
-            self._permit(link, member)
-            fed = self._feeder.feed(link, member)
-            opened = member.open(self._shop.store)
-            claim = self._claim(link, member)
+            self._check_privileges(connection, collection)
+            fed = self._feeder.feed(connection, collection)
+            loaded = collection.load(database, self._context.models)
+            claim = self._claim(connection, collection)
             if claim is None:
                 return fed
-            parcels = self._prepared_of(link, member, opened, claim)
+            batches = self._prepare(connection, collection, loaded, claim)
         except StoppedError:
             raise
         except GenerationChangedError:
-            self._give_up(link, claim, 0.0)
-            member.reload(self._shop.store)
+            self._put_back(connection, claim)
+            collection.reload(database)
             return True
         except Exception as error:
-            self._give_up(link, claim, self._shop.trouble(link, member, error), told(error))
+            pause = self._context.postpone(connection, collection, error)
+            self._put_back(connection, claim, pause, describe(error))
             return False
-        for parcel in parcels:
-            self._hand_over(link, parcel)
+        for batch in batches:
+            self._hand_over(connection, batch)
         return True
 
-    def _permit(self, link: ReconnectingConnection, member: WorkerCollection) -> None:
-        """Find out before the first job, and now and then, whether the role may do this.
+    def _check_privileges(
+        self, connection: ReconnectingConnection, collection: WorkerCollection
+    ) -> None:
+        """Check before the first job, and now and then, that the role may work for a collection.
 
         Raises:
-            PermissionDeniedError: it may not; the message says what would let it.
+            PermissionDeniedError: it may not; the message has what grants it.
         """
-        if time.monotonic() - member.permitted_at < PERMIT_SECONDS:
+        if time.monotonic() - collection.privileges_checked_at < CHECK_PRIVILEGES_SECONDS:
             return
-        schema = self._shop.store.database.schema
-        error = link.run(lambda connection: refusal(connection, schema, member.record))
-        if error is not None:
-            raise error
-        if member.permitted_at < 0:
-            self._shop.recovered(member)
-        member.permitted_at = time.monotonic()
+        connection.run(check_collection, self._context.database.schema, collection.record)
+        if collection.privileges_checked_at < 0:
+            self._context.recovered(collection)
+        collection.privileges_checked_at = time.monotonic()
 
-    def _claim(self, link: ReconnectingConnection, member: WorkerCollection) -> Claim | None:
-        if self._shop.stopping.is_set():
+    def _claim(
+        self, connection: ReconnectingConnection, collection: WorkerCollection
+    ) -> Claim | None:
+        if self._context.stopping.is_set():
             return None
-        claim = link.run(
-            lambda connection: self._shop.jobs.claim(
-                connection,
-                member.id,
-                limit=self._options.batch,
-                lease_seconds=self._options.lease_seconds,
-            )
+        claim = connection.run(
+            self._context.jobs.claim,
+            collection.id,
+            limit=self._options.batch,
+            lease_seconds=self._options.lease_seconds,
         )
         if claim is not None:
-            self._shop.leases.add(claim)
+            self._context.leases.add(claim)
         return claim
 
-    def _prepared_of(
+    def _prepare(
         self,
-        link: ReconnectingConnection,
-        member: WorkerCollection,
-        opened: LoadedCollection,
+        connection: ReconnectingConnection,
+        collection: WorkerCollection,
+        loaded: LoadedCollection,
         claim: Claim,
     ) -> list[JobBatch]:
         started = time.monotonic()
         most = self._options.max_attempts
-        parcels = link.run(
-            lambda connection: prepare(connection, member, opened, claim, max_attempts=most)
-        )
-        self._shop.counters.take(member.name, "prepare", time.monotonic() - started)
-        return parcels
+        batches = connection.run(prepare, collection, loaded, claim, max_attempts=most)
+        seconds = time.monotonic() - started
+        self._context.metrics.observe(collection.name, "prepare", seconds)
+        return batches
 
-    def _give_up(
+    def _put_back(
         self,
-        link: ReconnectingConnection,
+        connection: ReconnectingConnection,
         claim: Claim | None,
-        pause_seconds: float,
+        pause_seconds: float = 0.0,
         error: str | None = None,
     ) -> None:
         if claim is not None:
-            self._shop.release(link, claim, claim.keys, pause_seconds=pause_seconds, error=error)
+            self._context.release(
+                connection, claim, claim.keys, pause_seconds=pause_seconds, error=error
+            )
 
-    def _hand_over(self, link: ReconnectingConnection, parcel: JobBatch) -> None:
-        """Give a parcel to the encoder, or back to the queue if the worker is to stop."""
-        while not self._shop.stopping.is_set():
+    def _hand_over(self, connection: ReconnectingConnection, batch: JobBatch) -> None:
+        """Hand a batch to the encoder, or put it back if the worker is to stop."""
+        while not self._context.stopping.is_set():
             try:
-                self._prepared.put(parcel, timeout=CHECK_SECONDS)
+                self._prepared.put(batch, timeout=CHECK_SECONDS)
             except queue.Full:
                 continue
             return
-        self._shop.release(link, parcel.claim, parcel.keys)
-        self._shop.counters.release(parcel.member.name, len(parcel.keys))
+        self._put_back_untouched(connection, batch)
 
-    def _rest(self, link: ReconnectingConnection) -> float:
-        """Say how long to wait for news: no longer than until the next retry is due."""
+    def _put_back_untouched(self, connection: ReconnectingConnection, batch: JobBatch) -> None:
+        self._context.release(connection, batch.claim, batch.keys)
+        self._context.metrics.release(batch.collection.name, len(batch.keys))
+
+    def _wait_seconds(self, connection: ReconnectingConnection) -> float:
+        """Return how long to wait for a notification: no longer than until the next try is due."""
         longest = self._options.poll_seconds
-        ids = [member.id for member in self._members if not member.given_up]
-        pauses = [member.backoff.wait_seconds for member in self._members if member.problem]
-        due = link.run(lambda connection: self._shop.jobs.next_available(connection, ids))
+        ids = [one.id for one in self._collections if not one.given_up]
+        pauses = [one.backoff.wait_seconds for one in self._collections if one.error]
+        due = connection.run(self._context.jobs.next_available, ids)
         if due is not None and not pauses:
             pauses.append(max(due, LEAST_WAIT_SECONDS))
         return max(min([longest, *pauses]), LEAST_WAIT_SECONDS)
 
     # encode
 
-    def _encode_parcels(self, link: ReconnectingConnection) -> None:
-        while (parcel := _next(self._prepared, self._claimed_all)) is not None:
-            if self._shop.stopping.is_set() and parcel.work.documents:
-                self._shop.release(link, parcel.claim, parcel.keys)
-                self._shop.counters.release(parcel.member.name, len(parcel.keys))
-            elif self._encode(link, parcel):
-                self._encoded.put(parcel)
+    def _encode_batches(self, connection: ReconnectingConnection) -> None:
+        while (batch := _next(self._prepared, self._claimed_all)) is not None:
+            if self._context.stopping.is_set() and batch.work.documents:
+                self._put_back_untouched(connection, batch)
+            elif self._encode(connection, batch):
+                self._encoded.put(batch)
 
-    def _encode(self, link: ReconnectingConnection, parcel: JobBatch) -> bool:
-        """Encode a parcel; False: it was given back."""
-        if not parcel.work.documents:
+    def _encode(self, connection: ReconnectingConnection, batch: JobBatch) -> bool:
+        """Encode a batch; return whether it is to be written, and was not put back."""
+        if not batch.work.documents:
             return True
         started = time.monotonic()
         try:
-            self._shop.computing(parcel.opened.encoder, lambda: self._compute(parcel))
+            self._context.compute(batch.loaded.encoder, lambda: self._compute(batch))
         except StoppedError:
-            self._shop.release(link, parcel.claim, parcel.keys)
+            self._context.release(connection, batch.claim, batch.keys)
             return False
-        except Exception as error:  # no text is at fault, but the model is away
-            pause = self._shop.trouble(link, parcel.member, error)
-            self._shop.release(
-                link, parcel.claim, parcel.keys, pause_seconds=pause, error=told(error)
+        except Exception as error:  # texts that the model fails on are set apart: it is away
+            pause = self._context.postpone(connection, batch.collection, error)
+            self._context.release(
+                connection, batch.claim, batch.keys, pause_seconds=pause, error=describe(error)
             )
             return False
-        self._shop.counters.encode(parcel.member.name, parcel.work.encoded)
-        self._shop.counters.take(parcel.member.name, "encode", time.monotonic() - started)
+        name = batch.collection.name
+        self._context.metrics.encode(name, batch.work.encoded)
+        self._context.metrics.observe(name, "encode", time.monotonic() - started)
         return True
 
-    def _compute(self, parcel: JobBatch) -> None:
+    def _compute(self, batch: JobBatch) -> None:
         stage = EncodeStage(
-            parcel.opened.encoder,
-            parcel.opened.form,
+            batch.loaded.encoder,
+            batch.loaded.form,
             strict=False,
-            progress=self._check_farewell,
+            progress=self._check_deadline,
         )
-        work = parcel.work
+        work = batch.work
         for _ in stage.works([work]):
             pass
         for failure in work.failures:
-            parcel.problems[failure.id] = RowError(JobFailure(failure.error, failure.message))
+            batch.errors[failure.id] = RowError(JobFailure(failure.error, failure.message))
         work.failures = []
 
-    def _check_farewell(self, work: Work, done: int, total: int) -> None:
-        """Break off what takes too long for a worker that is to stop."""
-        if not self._shop.stopping.is_set() or done >= total:
+    def _check_deadline(self, work: Work, done: int, total: int) -> None:
+        """Break off what takes too long for a worker that is to stop.
+
+        Raises:
+            StoppedError: the time is up, and some of the batch is not encoded.
+        """
+        if not self._context.stopping.is_set() or done >= total:
             return
         if self._stopped_at is None:
             self._stopped_at = time.monotonic()
-        if time.monotonic() - self._stopped_at > FAREWELL_SECONDS:
+        if time.monotonic() - self._stopped_at > ENCODE_WHEN_STOPPED_SECONDS:
             raise StoppedError
 
     # write
 
-    def _write_parcels(self, link: ReconnectingConnection) -> None:
-        finisher = BatchWriter(self._shop, link)
-        while (parcel := _next(self._encoded, self._encoded_all)) is not None:
-            finisher.finish(parcel)
+    def _write_batches(self, connection: ReconnectingConnection) -> None:
+        writer = BatchWriter(self._context, connection)
+        while (batch := _next(self._encoded, self._encoded_all)) is not None:
+            writer.finish(batch)
 
 
-def _next(parcels: queue.Queue[JobBatch], ended: Event) -> JobBatch | None:
-    """Wait for a parcel; None: there will be no more."""
+def _next(batches: queue.Queue[JobBatch], ended: Event) -> JobBatch | None:
+    """Wait for a batch; None: there will be no more."""
     while True:
+        # asked before the look: what was put in until then is still found
         last = ended.is_set()
         try:
-            return parcels.get(timeout=CHECK_SECONDS)
+            return batches.get(timeout=CHECK_SECONDS)
         except queue.Empty:
             if last:
                 return None
-
-
-def _is_due(member: WorkerCollection) -> bool:
-    return not member.given_up and not member.gone and member.backoff.wait_seconds == 0

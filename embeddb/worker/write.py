@@ -14,138 +14,156 @@ from embeddb.worker.backoff import full_jitter
 from embeddb.worker.batch import JobBatch, RowError
 from embeddb.worker.connection import ReconnectingConnection, StoppedError
 from embeddb.worker.context import WorkerContext
-from embeddb.worker.failures import fault, is_of_one_row, told
+from embeddb.worker.failures import describe, is_of_one_row, row_failure
 
 log = logging.getLogger("embeddb.worker")
 
 
 class BatchWriter:
-    """Finishes parcels on one connection."""
+    """Finishes batches on one connection."""
 
-    def __init__(self, shop: WorkerContext, link: ReconnectingConnection) -> None:
-        self._shop = shop
-        self._link = link
-        self._jobs = shop.jobs
+    def __init__(self, context: WorkerContext, connection: ReconnectingConnection) -> None:
+        self._context = context
+        self._connection = connection
+        self._jobs = context.jobs
 
-    def finish(self, parcel: JobBatch) -> None:
-        """Write a parcel's chunks and remove its jobs, or give back what cannot be finished."""
+    def finish(self, batch: JobBatch) -> None:
+        """Write a batch's chunks and remove its jobs, or put back what cannot be finished."""
         started = time.monotonic()
         try:
-            self._write(parcel)
-            self._settle_problems(parcel)
+            self._write(batch)
+            self._settle_errors(batch)
         except StoppedError:
             raise
         except GenerationChangedError:
-            parcel.member.reload(self._shop.store)
-            self._shop.release(self._link, parcel.claim, parcel.keys)
+            batch.collection.reload(self._context.database)
+            self._context.release(self._connection, batch.claim, batch.keys)
         except Exception as error:
-            pause = self._shop.trouble(self._link, parcel.member, error)
-            self._shop.release(
-                self._link, parcel.claim, parcel.keys, pause_seconds=pause, error=told(error)
+            pause = self._context.postpone(self._connection, batch.collection, error)
+            self._context.release(
+                self._connection,
+                batch.claim,
+                batch.keys,
+                pause_seconds=pause,
+                error=describe(error),
             )
         else:
-            self._shop.recovered(parcel.member)
+            self._context.recovered(batch.collection)
         finally:
-            self._shop.leases.settle(parcel.claim, parcel.keys)
-        self._shop.counters.take(parcel.member.name, "write", time.monotonic() - started)
+            # whatever became of the batch, its leases are not renewed any more: where the worker
+            # stops without the server, they run out, and another worker claims the jobs
+            self._context.leases.settle(batch.claim, batch.keys)
+        self._context.metrics.observe(batch.collection.name, "write", time.monotonic() - started)
 
-    def _write(self, parcel: JobBatch) -> None:
-        """Write; where one row is at fault, halve until it stands alone."""
-        ready = parcel.ready
+    def _write(self, batch: JobBatch) -> None:
+        """Write a batch; where one row is at fault, halve until it stands alone."""
+        ready = batch.ready
         if not ready:
             return
         try:
-            held = self._link.run(lambda connection: self._commit(connection, parcel))
+            held = self._connection.run(self._commit, batch)
         except Exception as error:
             if not is_of_one_row(error):
                 raise
             if len(ready) == 1:
-                parcel.problems[ready[0]] = RowError(fault(error))
+                batch.errors[ready[0]] = RowError(row_failure(error))
                 return
-            for half in parcel.halves():
+            for half in batch.halves():
                 self._write(half)
-                parcel.problems |= half.problems
+                batch.errors |= half.errors
             return
-        self._count(parcel, held)
+        self._count(batch, held)
 
-    def _commit(self, connection: Connection, parcel: JobBatch) -> set[str]:
-        """Do it in one transaction, for the jobs that nobody changed; give their keys."""
-        record, chunks = parcel.opened.record, parcel.opened.chunks
+    def _commit(self, connection: Connection, batch: JobBatch) -> set[str]:
+        """Write, in one transaction, what nobody changed meanwhile; return the keys of that.
+
+        The order of the locks is why nothing stale is ever written. First the lock of the
+        collection's writers: while it is held, no other generation becomes the active one. Then
+        the jobs: a change of a row locks its job, too. If it came first, the job has lost its
+        token, or is locked and about to lose it, and is left out here. If it comes later, it waits
+        until these chunks are in, and makes another job.
+        """
+        record, chunks = batch.loaded.record, batch.loaded.chunks
         with connection.transaction():
-            active = join_writers(connection, self._shop.store.database.schema, record.name)
+            active = join_writers(connection, self._context.database.schema, record.name)
             if active != record.generation.number:
                 raise GenerationChangedError
-            held = self._jobs.hold(connection, parcel.claim, parcel.ready)
-            documents, vectors = parcel.of(held)
+            held = self._jobs.hold(connection, batch.claim, batch.ready)
+            documents, vectors = batch.select(held)
             if documents:
                 chunks.replace(connection, documents, vectors)
-            gone = [key for key in parcel.gone if key in held]
+            gone = [key for key in batch.gone if key in held]
             if gone:
                 chunks.remove(connection, gone)
-            self._jobs.finish(connection, parcel.claim, list(held))
+            self._jobs.finish(connection, batch.claim, list(held))
         return held
 
-    def _count(self, parcel: JobBatch, held: set[str]) -> None:
-        name = parcel.member.name
-        self._shop.counters.done(name, len(held))
-        wasted = sum(document.id not in held for document in parcel.work.documents)
+    def _count(self, batch: JobBatch, held: set[str]) -> None:
+        name = batch.collection.name
+        self._context.metrics.done(name, len(held))
+        wasted = sum(document.id not in held for document in batch.work.documents)
         if wasted:
-            self._shop.counters.waste(name, wasted)
-        # what somebody holds locked may stay as it was after all: it must not wait for the lease
-        left = [key for key in parcel.ready if key not in held]
-        self._shop.release(self._link, parcel.claim, left)
+            self._context.metrics.waste(name, wasted)
+        # a row that a transaction had locked may stay as it was, if that is rolled back: its job
+        # must not wait until the lease runs out
+        left = [key for key in batch.ready if key not in held]
+        self._context.release(self._connection, batch.claim, left)
 
-    def _settle_problems(self, parcel: JobBatch) -> None:
-        """Try rows with a problem again later, or give them up."""
-        attempts = {job.key: job.attempts for job in parcel.claim.jobs}
-        most = self._shop.options.max_attempts
-        failed: dict[str, JobFailure] = {}
+    def _settle_errors(self, batch: JobBatch) -> None:
+        """Put rows with an error back for another try, or give them up."""
+        attempts = {job.key: job.attempts for job in batch.claim.jobs}
+        most = self._context.options.max_attempts
+        given_up: dict[str, JobFailure] = {}
         again: dict[str, JobFailure] = {}
-        for key, problem in parcel.problems.items():
-            lost = problem.lasting or attempts[key] >= most
-            (failed if lost else again)[key] = problem.fault
+        for key, error in batch.errors.items():
+            lost = error.lasting or attempts[key] >= most
+            (given_up if lost else again)[key] = error.failure
         if again:
-            self._retry(parcel, again, attempts)
-        if failed:
-            self._give_up(parcel, failed)
+            self._retry(batch, again, attempts)
+        if given_up:
+            self._give_up(batch, given_up)
 
     def _retry(
-        self, parcel: JobBatch, faults: Mapping[str, JobFailure], attempts: Mapping[str, int]
+        self, batch: JobBatch, failures: Mapping[str, JobFailure], attempts: Mapping[str, int]
     ) -> None:
-        options = self._shop.options
+        options = self._context.options
         pauses = {
             key: full_jitter(
                 attempts[key],
                 base_seconds=options.retry_seconds,
                 cap_seconds=options.longest_pause_seconds,
             )
-            for key in faults
+            for key in failures
         }
-        count = self._link.run(
-            lambda connection: self._jobs.retry_later(connection, parcel.claim, faults, pauses)
-        )
-        self._shop.counters.retry(parcel.member.name, count)
-        self._tell("rows to be tried again", parcel, faults, count)
+        count = self._connection.run(self._jobs.retry_later, batch.claim, failures, pauses)
+        self._context.metrics.retry(batch.collection.name, count)
+        _log_failures("rows to be tried again", batch, failures, count)
 
-    def _give_up(self, parcel: JobBatch, faults: Mapping[str, JobFailure]) -> None:
-        """Move jobs to the failed ones; chunks of what the rows held before would tell lies."""
+    def _give_up(self, batch: JobBatch, failures: Mapping[str, JobFailure]) -> None:
+        count = self._connection.run(self._fail, batch, failures)
+        self._context.metrics.fail(batch.collection.name, count)
+        _log_failures("rows given up", batch, failures, count)
 
-        def move(connection: Connection) -> int:
-            with connection.transaction():
-                held = self._jobs.hold(connection, parcel.claim, list(faults))
-                if held:
-                    parcel.opened.chunks.remove(connection, sorted(held))
-                kept = {key: why for key, why in faults.items() if key in held}
-                return self._jobs.fail(connection, parcel.claim, kept) if kept else 0
+    def _fail(
+        self, connection: Connection, batch: JobBatch, failures: Mapping[str, JobFailure]
+    ) -> int:
+        """Move jobs to the failed ones, and remove the chunks of what their rows held before.
 
-        count = self._link.run(move)
-        self._shop.counters.fail(parcel.member.name, count)
-        self._tell("rows given up", parcel, faults, count)
+        Such chunks would be found for a text that is not in the table any more.
+        """
+        with connection.transaction():
+            held = self._jobs.hold(connection, batch.claim, list(failures))
+            if not held:
+                return 0
+            batch.loaded.chunks.remove(connection, sorted(held))
+            kept = {key: why for key, why in failures.items() if key in held}
+            return self._jobs.fail(connection, batch.claim, kept)
 
-    def _tell(
-        self, event: str, parcel: JobBatch, faults: Mapping[str, JobFailure], count: int
-    ) -> None:
-        if count:
-            kinds = ", ".join(sorted({why.error for why in faults.values()}))
-            place = {"collection": parcel.member.name, "rows": count, "errors": kinds}
-            log.warning(event, extra=place)
+
+def _log_failures(
+    event: str, batch: JobBatch, failures: Mapping[str, JobFailure], count: int
+) -> None:
+    if count:
+        errors = ", ".join(sorted({why.error for why in failures.values()}))
+        fields = {"collection": batch.collection.name, "rows": count, "errors": errors}
+        log.warning(event, extra=fields)

@@ -1,5 +1,9 @@
+-- name: listen
+-- Be notified of new jobs; the payload is the id of their collection.
+LISTEN embeddb_jobs
+
 -- name: collections
--- The attached collections, whose rows are waited for: id and name.
+-- The ids and names of the attached collections.
 SELECT c.id, c.name
   FROM {collections} c
  WHERE c.source IS NOT NULL
@@ -7,9 +11,14 @@ SELECT c.id, c.name
  ORDER BY c.name
 
 -- name: claim
--- Take the oldest jobs of a collection under a lease. Those tried before come in smaller lots, so
--- that a row that kills its worker ends up alone. available_at moves with the lease: a job is
--- free again when it has passed, whatever became of the worker.
+-- Claim the oldest jobs of a collection under a lease. available_at moves with the lease: the jobs
+-- are free again when it has run out, whatever became of the worker.
+--
+-- Jobs that were claimed before are claimed in smaller lots, so that a row that kills its worker
+-- ends up alone: the oldest job decides on the lot, and only jobs with as many attempts join it.
+--
+-- SKIP LOCKED: a job that an application is changing, or another worker is claiming, is left for
+-- later and never waited for. MATERIALIZED: they are looked for, and locked, once.
   WITH oldest AS MATERIALIZED (
        SELECT j.key, j.attempts, j.available_at
          FROM {jobs} j
@@ -43,7 +52,8 @@ UPDATE {jobs} j
 RETURNING j.key, j.version, j.attempts, j.enqueued_at
 
 -- name: renew
--- Keep jobs that are being worked on; those that changed meanwhile or are locked are left out.
+-- Prolong the lease of jobs that are still this claim's. SKIP LOCKED: what somebody has locked is
+-- about to change, or is being finished, and needs no lease.
 UPDATE {jobs} j
    SET leased_until = pg_catalog.clock_timestamp() + %(lease)s,
        available_at = pg_catalog.clock_timestamp() + %(lease)s
@@ -55,8 +65,9 @@ UPDATE {jobs} j
  WHERE j.collection_id = %(collection)s AND j.key = held.key
 
 -- name: hold
--- Lock the jobs that are still those that were claimed, until the transaction ends. What somebody
--- changed is no longer ours; what somebody holds locked is about to change, and is not waited for.
+-- The fence: lock, until the transaction ends, the jobs that still carry the token of their claim.
+-- A change of the row took the token away. SKIP LOCKED: a job that an open transaction has locked is
+-- about to change, so it is not waited for, and its chunks are not written.
 SELECT j.key, j.version
   FROM {jobs} j
  WHERE j.collection_id = %(collection)s AND j.key = ANY (%(keys)s) AND j.token = %(token)s
@@ -64,12 +75,13 @@ SELECT j.key, j.version
    FOR UPDATE SKIP LOCKED
 
 -- name: finish
--- Remove jobs whose chunks are written, in the transaction that holds them.
+-- Remove jobs whose chunks are written, in the transaction that holds their locks.
 DELETE FROM {jobs} j
  WHERE j.collection_id = %(collection)s AND j.key = ANY (%(keys)s) AND j.token = %(token)s
 
 -- name: release
--- Give claimed jobs back as if they had not been claimed, to be had again after a while.
+-- Put claimed jobs back as if they had not been claimed; nobody may claim them during a pause.
+-- SKIP LOCKED: what somebody has locked is about to change, which frees it too.
 UPDATE {jobs} j
    SET token = NULL,
        leased_until = NULL,
@@ -84,7 +96,7 @@ UPDATE {jobs} j
  WHERE j.collection_id = %(collection)s AND j.key = held.key
 
 -- name: retry_later
--- Give back jobs that failed, each to be tried again after a pause of its own.
+-- Put failed jobs back, each to be tried again after a pause of its own.
 UPDATE {jobs} j
    SET token = NULL,
        leased_until = NULL,
@@ -103,7 +115,8 @@ UPDATE {jobs} j
 RETURNING j.key
 
 -- name: fail
--- Move jobs that failed for good to the failed ones.
+-- Move jobs that are given up to the failed ones. A row may have failed before: the new reason takes
+-- the place of the old one.
   WITH held AS (
        SELECT own.key, given.error, given.message
          FROM {jobs} own
@@ -134,7 +147,8 @@ SELECT %(collection)s, g.key, g.version, g.attempts, g.error, g.message,
 RETURNING f.key
 
 -- name: note_error
--- Say at the oldest job of a collection why none of them is being worked on.
+-- Note at the oldest job of a collection why nobody works on any of them. SKIP LOCKED: the note is
+-- not worth waiting for.
 UPDATE {jobs} j
    SET last_error = %(error)s
   FROM (SELECT o.key
@@ -146,12 +160,13 @@ UPDATE {jobs} j
  WHERE j.collection_id = %(collection)s AND j.key = oldest.key
 
 -- name: pending
--- How many jobs of a collection there are, counted no further than a limit.
+-- The number of jobs of a collection, counted no further than a limit.
 SELECT pg_catalog.count(*)
   FROM (SELECT FROM {jobs} j WHERE j.collection_id = %(collection)s LIMIT %(limit)s) few
 
 -- name: next_available
--- In how many seconds the next job of these collections may be claimed; NULL: there is none.
+-- In how many seconds the next job of these collections may be claimed; NULL where there is none.
+-- LATERAL reads one row for each collection from the index on available_at.
 SELECT EXTRACT(epoch FROM pg_catalog.min(n.available_at)
                           - pg_catalog.statement_timestamp())::float8
   FROM pg_catalog.unnest(%(collections)s::bigint[]) AS c (id)
@@ -163,8 +178,8 @@ SELECT EXTRACT(epoch FROM pg_catalog.min(n.available_at)
         LIMIT 1) n
 
 -- name: counts
--- What the queue holds, for each attached collection. A job is waiting, in work under a lease
--- that has not run out, or put off until later after an error.
+-- What the queue holds, for each attached collection. A job waits, or is worked on under a lease
+-- that has not run out, or is delayed until another try after an error.
 SELECT c.id, c.name, j.waiting, j.working, j.delayed, f.failed, j.oldest_seconds,
        COALESCE(f.last_error, j.last_error) AS last_error,
        b.total, b.done, b.finished_at IS NOT NULL
@@ -195,7 +210,7 @@ SELECT c.id, c.name, j.waiting, j.working, j.delayed, f.failed, j.oldest_seconds
  ORDER BY c.name
 
 -- name: queued
--- Jobs in the order in which they will be had.
+-- Jobs in the order in which they will be claimed.
 SELECT c.name, j.key, j.version, j.attempts, j.enqueued_at, j.available_at,
        CASE WHEN j.leased_until > pg_catalog.statement_timestamp() THEN 'working'
             WHEN j.available_at > pg_catalog.statement_timestamp() THEN 'delayed'
@@ -208,7 +223,7 @@ SELECT c.name, j.key, j.version, j.attempts, j.enqueued_at, j.available_at,
  LIMIT %(limit)s
 
 -- name: failed
--- Jobs that failed for good, the latest first.
+-- Jobs that were given up, the latest first.
 SELECT c.name, f.key, f.version, f.attempts, f.error, f.message, f.failed_at
   FROM {failed_jobs} f
   JOIN {collections} c ON c.id = f.collection_id
@@ -217,7 +232,8 @@ SELECT c.name, f.key, f.version, f.attempts, f.error, f.message, f.failed_at
  LIMIT %(limit)s
 
 -- name: revive
--- Put failed jobs back into the queue, as if their rows had just changed.
+-- Put failed jobs back into the queue, as if their rows had just changed, and notify the workers of
+-- each collection. A row that did change since then has a job already.
   WITH gone AS (
        DELETE FROM {failed_jobs} f
         USING {collections} c
@@ -237,19 +253,9 @@ SELECT g.collection_id, pg_catalog.count(*),
  GROUP BY g.collection_id
 
 -- name: purge
--- Forget failed jobs: their rows have no chunks until they change again.
+-- Remove failed jobs; their rows have no chunks until they change again.
 DELETE FROM {failed_jobs} f
  USING {collections} c
  WHERE c.id = f.collection_id
    AND (%(name)s::text IS NULL OR c.name = %(name)s::text)
    AND (%(keys)s::text[] IS NULL OR f.key = ANY (%(keys)s::text[]))
-
--- name: stored_chunks
--- What is stored of these documents, chunk by chunk, to leave alone what did not change.
-SELECT c.id,
-       pg_catalog.array_agg(c.content_hash ORDER BY c.chunk_no),
-       pg_catalog.array_agg(pg_catalog.lower(c.span) ORDER BY c.chunk_no),
-       pg_catalog.array_agg(pg_catalog.upper(c.span) ORDER BY c.chunk_no)
-  FROM {chunks} c
- WHERE c.id = ANY (%(ids)s)
- GROUP BY c.id

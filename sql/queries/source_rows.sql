@@ -3,9 +3,21 @@
 SELECT d.id, d.content, d.metadata FROM {documents} d WHERE {wanted}
 
 -- name: first_page
--- The first keys of a source, in their order.
+-- The first keys of a source, in the order of its primary key.
 SELECT d.id FROM {documents} d ORDER BY {keys} LIMIT %(limit)s
 
 -- name: page
--- The keys that come after one.
+-- The keys of a source that come after one, in the order of its primary key. Comparing whole rows
+-- lets Postgres read them from the index of that key.
 SELECT d.id FROM {documents} d WHERE ({keys}) > ({after}) ORDER BY {keys} LIMIT %(limit)s
+
+-- name: stored_chunks
+-- What is stored of these documents: the hashes of their chunks' texts and where each begins and
+-- ends, in order.
+SELECT c.id,
+       pg_catalog.array_agg(c.content_hash ORDER BY c.chunk_no),
+       pg_catalog.array_agg(pg_catalog.lower(c.span) ORDER BY c.chunk_no),
+       pg_catalog.array_agg(pg_catalog.upper(c.span) ORDER BY c.chunk_no)
+  FROM {chunks} c
+ WHERE c.id = ANY (%(ids)s)
+ GROUP BY c.id

@@ -7,20 +7,20 @@ SELECT c.id, c.chunk_no, c.content
  WHERE c.content IS NOT NULL
 
 -- name: lock
--- The collection's active generation, kept active until this transaction ends.
+-- The number of a collection's active generation, which stays that until this transaction ends.
 SELECT c.id, c.active_generation
   FROM {collections} c
  WHERE c.name = %(name)s
    FOR NO KEY UPDATE
 
 -- name: remove
--- Forget a collection's encoder; its tokens go with it.
+-- Remove a collection's encoder; its tokens go with it.
 DELETE FROM {sql_encoders} e
  USING {collections} c
  WHERE c.id = e.collection_id AND c.name = %(name)s
 
 -- name: add
--- Describe an encoder.
+-- Store what an encoder was trained for, and what was measured.
 INSERT INTO {sql_encoders} (collection_id, fingerprint, generation, dim, length, max_tokens, rules,
                             report)
 VALUES (%(collection)s, %(fingerprint)s, %(generation)s, %(dim)s, %(length)s, %(max_tokens)s,
@@ -28,8 +28,7 @@ VALUES (%(collection)s, %(fingerprint)s, %(generation)s, %(dim)s, %(length)s, %(
 RETURNING id
 
 -- name: get
--- A collection's encoder: what it was trained for, what was measured, when, and how many bytes its
--- tokens have.
+-- What a collection's encoder was trained for, what was measured, when, and the bytes of its tokens.
 SELECT e.fingerprint, e.generation, e.report, e.created_at,
        (SELECT pg_catalog.sum(pg_catalog.pg_column_size(t.*))
           FROM {sql_encoder_tokens} t
@@ -39,5 +38,5 @@ SELECT e.fingerprint, e.generation, e.report, e.created_at,
  WHERE c.name = %(name)s
 
 -- name: analyze
--- Tell the planner how many tokens there are.
+-- Let the planner know how many tokens there are: a plan made without would read all of them.
 ANALYZE {sql_encoder_tokens}

@@ -1,13 +1,5 @@
--- name: listen
--- Hear of new jobs.
-LISTEN embeddb_jobs
-
--- name: listen_encode
--- Hear of texts that SQL functions want encoded.
-LISTEN embeddb_encode
-
--- name: beat
--- Say that this worker is alive, and what it has done.
+-- name: report
+-- Note that a worker is alive, and what it has done so far.
 INSERT INTO {workers} AS w
        (id, host, pid, version, started_at, seen_at, collections, processed, failed, wasted, rates)
 VALUES (%(id)s, %(host)s, %(pid)s, %(version)s, %(started_at)s, pg_catalog.clock_timestamp(),
@@ -20,17 +12,17 @@ VALUES (%(id)s, %(host)s, %(pid)s, %(version)s, %(started_at)s, pg_catalog.clock
        wasted = excluded.wasted,
        rates = excluded.rates
 
--- name: leave
--- This worker has stopped.
+-- name: remove
+-- Remove a worker that has stopped.
 DELETE FROM {workers} w WHERE w.id = %(id)s
 
--- name: sweep
--- Forget workers that have not been heard of for long.
+-- name: remove_silent
+-- Remove workers that have not reported themselves for long: they were killed.
 DELETE FROM {workers} w
  WHERE w.seen_at < pg_catalog.clock_timestamp() - %(silence)s
 
 -- name: list
--- The workers that were heard of, the oldest first.
+-- The workers that reported themselves lately, the oldest first.
 SELECT w.id, w.host, w.pid, w.version, w.collections, w.processed, w.failed, w.wasted, w.rates,
        EXTRACT(epoch FROM w.seen_at - w.started_at)::float8,
        EXTRACT(epoch FROM pg_catalog.clock_timestamp() - w.seen_at)::float8

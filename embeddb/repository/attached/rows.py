@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import errors as pg
 from psycopg import sql
@@ -27,6 +27,17 @@ class SourceRow:
     id: str
     content: str | None
     metadata: dict[str, Any]
+
+
+class StoredChunk(NamedTuple):
+    """A stored chunk: the hash of its text, and where that begins and ends in the document.
+
+    Where it is empty, Postgres knows no begin and no end of it.
+    """
+
+    content_hash: bytes
+    start: int | None
+    stop: int | None
 
 
 class SourceRows:
@@ -119,6 +130,15 @@ class AttachedChunks:
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         self._documents = Documents(database, record)
+        self._chunks = record.tables.chunks
+
+    def stored(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[StoredChunk]]:
+        """Return what is stored of these documents, chunk by chunk in order."""
+        if not ids:
+            return {}
+        statement = query("source_rows.stored_chunks", chunks=self._chunks)
+        rows = connection.execute(statement, {"ids": list(ids)}).fetchall()
+        return {row[0]: list(map(StoredChunk, *row[1:])) for row in rows}
 
     def replace(
         self, connection: Connection, documents: Sequence[ReadyDocument], vectors: Vector

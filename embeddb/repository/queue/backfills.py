@@ -1,4 +1,4 @@
-"""Existing rows of a source on their way into the queue, page by page."""
+"""How far the existing rows of each source have come into the queue, page by page."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from embeddb.db.queries import Name, query
 from embeddb.schema.catalog import CollectionRecord
 
 EXACT_ROWS = 100_000
-"""Above so many rows, Postgres's own estimate of them is near enough for a progress bar."""
+"""Above so many rows, Postgres's own estimate is near enough for a progress bar."""
 
 
 class Backfills:
-    """Which collections have rows that are not in the queue yet, and how far each is."""
+    """The backfills of one database; every method works on the caller's connection."""
 
     def __init__(self, database: Database) -> None:
         self._tables: dict[str, sql.Composable] = {
@@ -26,27 +26,28 @@ class Backfills:
         }
 
     def unfinished(self, connection: Connection, collections: Sequence[int]) -> set[int]:
-        """Give those of the collections that have a backfill to go on with."""
+        """Return the ids of those collections whose existing rows are not all in the queue."""
         values = {"collections": list(collections)}
         rows = self._execute(connection, "unfinished", values).fetchall()
         return {row[0] for row in rows}
 
     def hold(self, connection: Connection, collection: int) -> tuple[Any] | None:
-        """Take the next page in the caller's transaction, and give the key before it.
+        """Lock a collection's backfill for one page, in the caller's transaction.
 
         Returns:
-            None where there is no more to do, or another worker is at it.
+            The last key of the page before, None in its place at the start; or None where there
+            is no more to do, or another worker has the lock.
         """
         row = self._execute(connection, "hold", {"collection": collection}).fetchone()
         return None if row is None else (row[0],)
 
     def begin(self, connection: Connection, collection: int, record: CollectionRecord) -> None:
-        """Note that a backfill begins, and how many rows there are, in the caller's transaction.
+        """Note that a backfill begins, and how many rows it has, in the caller's transaction.
 
-        A large table's are estimated as Postgres does, those that take no part among them.
+        The rows of a large table are estimated, those that its collection leaves out included.
         """
         source = record.source
-        assert source is not None  # a collection of embeddb's own has no backfill
+        assert source is not None  # only an attached collection has a backfill
         values = {
             "collection": collection,
             "table": sql.Identifier(source.schema, source.table).as_string(),
@@ -70,12 +71,13 @@ class Backfills:
         finished: bool,
         lock_timeout_ms: int,
     ) -> None:
-        """Enqueue a page, and remember its last key, in the caller's transaction.
+        """Enqueue a page of keys, and note its last one, in the caller's transaction.
 
         Raises:
-            psycopg.errors.LockNotAvailable: an application's open transaction has one of the rows.
+            psycopg.errors.LockNotAvailable: an application's open transaction is about to change
+                one of the rows.
         """
-        self._execute(connection, "patience", {"milliseconds": str(lock_timeout_ms)})
+        self._execute(connection, "lock_timeout", {"milliseconds": str(lock_timeout_ms)})
         self._execute(connection, "enqueue", {"collection": collection, "keys": list(keys)})
         values = {
             "collection": collection,

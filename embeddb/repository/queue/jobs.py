@@ -1,10 +1,13 @@
 """The queue: one job for each row of a source whose chunks are not what they should be.
 
-A worker claims jobs under a lease and a token, encodes outside any transaction, and finishes them
-in the transaction that writes the chunks, fenced by token and version: whatever changed the row
-meanwhile took the token away, and the work is thrown away. A worker that dies leaves its lease to
-run out. A job is claimed by the attempts that it has behind it: the first time in a large lot, the
-second time in a small one, and then alone, so that a row that kills its worker harms no other.
+A worker claims jobs under a lease and a token, encodes outside any transaction, and finishes the
+jobs in the transaction that writes the chunks. Token and version are the fence: a change of the row
+meanwhile takes the token away, and what was encoded of the row's old text is thrown away. If a
+worker dies, its lease runs out, and another worker claims the jobs.
+
+The number of attempts that a job has behind it decides how many are claimed together: many the
+first time, few the second time, and then one alone. A row that kills its worker thus ends up alone,
+and harms no other.
 """
 
 from __future__ import annotations
@@ -22,13 +25,16 @@ from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 
 SECOND_LOT = 16
-"""Jobs claimed together that were claimed once before: a share of a lot that killed its worker."""
+"""How many jobs are claimed together that were claimed once before.
+
+Their worker may have died of one of them; in small lots that one is found sooner.
+"""
 
 ATTEMPTS_UNTIL_ALONE = 3
-"""The attempt at which a job is claimed alone; only then is a dead worker the row's fault."""
+"""The attempt at which a job is claimed alone: only then is its row to blame for a dead worker."""
 
 MESSAGE_CHARACTERS = 2_000
-"""What is kept of an error's text."""
+"""How much of an error's text is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,8 +43,8 @@ class Job:
 
     Attributes:
         key: the row's primary key, as text.
-        version: how often the row changed since the job was made.
-        attempts: how often it was claimed, this time included.
+        version: the number of times that the row changed since the job was made.
+        attempts: the number of times that the job was claimed, this time included.
         enqueued_at: when the row changed.
     """
 
@@ -58,12 +64,12 @@ class Claim:
 
     @property
     def keys(self) -> list[str]:
-        """Give the keys of the jobs."""
+        """The keys of the jobs, in the order in which their rows changed."""
         return [job.key for job in self.jobs]
 
 
 class JobFailure(NamedTuple):
-    """Why a job failed: the name of an error's type, and what it says."""
+    """Why a job failed: the name of the error's type, and the error's message."""
 
     error: str
     message: str
@@ -74,13 +80,15 @@ class QueueCounts:
     """What the queue holds of one collection.
 
     Attributes:
-        waiting: jobs that may be claimed now.
-        working: jobs under a lease.
-        delayed: jobs put off after an error.
-        failed: rows that are given up, until they change or are retried.
-        oldest_seconds: the age of the oldest job; None: there is none.
-        backfill_total, backfill_done: existing rows to enqueue, as estimated, and enqueued; None
-            where the collection has no backfill.
+        waiting: the number of jobs that may be claimed now.
+        working: the number of jobs under a lease.
+        delayed: the number of jobs that wait for another try after an error.
+        failed: the number of rows that were given up, until they change or are retried.
+        oldest_seconds: the age of the oldest job; None where there is no job.
+        last_error: why the latest row was given up, or else why jobs are delayed.
+        backfill_total: the number of existing rows to enqueue, as estimated; None where the
+            collection has no backfill.
+        backfill_done: the number of existing rows that were enqueued.
     """
 
     id: int
@@ -97,12 +105,12 @@ class QueueCounts:
 
     @property
     def pending(self) -> int:
-        """Count the jobs, in whatever state."""
+        """The number of jobs, in whatever state."""
         return self.waiting + self.working + self.delayed
 
     @property
     def backfill_left(self) -> int:
-        """Estimate how many existing rows are not in the queue yet."""
+        """The estimated number of existing rows that were not enqueued yet."""
         if self.backfill_finished:
             return 0
         return max(0, (self.backfill_total or 0) - (self.backfill_done or 0))
@@ -110,7 +118,7 @@ class QueueCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueuedJob:
-    """A job as people see it."""
+    """A job as people see it; `state` is waiting, working or delayed."""
 
     collection: str
     key: str
@@ -124,7 +132,7 @@ class QueuedJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailedJob:
-    """A job that was given up."""
+    """A job that was given up, and why."""
 
     collection: str
     key: str
@@ -136,7 +144,10 @@ class FailedJob:
 
 
 class Jobs:
-    """The queue of one database."""
+    """The queue of one database.
+
+    The methods that take a connection are a worker's, which has one for each of its threads.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -145,19 +156,31 @@ class Jobs:
             for table in ("jobs", "failed_jobs", "collections", "backfills")
         }
 
-    # what a worker does, on a connection of its own
+    def listen(self, connection: Connection) -> None:
+        """Have this session notified of new jobs: each payload is the id of a collection."""
+        self._execute(connection, "listen", {})
 
     def collections(
         self, connection: Connection, names: Sequence[str] | None = None
     ) -> dict[int, str]:
-        """Give the attached collections: names by id; `names` chooses among them."""
+        """Return the names of the attached collections by id; `names` chooses among them."""
         rows = self._execute(connection, "collections", {"names": _list(names)}).fetchall()
         return {row[0]: row[1] for row in rows}
 
     def claim(
         self, connection: Connection, collection: int, *, limit: int, lease_seconds: float
     ) -> Claim | None:
-        """Take the oldest jobs of a collection; None: none may be claimed now."""
+        """Claim the oldest jobs of a collection.
+
+        Args:
+            connection: in autocommit mode, so that others see the claim at once.
+            collection: its id.
+            limit: the largest number of jobs to claim together.
+            lease_seconds: how long the jobs are this worker's unless it renews them.
+
+        Returns:
+            The claim, or None where no job may be claimed now.
+        """
         token = uuid4()
         values = {
             "collection": collection,
@@ -178,19 +201,26 @@ class Jobs:
     def renew(
         self, connection: Connection, claim: Claim, keys: Sequence[str], lease_seconds: float
     ) -> int:
-        """Prolong the lease of these jobs; give the number of those that still are claimed."""
+        """Prolong the lease of these jobs; return the number of those that are still claimed."""
         lease = timedelta(seconds=lease_seconds)
-        return self._on(connection, "renew", claim, keys, lease=lease).rowcount
+        return self._of_claim(connection, "renew", claim, keys, lease=lease).rowcount
 
     def hold(self, connection: Connection, claim: Claim, keys: Sequence[str]) -> set[str]:
-        """Lock those of the jobs that nobody changed, in the caller's transaction."""
+        """Lock the jobs that are still as they were claimed, in the caller's transaction.
+
+        A job that changed meanwhile, or that somebody has locked and is about to change, is left
+        out: this is the fence in front of every write.
+
+        Returns:
+            The keys of the locked jobs.
+        """
         versions = {job.key: job.version for job in claim.jobs}
-        rows = self._on(connection, "hold", claim, keys).fetchall()
+        rows = self._of_claim(connection, "hold", claim, keys).fetchall()
         return {key for key, version in rows if versions[key] == version}
 
     def finish(self, connection: Connection, claim: Claim, keys: Sequence[str]) -> None:
-        """Remove jobs that `hold` holds."""
-        self._on(connection, "finish", claim, keys)
+        """Remove jobs that `hold` locked, in the same transaction."""
+        self._of_claim(connection, "finish", claim, keys)
 
     def release(
         self,
@@ -201,53 +231,71 @@ class Jobs:
         pause_seconds: float = 0.0,
         error: str | None = None,
     ) -> None:
-        """Give jobs back, and the attempt too: it was not their fault."""
+        """Put jobs back as if they had not been claimed: the attempt does not count.
+
+        Args:
+            connection: in autocommit mode.
+            claim: the claim that they belong to.
+            keys: which of its jobs.
+            pause_seconds: how long nobody may claim them.
+            error: why they were not finished, for whoever looks at the queue.
+        """
         pause = timedelta(seconds=pause_seconds)
-        self._on(connection, "release", claim, keys, pause=pause, error=_cut(error))
+        self._of_claim(connection, "release", claim, keys, pause=pause, error=_cut(error))
 
     def retry_later(
         self,
         connection: Connection,
         claim: Claim,
-        faults: Mapping[str, JobFailure],
+        failures: Mapping[str, JobFailure],
         pauses: Mapping[str, float],
     ) -> int:
-        """Put jobs off by their pauses in seconds; give the number that still were claimed."""
-        keys = list(faults)
-        return self._on(
+        """Put failed jobs back for another try.
+
+        Args:
+            connection: in autocommit mode.
+            claim: the claim that they belong to.
+            failures: why each job failed, by key.
+            pauses: how many seconds nobody may claim each job, by key.
+
+        Returns:
+            The number of jobs that were still claimed.
+        """
+        keys = list(failures)
+        return self._of_claim(
             connection,
             "retry_later",
             claim,
             keys,
             pauses=[timedelta(seconds=pauses[key]) for key in keys],
-            errors=[_cut(": ".join(faults[key])) for key in keys],
+            errors=[_cut(": ".join(failures[key])) for key in keys],
         ).rowcount
 
-    def fail(self, connection: Connection, claim: Claim, faults: Mapping[str, JobFailure]) -> int:
-        """Give jobs up; give the number that still were claimed."""
-        keys = list(faults)
-        return self._on(
+    def fail(self, connection: Connection, claim: Claim, failures: Mapping[str, JobFailure]) -> int:
+        """Move jobs to the failed ones; return the number of those that were still claimed."""
+        keys = list(failures)
+        return self._of_claim(
             connection,
             "fail",
             claim,
             keys,
-            errors=[faults[key].error for key in keys],
-            messages=[_cut(faults[key].message) for key in keys],
+            errors=[failures[key].error for key in keys],
+            messages=[_cut(failures[key].message) for key in keys],
         ).rowcount
 
     def note_error(self, connection: Connection, collection: int, error: str) -> None:
-        """Say at the oldest job why none of a collection's jobs is being worked on."""
+        """Note at a collection's oldest job why nobody works on any of its jobs."""
         self._execute(connection, "note_error", {"collection": collection, "error": _cut(error)})
 
     def pending(self, connection: Connection, collection: int, limit: int) -> int:
-        """Count the jobs of a collection, up to a limit."""
+        """Return the number of jobs of a collection, counted no further than a limit."""
         values = {"collection": collection, "limit": limit}
         row = self._execute(connection, "pending", values).fetchone()
         assert row is not None
         return int(row[0])
 
     def next_available(self, connection: Connection, collections: Sequence[int]) -> float | None:
-        """Say in how many seconds there is something to claim; None: there is no job at all."""
+        """Return in how many seconds a job may be claimed; None where there is no job at all."""
         values = {"collections": list(collections)}
         row = self._execute(connection, "next_available", values).fetchone()
         return None if row is None else row[0]
@@ -255,19 +303,17 @@ class Jobs:
     def counts_on(
         self, connection: Connection, names: Sequence[str] | None = None
     ) -> list[QueueCounts]:
-        """Count what the queue holds, for each attached collection."""
+        """Return what the queue holds, for each attached collection, on the caller's connection."""
         rows = self._execute(connection, "counts", {"names": _list(names)}).fetchall()
         return [_counts(row) for row in rows]
 
-    # what a person asks
-
     def counts(self, names: Sequence[str] | None = None) -> list[QueueCounts]:
-        """Count what the queue holds, for each attached collection."""
+        """Return what the queue holds, for each attached collection or those of these names."""
         with self._database.connection() as connection:
             return self.counts_on(connection, names)
 
     def queued(self, collection: str | None = None, limit: int = 100) -> list[QueuedJob]:
-        """Give jobs in the order in which they will be claimed."""
+        """Return jobs in the order in which they will be claimed."""
         values = {"name": collection, "limit": limit}
         with self._database.connection() as connection:
             rows = self._execute(connection, "queued", values).fetchall()
@@ -286,7 +332,7 @@ class Jobs:
         ]
 
     def failed(self, collection: str | None = None, limit: int = 100) -> list[FailedJob]:
-        """Give the jobs that were given up, the latest first."""
+        """Return the jobs that were given up, the latest first."""
         values = {"name": collection, "limit": limit}
         with self._database.connection() as connection:
             rows = self._execute(connection, "failed", values).fetchall()
@@ -304,19 +350,19 @@ class Jobs:
         ]
 
     def revive(self, collection: str | None = None, keys: Sequence[str] | None = None) -> int:
-        """Put failed jobs back into the queue; None: all of them. Give their number."""
+        """Put failed jobs back into the queue; None stands for all. Return their number."""
         with self._database.transaction() as connection:
             values = {"name": collection, "keys": _list(keys)}
             rows = self._execute(connection, "revive", values).fetchall()
         return sum(row[1] for row in rows)
 
     def purge(self, collection: str | None = None, keys: Sequence[str] | None = None) -> int:
-        """Forget failed jobs; None: all of them. Give their number."""
+        """Remove failed jobs; None stands for all. Return their number."""
         with self._database.transaction() as connection:
             values = {"name": collection, "keys": _list(keys)}
             return self._execute(connection, "purge", values).rowcount
 
-    def _on(
+    def _of_claim(
         self,
         connection: Connection,
         name: str,
@@ -350,7 +396,7 @@ def _counts(row: tuple[Any, ...]) -> QueueCounts:
 
 
 def _cut(text: str | None) -> str | None:
-    """Keep the beginning of an error's text, and nothing that Postgres cannot store."""
+    """Return the beginning of an error's text, without what Postgres cannot store."""
     if text is None:
         return None
     return text[:MESSAGE_CHARACTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -1,4 +1,4 @@
-"""The workers that are at work on a database, as each tells of itself."""
+"""The workers of a database, as each reports itself."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 
 SILENCE_SECONDS = 300.0
-"""How long a worker may be silent before it is forgotten."""
+"""How long a worker may be silent before its row is removed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Beat:
-    """What a worker tells of itself.
+class WorkerStatus:
+    """What a worker reports of itself with each heartbeat.
 
     Attributes:
-        collections: what it works for; None: all that are attached.
-        processed: jobs finished; `failed` were given up, and the work for `wasted` was thrown
-            away, because the row had changed meanwhile.
+        collections: the names of those it works for; None: all that are attached.
+        processed: the number of jobs that it finished.
+        failed: the number of jobs that it gave up.
+        wasted: the number of documents that it encoded for nothing: the row had changed meanwhile.
         rates: documents a minute, by collection.
     """
 
@@ -43,11 +44,11 @@ class Beat:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerInfo:
-    """A worker that was heard of.
+    """A worker that reported itself lately.
 
     Attributes:
-        up_seconds: from its start to its last beat.
-        silent_seconds: since its last beat.
+        up_seconds: from its start to its last heartbeat.
+        silent_seconds: since its last heartbeat.
     """
 
     id: UUID
@@ -70,21 +71,21 @@ class Workers:
         self._database = database
         self._table: dict[str, sql.Composable] = {"workers": Name(database.schema, "workers")}
 
-    def beat(self, connection: Connection, beat: Beat) -> None:
-        """Write down that a worker is alive, and forget those that are not."""
-        values = {name: getattr(beat, name) for name in Beat.__dataclass_fields__}
-        values["collections"] = None if beat.collections is None else list(beat.collections)
-        values["rates"] = Jsonb(dict(beat.rates))
-        connection.execute(query("workers.beat", **self._table), values)
+    def report(self, connection: Connection, status: WorkerStatus) -> None:
+        """Write down that a worker is alive, and remove those that have been silent for long."""
+        values = {name: getattr(status, name) for name in WorkerStatus.__dataclass_fields__}
+        values["collections"] = None if status.collections is None else list(status.collections)
+        values["rates"] = Jsonb(dict(status.rates))
+        connection.execute(query("workers.report", **self._table), values)
         silence = {"silence": timedelta(seconds=SILENCE_SECONDS)}
-        connection.execute(query("workers.sweep", **self._table), silence)
+        connection.execute(query("workers.remove_silent", **self._table), silence)
 
-    def leave(self, connection: Connection, id: UUID) -> None:
-        """Forget a worker that has stopped."""
-        connection.execute(query("workers.leave", **self._table), {"id": id})
+    def remove(self, connection: Connection, id: UUID) -> None:
+        """Remove a worker that has stopped."""
+        connection.execute(query("workers.remove", **self._table), {"id": id})
 
     def all(self) -> Sequence[WorkerInfo]:
-        """Give the workers that were heard of lately."""
+        """Return the workers that reported themselves lately, the oldest first."""
         with self._database.connection() as connection:
             rows = connection.execute(query("workers.list", **self._table), {}).fetchall()
         return [_info(row) for row in rows]

@@ -217,6 +217,23 @@ def owns_chunks(connection: Connection, tables: Tables) -> bool:
     return row is not None and bool(row[0])
 
 
+def current_role(connection: Connection) -> str:
+    """Return the name of this session's role."""
+    row = connection.execute(query("privileges.current"), {}).fetchone()
+    assert row is not None  # there is always a role
+    return str(row[0])
+
+
+def can_write_chunks(connection: Connection, tables: Tables) -> bool:
+    """Return whether policies let this session's role write chunks.
+
+    COPY is refused where a policy concerns the role; its rows then go by way of a temporary table,
+    which it must be allowed to make.
+    """
+    row = connection.execute(query("privileges.stages"), {"chunks": tables.chunks_text}).fetchone()
+    return row is None or bool(row[0])
+
+
 def lacking(connection: Connection, schema: str, wanted: Needs) -> list[str]:
     """Say which rights on tables this session's role lacks, one by one, as people read them."""
     pairs = [

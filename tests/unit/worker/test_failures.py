@@ -1,4 +1,4 @@
-"""Whose fault an error is, and what of it may be logged."""
+"""What an error is about, and what of it may be logged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from embeddb.errors import (
     ModelNotFoundError,
     ModelUnavailableError,
 )
-from embeddb.worker.failures import fault, is_lost, is_of_one_row, is_repeatable, loggable, told
+from embeddb.worker.failures import (
+    describe,
+    is_lost,
+    is_of_one_row,
+    is_repeatable,
+    loggable,
+    row_failure,
+)
 
 SECRET = "the text of a document"
 
@@ -75,10 +82,10 @@ def test_the_log_tells_what_is_wrong_with_a_collection() -> None:
     assert "HTTP 503" in loggable(ModelUnavailableError("it did not answer: HTTP 503: busy"))
 
 
-def test_a_fault_keeps_its_type_and_message() -> None:
-    assert fault(EncodingError("it choked")) == ("EncodingError", "it choked")
-    assert fault(pg.DivisionByZero("division by zero")) == (
+def test_a_failure_keeps_its_type_and_message() -> None:
+    assert row_failure(EncodingError("it choked")) == ("EncodingError", "it choked")
+    assert row_failure(pg.DivisionByZero("division by zero")) == (
         "UnreadableDocumentError",
         "DivisionByZero: division by zero",
     )
-    assert told(pg.UndefinedColumn("no column")) == "UndefinedColumn: no column"
+    assert describe(pg.UndefinedColumn("no column")) == "UndefinedColumn: no column"

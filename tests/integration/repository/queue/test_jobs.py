@@ -171,11 +171,11 @@ def test_a_released_job_keeps_its_attempts(queue: Queue) -> None:
 def test_a_failed_row_waits_and_then_goes_to_the_failed_jobs(queue: Queue) -> None:
     queue.enqueue("a", "b")
     claim = queue.claimed()
-    fault = {"a": JobFailure("EncodingError", "the model choked \0 on it")}
-    assert queue.jobs.retry_later(queue.connection, claim, fault, {"a": 0.0}) == 1
+    failure = {"a": JobFailure("EncodingError", "the model choked \0 on it")}
+    assert queue.jobs.retry_later(queue.connection, claim, failure, {"a": 0.0}) == 1
     again = queue.claimed()
     assert [(job.key, job.attempts) for job in again.jobs] == [("a", 2)]
-    assert queue.jobs.fail(queue.connection, again, fault) == 1
+    assert queue.jobs.fail(queue.connection, again, failure) == 1
     assert queue.keys() == ["b"]
     failed = queue.jobs.failed("docs")
     assert [(job.key, job.attempts, job.error) for job in failed] == [("a", 2, "EncodingError")]
@@ -186,9 +186,9 @@ def test_what_was_fenced_off_is_not_failed(queue: Queue) -> None:
     queue.enqueue("a")
     claim = queue.claimed()
     queue.enqueue("a")
-    fault = {"a": JobFailure("EncodingError", "no")}
-    assert queue.jobs.fail(queue.connection, claim, fault) == 0
-    assert queue.jobs.retry_later(queue.connection, claim, fault, {"a": 9.0}) == 0
+    failure = {"a": JobFailure("EncodingError", "no")}
+    assert queue.jobs.fail(queue.connection, claim, failure) == 0
+    assert queue.jobs.retry_later(queue.connection, claim, failure, {"a": 9.0}) == 0
     assert queue.jobs.failed() == []
     assert queue.claimed().keys == ["a"]
 
@@ -196,8 +196,8 @@ def test_what_was_fenced_off_is_not_failed(queue: Queue) -> None:
 def test_failed_jobs_are_revived_or_purged(queue: Queue) -> None:
     queue.enqueue("a", "b", "c")
     claim = queue.claimed()
-    faults = {key: JobFailure("EncodingError", key) for key in claim.keys}
-    assert queue.jobs.fail(queue.connection, claim, faults) == 3
+    failures = {key: JobFailure("EncodingError", key) for key in claim.keys}
+    assert queue.jobs.fail(queue.connection, claim, failures) == 3
     assert queue.jobs.purge("docs", ["c"]) == 1
     with psycopg.connect(queue.url, autocommit=True) as other:
         other.execute("LISTEN embeddb_jobs")
