@@ -1,4 +1,4 @@
-"""Encoders made of tables: what each was trained for, and its weights, a row a token."""
+"""Encoders that live in tables: what each was trained for, and its weights, a row a token."""
 
 from __future__ import annotations
 
@@ -25,12 +25,17 @@ TOKEN_COLUMNS = ("encoder_id", "token", "is_piece", "weights")
 LARGEST_HALF = float(np.finfo(np.float16).max)
 
 _AS_GIVEN = (Storage.VECTOR, Storage.HALFVEC)
-"""Storage that keeps vectors as the model gave them, to three digits at least."""
+"""Storage that keeps vectors as the model made them, to three digits at least."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SampledTexts:
-    """Chunks of a collection, with their vectors, shape (n, dim), where those are the model's."""
+    """Texts of a collection's chunks, to train on.
+
+    Attributes:
+        texts: n of them, in no order.
+        vectors: shape (n, dim), as the model made them; None where they are stored otherwise.
+    """
 
     texts: list[str]
     vectors: Vector | None
@@ -38,13 +43,15 @@ class SampledTexts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenTable:
-    """What is stored of an encoder.
+    """The tables of an encoder, ready to be stored.
 
     Attributes:
-        names: of each row; the first `pieces` are the model's own vocabulary.
-        weights: shape (rows, dim).
+        names: the token of each row.
+        weights: the vector of each row, shape (rows, dim).
+        pieces: how many rows, from the first on, are the model's own vocabulary.
         rules: what the tokenizer does to characters.
-        length: of the vectors that the encoder gives.
+        max_tokens: how many tokens of a text are read.
+        length: the length of the vectors that the encoder makes.
     """
 
     names: list[str]
@@ -60,11 +67,12 @@ class SQLEncoderInfo:
     """A collection's SQL encoder.
 
     Attributes:
-        fingerprint: of the model that it was trained for.
-        generation: of the collection, when it was trained.
+        fingerprint: the model that it was trained for.
+        generation: the number of the collection's generation when it was trained.
         report: what was measured then.
-        current: whether that model is the one that the collection has now.
-        bytes: of its table.
+        created_at: when it was stored.
+        bytes: the size of its tokens.
+        current: whether the model that it was trained for is the collection's now.
     """
 
     fingerprint: str
@@ -86,7 +94,7 @@ class SQLEncoders:
         }
 
     def sample(self, record: CollectionRecord, limit: int) -> SampledTexts:
-        """Draw chunks with text at random."""
+        """Return texts of chunks drawn at random, `limit` of them at most, with their vectors."""
         samples = Samples(self._database, record)
         keys = samples.keys(limit)
         with self._database.connection() as connection:
@@ -96,7 +104,7 @@ class SQLEncoders:
         generation = record.generation
         if generation.storage not in _AS_GIVEN or generation.transform is not None:
             return SampledTexts(texts=list(texts.values()), vectors=None)
-        # what was deleted between the two reads is in neither
+        # a chunk that was deleted between the two reads has no vector, and is left out
         found: list[str] = []
         parts: list[Vector] = [np.empty((0, generation.dim), dtype=np.float32)]
         for those, vectors in samples.vectors(list(texts)):
@@ -105,10 +113,11 @@ class SQLEncoders:
         return SampledTexts(texts=found, vectors=np.concatenate(parts))
 
     def put(self, record: CollectionRecord, table: TokenTable, report: dict[str, Any]) -> None:
-        """Store an encoder in place of the one that the collection has.
+        """Store an encoder in place of the one that the collection has, if it has one.
 
         Raises:
             GenerationChangedError: another generation is active by now.
+            SQLEncoderError: a weight is beyond what a halfvec stores.
         """
         assert record.generation.model is not None  # it encoded what was trained on
         with self._database.transaction() as connection:
@@ -135,7 +144,7 @@ class SQLEncoders:
             connection.execute(query("sql_encoders.analyze", **self._tables), {})
 
     def get(self, record: CollectionRecord) -> SQLEncoderInfo | None:
-        """Describe a collection's encoder; None where it has none."""
+        """Return a collection's encoder; None where it has none."""
         with self._database.connection() as connection:
             row = connection.execute(
                 query("sql_encoders.get", **self._tables), {"name": record.name}
@@ -153,13 +162,17 @@ class SQLEncoders:
         )
 
     def drop(self, record: CollectionRecord) -> bool:
-        """Remove a collection's encoder; say whether it had one."""
+        """Remove a collection's encoder; return whether it had one."""
         with self._database.transaction() as connection:
             statement = query("sql_encoders.remove", **self._tables)
             return connection.execute(statement, {"name": record.name}).rowcount > 0
 
 
 def _fields(encoder: int, table: TokenTable) -> Iterator[tuple[copy.Field, ...]]:
+    """Yield the rows of `sql_encoder_tokens` as binary COPY takes them.
+
+    A halfvec is its dimension and two bytes of zeros, then each value as a big-endian float16.
+    """
     largest = float(np.abs(table.weights).max(initial=0))
     if not largest < LARGEST_HALF:
         raise SQLEncoderError(f"A weight of {largest:g} is beyond what a halfvec stores.")

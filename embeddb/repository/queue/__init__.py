@@ -1,1 +1,1 @@
-"""Jobs, backfills and workers."""
+"""The queue: jobs, backfills, and the workers that are at it."""
