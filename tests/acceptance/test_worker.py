@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -23,8 +25,8 @@ import pytest
 import embeddb
 from embeddb.db import embedded
 from embeddb.encoders import EncoderSettings, load_encoder
-from tests.conftest import ROOT, RunCLI
-from tests.support.cli import failed, loaded
+from tests.conftest import ROOT
+from tests.support.cli import failed, in_process, loaded
 from tests.support.postgres import one, rows
 from tests.support.workers import attach
 
@@ -111,6 +113,21 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "worker.log"
 
 
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Undo what a worker in the test's own process does to the log."""
+    log = logging.getLogger("embeddb.worker")
+    before = log.handlers[:], log.level, log.propagate
+    yield
+    log.handlers[:], log.level, log.propagate = before
+
+
+def work_once(url: str, *arguments: str, models: str = MODULES) -> subprocess.CompletedProcess[str]:
+    """Run `embeddb worker --once` in the test's own process."""
+    env = {"EMBEDDB_PYTHON_MODELS": models}
+    return in_process("worker", "--once", *arguments, dsn=url, env=env)
+
+
 def test_sigterm_finishes_or_gives_back_what_is_claimed(database: str, log: Path) -> None:
     prepare(database, SLOW, 200)
     with running(database, log, "--batch", "20", "--no-index") as worker:
@@ -138,16 +155,13 @@ def test_a_second_signal_stops_at_once(database: str, log: Path) -> None:
         assert time.monotonic() - started < 5
 
 
-def test_a_killed_worker_is_resumed_by_the_next(database: str, log: Path, run_cli: RunCLI) -> None:
+def test_a_killed_worker_is_resumed_by_the_next(database: str, log: Path) -> None:
     prepare(database, SLOW, 100)
     with running(database, log, "--batch", "20", "--lease-seconds", "1", "--no-index") as worker:
         until(lambda: stored(database) >= 20)
         worker.end(signal.SIGKILL)
     assert stored(database) < 100
-    result = run_cli(
-        "worker", "--once", "--json", "--lease-seconds", "1", dsn=database, env=_models()
-    )
-    report = loaded(result)
+    report = loaded(work_once(database, "--json", "--lease-seconds", "1", "--no-index"))
     assert report["succeeded"] and report["failed"] == 0
     assert is_true(database)
 
@@ -169,52 +183,55 @@ def test_two_workers_share_without_doing_anything_twice(database: str, log: Path
     assert is_true(database)
 
 
-def test_poison_rows_are_set_apart_shown_and_retried(database: str, run_cli: RunCLI) -> None:
+def test_poison_rows_are_set_apart_shown_and_retried(database: str) -> None:
     prepare(database, FRAGILE)
     rows(database, f"UPDATE articles SET body = 'poison {CANARY}' WHERE id IN (3, 30)")
-    once = ("worker", "--once", "--max-attempts", "2", "--no-index")
-    result = run_cli(*once, "--json", dsn=database, env=_models())
+    once = ("--max-attempts", "2", "--no-index", "--json")
+    result = work_once(database, *once)
     report = loaded(result, 1)
     assert (report["processed"], report["failed"]) == (48, 2)
     assert CANARY not in result.stderr
     assert "rows given up" in result.stderr
-    shown = loaded(run_cli("jobs", "failed", "--json", dsn=database))
-    assert [(job["key"], job["attempts"], job["error"]) for job in shown] == [
-        ("30", 2, "EncodingError"),
+    shown = loaded(jobs(database, "failed", "--json"))
+    assert {(job["key"], job["attempts"], job["error"]) for job in shown} == {
         ("3", 2, "EncodingError"),
-    ] or {job["key"] for job in shown} == {"3", "30"}
-    assert "EncodingError" in run_cli("jobs", "failed", dsn=database).stdout
-    assert loaded(run_cli("jobs", "retry", "--key", "3", "--json", dsn=database)) == {"retried": 1}
+        ("30", 2, "EncodingError"),
+    }
+    assert "EncodingError" in jobs(database, "failed").stdout
+    assert loaded(jobs(database, "retry", "--key", "3", "--json")) == {"retried": 1}
     rows(database, "UPDATE articles SET body = 'mended' WHERE id = 3")
-    assert loaded(run_cli("jobs", "list", "--json", dsn=database))[0]["key"] == "3"
-    assert "1 row(s)" in run_cli("jobs", "purge", "--yes", dsn=database).stdout
-    assert loaded(run_cli(*once, "--json", dsn=database, env=_models()))["processed"] == 1
-    assert "No job is waiting" in run_cli("jobs", "list", dsn=database).stdout
-    assert "No row has failed" in run_cli("jobs", "failed", dsn=database).stdout
+    assert loaded(jobs(database, "list", "--json"))[0]["key"] == "3"
+    assert "1 row(s)" in jobs(database, "purge", "--yes").stdout
+    assert loaded(work_once(database, *once))["processed"] == 1
+    assert "No job is waiting" in jobs(database, "list").stdout
+    assert "No row has failed" in jobs(database, "failed").stdout
 
 
-def test_jobs_of_a_collection_that_is_not_there_are_an_error(
-    database: str, run_cli: RunCLI
-) -> None:
+def test_jobs_of_a_collection_that_is_not_there_are_an_error(database: str) -> None:
     for command in (["list"], ["failed"], ["retry"], ["purge", "--yes"]):
-        result = run_cli("jobs", *command, "--collection", "nothere", dsn=database)
-        assert "nothere" in failed(result)
+        assert "nothere" in failed(jobs(database, *command, "--collection", "nothere"))
 
 
-def test_purge_asks_first(database: str, run_cli: RunCLI) -> None:
-    result = run_cli("jobs", "purge", dsn=database, input="n\n")
+def test_purge_asks_first(database: str) -> None:
+    result = jobs(database, "purge", input="n\n")
     assert result.returncode == 1
     assert "Forget" in result.stderr
 
 
+def jobs(url: str, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `embeddb jobs …` in the test's own process."""
+    return in_process("jobs", *arguments, dsn=url, input=input)
+
+
 @contextmanager
-def _endpoint(status: int) -> Iterator[str]:
-    """An OpenAI-compatible endpoint that answers with an error."""
+def _overloaded_endpoint() -> Iterator[str]:
+    """An OpenAI-compatible endpoint that always wants to be asked again, and at once."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
+            self.send_response(503)
+            self.send_header("Retry-After", "0")
             self.end_headers()
             self.wfile.write(sent)  # as some providers do, it repeats what it was sent
 
@@ -232,17 +249,18 @@ def _endpoint(status: int) -> Iterator[str]:
 
 def test_a_provider_that_refuses_delays_its_own_collection_only(database: str, log: Path) -> None:
     prepare(database, PLAIN)
-    with _endpoint(400) as url:
-        prepare(database, PLAIN, name="remote")
+    prepare(database, PLAIN, name="remote")
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(_overloaded_endpoint())
         _make_remote(database, "remote", url)
         env = {"OPENAI_BASE_URL": url, "OPENAI_API_KEY": "sk-canary-key"}
-    # nobody listens there any more
-    with running(database, log, "--no-index", **env) as worker:
+        worker = stack.enter_context(running(database, log, "--no-index", **env))
         until(lambda: is_true(database))
         until(lambda: "collection put off" in worker.log())
         rows(database, f"UPDATE articles SET body = '{CANARY} again ' || id")
         until(lambda: is_true(database))
         assert stored(database, "remote") == 0
+        assert "HTTP 503" in worker.log()
         problem = "SELECT last_error FROM embeddb.status WHERE name = 'remote'"
         until(lambda: "ModelUnavailableError" in str(one(database, problem)))
         assert worker.end() == 0
@@ -252,7 +270,7 @@ def test_a_provider_that_refuses_delays_its_own_collection_only(database: str, l
 
 
 def _make_remote(url: str, name: str, base_url: str) -> None:
-    """Bind a collection to a model behind an endpoint, which no longer has to answer."""
+    """Bind a collection to a model behind an endpoint, which is not asked for that."""
     settings = EncoderSettings(openai_base_url=base_url)
     from embeddb.encoders.openai import OpenAIEncoder
 
@@ -268,31 +286,30 @@ def _make_remote(url: str, name: str, base_url: str) -> None:
     )
 
 
-def test_exit_codes_of_once(database: str, run_cli: RunCLI) -> None:
+def test_exit_codes_of_once(database: str, log: Path) -> None:
     prepare(database, PLAIN, 10)
-    assert run_cli("worker", "--once", dsn=database, env=_models()).returncode == 0
+    with running(database, log, "--once") as worker:
+        assert worker.process.wait(DEADLINE_SECONDS) == 0
     assert is_true(database)
-    nothing = run_cli("worker", "--once", "--json", dsn=database, env=_models())
-    assert loaded(nothing)["processed"] == 0
-    result = run_cli("worker", "--once", "--collections", "nothere", dsn=database)
-    assert "nothere" in failed(result)
+    assert loaded(work_once(database, "--json"))["processed"] == 0
+    assert "nothere" in failed(work_once(database, "--collections", "nothere"))
     rows(database, "UPDATE articles SET body = 'changed' WHERE id = 1")
-    result = run_cli("worker", "--once", dsn=database, env={"EMBEDDB_PYTHON_MODELS": "json"})
+    result = work_once(database, models="json")
     assert result.returncode == 1
     assert "EMBEDDB_PYTHON_MODELS" in result.stdout + result.stderr
-    assert run_cli("worker", "--batch", "0", dsn=database).returncode == 2
+    assert work_once(database, "--batch", "0").returncode == 2
 
 
-def test_a_worker_refuses_a_schema_of_another_version(database: str, run_cli: RunCLI) -> None:
+def test_a_worker_refuses_a_schema_of_another_version(database: str) -> None:
     rows(database, "UPDATE embeddb.alembic_version SET version_num = '0001'")
-    assert "embeddb migrate" in failed(run_cli("worker", "--once", dsn=database))
+    assert "embeddb migrate" in failed(work_once(database))
 
 
-def test_nul_and_huge_texts_do_no_harm(database: str, run_cli: RunCLI) -> None:
+def test_nul_and_huge_texts_do_no_harm(database: str) -> None:
     prepare(database, PLAIN, 5)
     rows(database, "UPDATE articles SET body = repeat('long text. ', 100000) WHERE id = 2")
     rows(database, "UPDATE articles SET body = chr(1) || U&'\\FFFD' || ' odd' WHERE id = 3")
-    report = loaded(run_cli("worker", "--once", "--json", dsn=database, env=_models()))
+    report = loaded(work_once(database, "--json", "--no-index"))
     assert (report["processed"], report["failed"]) == (5, 0)
     assert stored(database) == 5
 
@@ -302,7 +319,7 @@ def test_metrics_and_health_are_served(database: str, log: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with running(database, log, "--metrics-port", str(port)) as worker:
+    with running(database, log, "--no-index", "--metrics-port", str(port)) as worker:
         until(lambda: is_true(database))
         until(lambda: _get(port, "/readyz")[0] == 200)
         assert _get(port, "/healthz") == (200, "ok\n")
@@ -311,9 +328,7 @@ def test_metrics_and_health_are_served(database: str, log: Path) -> None:
         assert 'embeddb_queue_pending{collection="articles"} 0.0' in text
         assert "embeddb_queue_oldest_seconds{" not in text
         assert _get(port, "/nothing")[0] == 404
-        with running(database, log.with_suffix(".second"), "--metrics-port", str(port)) as second:
-            assert second.process.wait(DEADLINE_SECONDS) == 1
-            assert "--metrics-port" in second.log()
+        assert "--metrics-port" in failed(work_once(database, "--metrics-port", str(port)))
         assert worker.end() == 0
 
 
@@ -345,6 +360,7 @@ def test_a_running_worker_answers_texts_from_sql(database: str, log: Path) -> No
 
 
 def test_a_restart_of_the_server_is_survived(server_folder: Path, log: Path) -> None:
+    (server_folder / "user.conf").write_text("fsync = off\n")
     url = embedded.start(server_folder).url
     try:
         embeddb.migrate(url)
@@ -361,7 +377,3 @@ def test_a_restart_of_the_server_is_survived(server_folder: Path, log: Path) -> 
         assert "database lost" in worker.log()
     finally:
         embedded.stop(server_folder)
-
-
-def _models() -> dict[str, str]:
-    return {"EMBEDDB_PYTHON_MODELS": MODULES}

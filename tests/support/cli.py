@@ -6,7 +6,22 @@ import json
 import subprocess
 from typing import Any
 
+from typer.testing import CliRunner
+
 MODEL = "python:tests.support.encoders:encode"
+
+
+def in_process(
+    *arguments: str, dsn: str, input: str | None = None, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in the test's own process, which spares the seconds that a new one takes."""
+    from embeddb.cli.app import app
+
+    own = {"EMBEDDB_DSN": dsn, "COLUMNS": "100"}
+    result = CliRunner().invoke(app, arguments, input=input, env=own | (env or {}))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
 
 
 def loaded(result: subprocess.CompletedProcess[str], code: int = 0) -> Any:  # noqa: ANN401
