@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,12 @@ import psycopg
 import pytest
 
 import embeddb
-from embeddb.db.database import Connection
+from embeddb.db.database import Connection, Database
+from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionNotFoundError, ModelUnavailableError, SchemaOutdatedError
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.records import Role, Vector
-from embeddb.repository.queue.jobs import Jobs
+from embeddb.repository.queue.jobs import Claim, Jobs
 from embeddb.repository.queue.workers import Workers
 from embeddb.worker import Requests, Worker, WorkerOptions, WorkerReport
 from tests.support.encoders import HashEncoder
@@ -63,7 +64,7 @@ def stored(url: str) -> dict[str, str]:
 
 
 def expected(url: str, text: str = "body") -> dict[str, str]:
-    """Give what a full rebuild would give: every row that has a text, as one chunk."""
+    """Return what a full rebuild would store: every row that has a text, as one chunk."""
     found = rows(url, f"SELECT id::text, {text} FROM articles WHERE btrim({text}) <> ''")
     return dict(found)
 
@@ -215,10 +216,17 @@ def test_a_lease_is_renewed_while_the_model_takes_its_time(
     store: embeddb.Store, source: str
 ) -> None:
     attach(store, "public.articles", "body", name="articles", model=HashEncoder())
-    slow = GatedEncoder(lambda call: time.sleep(1.5))
-    with running(store, lease_seconds=0.4, build_indexes=False):
-        time.sleep(0)
-    report = work(store, slow, lease_seconds=0.4)
+    id = int(one(source, "SELECT id FROM embeddb.collections"))
+    taken: list[Claim | None] = []
+
+    def outlast_the_lease(call: int) -> None:
+        with store.database.open() as rival:
+            for _ in range(10):
+                time.sleep(0.1)
+                taken.append(Jobs(store.database).claim(rival, id, limit=1, lease_seconds=60))
+
+    report = work(store, GatedEncoder(outlast_the_lease), lease_seconds=0.4)
+    assert taken == [None] * 10
     assert report.wasted == 0
     assert stored(source) == expected(source)
 
@@ -466,11 +474,45 @@ def test_a_worker_tells_that_it_lives_and_leaves(store: embeddb.Store, source: s
 
 
 def test_a_schema_migrated_under_a_worker_stops_it(store: embeddb.Store, source: str) -> None:
-    with pytest.raises(SchemaOutdatedError, match="9999"), running(store, lease_seconds=0.4):
-        revision = one(source, "SELECT version_num FROM embeddb.alembic_version")
+    with (
+        pytest.raises(SchemaOutdatedError, match="9999"),
+        running(store, lease_seconds=0.4) as worker,
+    ):
+        until(lambda: worker.healthy)
         rows(source, "UPDATE embeddb.alembic_version SET version_num = '9999'")
-        time.sleep(1.0)
-    rows(source, "UPDATE embeddb.alembic_version SET version_num = %s", [revision])
+        until(lambda: not worker.healthy)
+
+
+def test_a_worker_on_a_database_refuses_a_schema_of_another_version(store: embeddb.Store) -> None:
+    rows(store.url, "UPDATE embeddb.alembic_version SET version_num = '0001'")
+    with pytest.raises(SchemaOutdatedError, match="embeddb migrate"):
+        Worker(Database(store.url), options()).run()
+
+
+def test_a_worker_on_a_database_loads_models_by_the_settings_of_the_environment(
+    store: embeddb.Store, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = "python:tests.support.encoders:encode"
+    settings = EncoderSettings(python_models=("tests.support.encoders",))
+    encoder = load_encoder(model, settings=settings)
+    attach(store, "public.articles", "body", name="articles", model=encoder)
+    with closing(Database(source)) as database:
+        refused = Worker(database, options()).run()
+        assert "EMBEDDB_PYTHON_MODELS" in refused.problems["articles"]
+        monkeypatch.setenv("EMBEDDB_PYTHON_MODELS", "tests.support.encoders")
+        assert Worker(database, options()).run().succeeded
+    assert stored(source) == expected(source)
+
+
+def test_a_worker_on_a_store_uses_the_models_that_the_store_has_loaded(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDB_PYTHON_MODELS", "tests.support.encoders")
+    rows(database, TABLE)
+    with embeddb.connect(database) as store:
+        name = "python:tests.support.encoders:encode"
+        made = attach(store, "public.articles", "body", name="articles", model=name)
+        assert Worker(store, options()).model("articles").encoder is made.encoder
 
 
 def test_a_collection_that_is_not_attached_is_an_error(store: embeddb.Store) -> None:
