@@ -4,6 +4,7 @@ from alembic import context
 from psycopg import sql
 
 from embeddb.db.queries import query, script, scripts
+from embeddb.schema.keys import function_parts
 
 config = context.config
 schema: str = config.attributes.get("schema", "embeddb")
@@ -32,7 +33,8 @@ def _functions(revision: str | None = None, vector: sql.Composable | None = None
     Those of a later revision than `revision` are left out; None: it is the newest. `vector` is
     pgvector's type; None: it is where the extension was just created, in the search_path.
     """
-    parts = {
+    parts: dict[str, sql.Composable] = {
+        **function_parts(),
         "schema": sql.Identifier(schema),
         "name": sql.Literal(schema),
         "vector": vector or sql.SQL("vector"),

@@ -33,9 +33,27 @@ class Value(sql.Literal):
         return super().as_bytes(context).replace(b"%", b"%%")
 
 
+class Fragment(sql.SQL):
+    """SQL of the user's own in a statement with parameters: each percent sign is doubled."""
+
+    def as_bytes(self, context: AdaptContext | None = None) -> bytes:
+        """Return the text, its percent signs doubled."""
+        return super().as_bytes(context).replace(b"%", b"%%")
+
+
 def _literal(text: str) -> LiteralString:
-    """Vouch for SQL that is part of the package."""
+    """Vouch for SQL that is part of the package, or that was looked at where it came in."""
     return text
+
+
+def verbatim(text: str) -> sql.SQL:
+    """Return SQL that the user or Postgres wrote as it is, for a statement without parameters."""
+    return sql.SQL(_literal(text))
+
+
+def fragment(text: str) -> Fragment:
+    """Return SQL that the user or Postgres wrote as it is, for a statement with parameters."""
+    return Fragment(_literal(text))
 
 
 @cache

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from embeddb.db.queries import Name, script
+from embeddb.db.queries import Name, fragment, script, verbatim
 from embeddb.schema import attached_sql
 from embeddb.schema.attached import SourceTable
-from embeddb.schema.attached_sql import fragment
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.keys import has_key_function, key_text, key_value
 
 EVENTS = ("insert", "update", "delete", "truncate")
 
@@ -86,7 +86,7 @@ def documents_select(source: SourceTable) -> list[tuple[str, sql.Composable]]:
     """Give the columns of the view: what each is named, and what it is of the source."""
     null = sql.SQL("NULL::text")
     return [
-        ("id", attached_sql.key_text(source)),
+        ("id", key_text(source)),
         *((key.view_name, sql.Identifier(key.name)) for key in source.keys),
         ("content", attached_sql.content(source)),
         ("metadata", attached_sql.metadata(source)),
@@ -109,11 +109,11 @@ def key_functions(record: CollectionRecord) -> list[sql.Composed]:
             "templates",
             "attached_key",
             function=key_function(record, position),
-            type=attached_sql.verbatim(key.type),
-            value=attached_sql.key_value(source.keys, position, sql.Identifier("_id")),
+            type=verbatim(key.type),
+            value=key_value(source.keys, position, sql.Identifier("_id")),
         )
         for position, key in enumerate(source.keys)
-        if attached_sql.has_key_function(key)
+        if has_key_function(key)
     ]
 
 
@@ -125,8 +125,8 @@ def key_columns(record: CollectionRecord) -> sql.Composable:
     id = sql.Identifier("id")
     columns = []
     for position, key in enumerate(keys):
-        value = attached_sql.key_value(keys, position, id)
-        if attached_sql.has_key_function(key):
+        value = key_value(keys, position, id)
+        if has_key_function(key):
             function = Name(record.tables.schema, record.tables.key_function(position))
             value = sql.SQL("{}({})").format(function, id)
         columns.append(
@@ -254,7 +254,7 @@ def _keys_of(
     The rows go by the table's own name, as in what the user wrote of them.
     """
     return sql.SQL("(SELECT {} AS key FROM {} AS {} {})").format(
-        attached_sql.key_text(source, source.table),
+        key_text(source, source.table),
         sql.Identifier(rows),
         sql.Identifier(source.table),
         sql.SQL("") if passes is None else sql.SQL("WHERE {}").format(passes),
@@ -292,7 +292,7 @@ def _updates(source: SourceTable, watched: Sequence[str]) -> sql.Composable:
 
 def _compared(source: SourceTable, rows: str, columns: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL("(SELECT {} AS key{}, {} IS TRUE AS passes FROM {} AS {})").format(
-        attached_sql.key_text(source, source.table),
+        key_text(source, source.table),
         sql.SQL("").join(columns),
         attached_sql.passes(source) or sql.SQL("true"),
         sql.Identifier(rows),

@@ -1,5 +1,5 @@
 -- Search a collection that is named by a value: the same rows as its own function gives, with the
--- key as one text.
+-- key as one text. How a key is written comes from embeddb/schema/keys.py.
 CREATE OR REPLACE FUNCTION {schema}.search(
     _collection text,
     _query {vector},
@@ -27,30 +27,20 @@ BEGIN
     END IF;
     IF _source IS NOT NULL THEN
         SELECT pg_catalog.array_agg(
-                   CASE
-                   WHEN k.type OPERATOR(pg_catalog.~) '^timestamp.* with time zone$' THEN pg_catalog.format(
-                       'CASE WHEN pg_catalog.isfinite(%1$s) THEN pg_catalog.concat('
-                       'pg_catalog.to_jsonb(pg_catalog.timezone(''UTC'', %1$s)) '
-                       'OPERATOR(pg_catalog.#>>) ''{{}}'', ''Z'') ELSE %1$s::text END', k.name)
-                   WHEN k.type OPERATOR(pg_catalog.~) '^(date|timestamp.*)$' THEN pg_catalog.format(
-                       '(pg_catalog.to_jsonb(%s) OPERATOR(pg_catalog.#>>) ''{{}}'')', k.name)
-                   WHEN k.type OPERATOR(pg_catalog.=) 'bytea' THEN pg_catalog.format(
-                       'pg_catalog.encode(%s, ''hex'')', k.name)
-                   ELSE pg_catalog.format('%s::text', k.name)
-                   END ORDER BY k.place)
+                   {key_text}
+                   ORDER BY k.place)
           INTO _keys
           FROM (SELECT u.key OPERATOR(pg_catalog.->>) 'type' AS type, u.place,
                        pg_catalog.format('s.%I', CASE
                            WHEN (u.key OPERATOR(pg_catalog.->>) 'name') OPERATOR(pg_catalog.=) ANY (
-                               '{{chunk_no,content,metadata,distance,score,uri,span}}')
+                               {searched})
                            THEN pg_catalog.concat('key_', u.key OPERATOR(pg_catalog.->>) 'name')
                            ELSE u.key OPERATOR(pg_catalog.->>) 'name' END) AS name
                   FROM pg_catalog.jsonb_array_elements(_source OPERATOR(pg_catalog.->) 'keys') WITH ORDINALITY
                            u (key, place)) k;
     END IF;
     _key := CASE WHEN pg_catalog.cardinality(_keys) OPERATOR(pg_catalog.=) 1 THEN _keys[1]
-                 ELSE pg_catalog.format('pg_catalog.jsonb_build_array(%s)::text',
-                                        pg_catalog.array_to_string(_keys, ', ')) END;
+                 ELSE pg_catalog.format({key_array}, pg_catalog.array_to_string(_keys, ', ')) END;
     RETURN QUERY EXECUTE pg_catalog.format(
         'SELECT %s, s.chunk_no, s.content, s.metadata, s.distance, s.score '
         'FROM %I.%I($1, $2, $3) s', _key, {name}, pg_catalog.concat(_collection, '_search'))

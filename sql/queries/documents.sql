@@ -92,7 +92,7 @@ UPDATE {chunks} c
 -- Documents by id.
 SELECT d.id, d.content, d.metadata, d.uri, d.media_type
   FROM {documents} d
- WHERE {wanted}
+ WHERE {asked_for}
 
 -- name: first_vectors
 -- The vector of each document's first chunk.

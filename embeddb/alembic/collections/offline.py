@@ -13,14 +13,13 @@ from psycopg import sql
 from embeddb.alembic.collections.attachment import Attachment, source_unasked
 from embeddb.config import Settings
 from embeddb.db.database import Connection, Database
-from embeddb.db.queries import query, script
+from embeddb.db.queries import query, script, verbatim
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.pipeline.conversion.forms import first_generation
 from embeddb.records import ModelInfo
 from embeddb.repository.attached.attach import Attachments
 from embeddb.repository.attached.resolve import Resolved
 from embeddb.schema.attached_ddl import tables_of
-from embeddb.schema.attached_sql import verbatim
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.names import check_name, tables
 

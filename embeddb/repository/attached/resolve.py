@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from embeddb.db.database import Connection
-from embeddb.db.queries import Name, query
+from embeddb.db.queries import Name, fragment, query
 from embeddb.errors import (
     AttachError,
     ColumnNotFoundError,
@@ -25,7 +25,6 @@ from embeddb.errors import (
 )
 from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.attached_ddl import FollowedTable
-from embeddb.schema.attached_sql import fragment
 
 _NOT_TABLES = {
     "v": "a view",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,9 +14,16 @@ from embeddb.db.queries import Name, query
 from embeddb.errors import PermissionDeniedError
 from embeddb.records import Vector
 from embeddb.repository.collections.documents import Batch, Documents, ReadyDocument
-from embeddb.schema import attached_sql
 from embeddb.schema.attached_ddl import source_of, table
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.keys import (
+    is_asked_for,
+    join_key,
+    key_columns,
+    key_text,
+    key_values,
+    split_key,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,9 +54,9 @@ class SourceRows:
         self._is_checked = not source.row_security
         self._parts: dict[str, sql.Composable] = {
             "documents": record.tables.documents,
-            "wanted": attached_sql.wanted_keys(source),
-            "keys": attached_sql.key_columns(source, "d"),
-            "after": attached_sql.key_values(source, sql.Placeholder("after")),
+            "asked_for": is_asked_for(source),
+            "keys": key_columns(source, "d"),
+            "after": key_values(source, sql.Placeholder("after")),
         }
 
     def read(self, connection: Connection, keys: Sequence[str]) -> dict[str, SourceRow]:
@@ -85,14 +91,14 @@ class SourceRows:
         block = "source_rows.first_page"
         if after is not None:
             block = "source_rows.page"
-            values["after"] = after[0] if len(after) == 1 else json.dumps(list(after))
+            values["after"] = join_key(after)
         try:
             with connection.transaction():
                 rows = connection.execute(query(block, **self._parts), values).fetchall()
         except pg.DataError:
             rows = connection.execute(query(block, **self._parts_without()), values).fetchall()
         found = [row[0] for row in rows]
-        return found, self._last(found[-1]) if found else None
+        return found, split_key(self._source.keys, found[-1]) if found else None
 
     def _check_sight(self, connection: Connection) -> None:
         if self._is_checked:
@@ -108,13 +114,10 @@ class SourceRows:
             )
         self._is_checked = True
 
-    def _last(self, key: str) -> list[str]:
-        return [key] if len(self._source.keys) == 1 else list(json.loads(key))
-
     def _parts_without(self) -> dict[str, sql.Composable]:
         """Give the same of every row, whether it takes part or not."""
         source = self._source
-        key = attached_sql.key_text(source, "r")
+        key = key_text(source, "r")
         columns = (
             sql.SQL("{} AS {}").format(Name("r", one.name), Name(one.view_name))
             for one in source.keys

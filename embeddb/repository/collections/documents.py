@@ -21,8 +21,8 @@ from embeddb.errors import DatabaseUnavailableError, GenerationChangedError
 from embeddb.records import Document, Vector
 from embeddb.repository.collections.writers import join_writers
 from embeddb.repository.indexes.ivfpq import Codes
-from embeddb.schema import attached_sql
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.keys import is_asked_for
 from embeddb.schema.layouts import Layout
 from embeddb.schema.storage import Storage
 from embeddb.schema.vector_expressions import Vectors
@@ -201,12 +201,12 @@ class Documents:
     def get(self, ids: Sequence[str]) -> list[Document]:
         """Give the documents of these ids that are there, in the order of `ids`."""
         found: dict[str, Document] = {}
-        wanted: sql.Composable = sql.SQL("d.id = ANY (%(ids)s)")
+        asked_for: sql.Composable = sql.SQL("d.id = ANY (%(ids)s)")
         if self._record.source is not None:
-            wanted = attached_sql.wanted_keys(self._record.source)
+            asked_for = is_asked_for(self._record.source)
         for start in range(0, len(ids), IDS_PER_QUERY):
             values = {"ids": list(ids[start : start + IDS_PER_QUERY])}
-            rows = self._rows("documents.get", values, wanted=wanted)
+            rows = self._rows("documents.get", values, asked_for=asked_for)
             found |= {row[0]: _document(row) for row in rows}
         return [found[id] for id in dict.fromkeys(ids) if id in found]
 

@@ -8,17 +8,18 @@ import numpy as np
 from psycopg import sql
 
 from embeddb.db.database import Connection, Database
-from embeddb.db.queries import Name, query, script
+from embeddb.db.queries import Name, query, script, verbatim
 from embeddb.db.rendering import as_function_body
 from embeddb.records import Vector
 from embeddb.repository.collections.text_functions import TextFunctions
 from embeddb.repository.roles.privileges import Privileges
 from embeddb.repository.search.compiler import Compiler, SearchShape
-from embeddb.schema import attached_ddl, attached_sql
+from embeddb.schema import attached_ddl
 from embeddb.schema.attached import KeyColumn
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ, derived_of
+from embeddb.schema.keys import key_text_of
 from embeddb.schema.layouts import HashPartitions, Layout
 
 _NORMAL_QUANTILES = {2: (-0.43, 0.43), 3: (-0.67, 0.0, 0.67)}
@@ -86,7 +87,7 @@ class Functions:
             for key in keys
         ]
         arguments = [
-            sql.SQL("{} {}").format(place, attached_sql.verbatim(key.type))
+            sql.SQL("{} {}").format(place, verbatim(key.type))
             for place, key in zip(places, keys, strict=True)
         ]
         declared = sql.SQL("_document text; _query {}; _max_distance double precision;").format(
@@ -103,8 +104,8 @@ class Functions:
             query=script(
                 "templates",
                 "search_by_document",
-                id=attached_sql.key_text_of(keys, list(places)),
-                mean=attached_sql.verbatim(as_function_body(compiler.vectors.mean("c"))),
+                id=key_text_of(keys, list(places)),
+                mean=verbatim(as_function_body(compiler.vectors.mean("c"))),
                 chunks=sql.Identifier(self._schema, record.tables.chunks_name),
             ),
         )
@@ -128,9 +129,7 @@ class Functions:
         key: sql.Composable = sql.SQL("id text")
         if record.source is not None:
             key = sql.SQL(", ").join(
-                sql.SQL("{} {}").format(
-                    sql.Identifier(one.search_name), attached_sql.verbatim(one.type)
-                )
+                sql.SQL("{} {}").format(sql.Identifier(one.search_name), verbatim(one.type))
                 for one in record.source.keys
             )
         connection.execute(

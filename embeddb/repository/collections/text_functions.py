@@ -5,8 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from embeddb.db.database import Connection, Database
-from embeddb.db.queries import Name, query, script
-from embeddb.schema import attached_sql
+from embeddb.db.queries import Name, query, script, verbatim
 from embeddb.schema.attached import KeyColumn
 from embeddb.schema.catalog import CollectionRecord
 
@@ -51,6 +50,5 @@ def _key_columns(record: CollectionRecord) -> sql.Composable:
     """Declare the key as the search by a vector gives it: the source's own columns, or an id."""
     keys = record.source.keys if record.source else (KeyColumn(name="id", type="text"),)
     return sql.SQL(", ").join(
-        sql.SQL("{} {}").format(sql.Identifier(key.search_name), attached_sql.verbatim(key.type))
-        for key in keys
+        sql.SQL("{} {}").format(sql.Identifier(key.search_name), verbatim(key.type)) for key in keys
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from psycopg import sql
 
 from embeddb.db.database import Connection, Database
-from embeddb.db.queries import Name, query
+from embeddb.db.queries import Name, fragment, query
 from embeddb.errors import CollectionNotFoundError, ConfigurationError, PermissionDeniedError
 from embeddb.repository.catalog.reader import CatalogReader
 from embeddb.repository.roles.privileges import Privileges, Snapshot
@@ -20,7 +20,6 @@ from embeddb.repository.roles.source_privileges import (
     written,
 )
 from embeddb.schema import privileges
-from embeddb.schema.attached_sql import fragment
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.privileges import Level, RoleProfile
 

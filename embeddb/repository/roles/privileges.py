@@ -9,10 +9,9 @@ from itertools import groupby
 from psycopg import sql
 
 from embeddb.db.database import Connection, Database
-from embeddb.db.queries import Name, query
+from embeddb.db.queries import Name, fragment, query
 from embeddb.repository.roles.source_privileges import policy_name
 from embeddb.schema import privileges
-from embeddb.schema.attached_sql import fragment
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.names import Tables
 from embeddb.schema.privileges import Level, Needs, RoleProfile, Thing

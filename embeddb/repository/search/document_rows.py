@@ -17,9 +17,11 @@ from sqlalchemy.sql.selectable import NamedFromClause
 from sqlalchemy.sql.util import ClauseAdapter
 
 from embeddb.db.rendering import Expression, constant, count_all, number
-from embeddb.schema import attached_ddl, attached_sql
+from embeddb.schema import attached_ddl
 from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.key_expressions import key_value
+from embeddb.schema.keys import base_type
 
 SAMPLE_ROWS = 400
 """Documents that the filter is tried on: half a millisecond."""
@@ -180,13 +182,7 @@ class AttachedRows(DocumentRows):
         key = self._source.keys[position]
         if key.chunk_name in rows.c:
             return rows.c[key.chunk_name]
-        part: Expression = rows.c.id
-        if len(self._source.keys) > 1:
-            pick = sa.cast(part, JSONB).op("OPERATOR(pg_catalog.->>)", return_type=sa.Text())
-            part = pick(number(position))
-        if key.type == "bytea":
-            return sa.func.pg_catalog.decode(part, constant("hex"))
-        return sa.cast(part, Spelled(key.type))
+        return key_value(self._source.keys, position, rows.c.id)
 
 
 class _Apart(Grouping[Any]):
@@ -207,22 +203,9 @@ def _compile_apart(element: _Apart, compiler: SQLCompiler, **options: Any) -> st
     return text
 
 
-class Spelled(sa.types.UserDefinedType[object]):
-    """A type as Postgres spells it."""
-
-    cache_ok = True
-
-    def __init__(self, spelling: str) -> None:
-        self.spelling = spelling
-
-    def get_col_spec(self, **keywords: object) -> str:
-        """Write the type's name."""
-        return self.spelling
-
-
 def sql_type(spelling: str) -> sa.types.TypeEngine[Any]:
     """Give SQLAlchemy's type for a type as Postgres spells it, so that values are sent as such."""
-    base = attached_sql.base_type(spelling)
+    base = base_type(spelling)
     if base.endswith("[]"):
         return ARRAY(sql_type(base.removesuffix("[]")))
     if base == "timestamp with time zone":

@@ -11,8 +11,8 @@ from sqlalchemy.sql.visitors import ExternallyTraversible
 from embeddb.db.rendering import Expression, count_all, number
 from embeddb.repository.search.compiler import Compiler, SearchShape
 from embeddb.schema.attached import KeyColumn, SourceTable
-from embeddb.schema.attached_sql import base_type
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.key_expressions import key_text, key_value
 from embeddb.schema.vector_expressions import columns_of
 
 CHUNKS_A_ROW = 3
@@ -137,62 +137,6 @@ def every_part(statement: ExternallyTraversible) -> Iterator[ExternallyTraversib
             if id(child) not in seen:
                 seen.add(id(child))
                 waiting.append(child)
-
-
-def key_text(keys: tuple[KeyColumn, ...], columns: tuple[Expression, ...]) -> Expression:
-    """Write the columns of a key as one text, as triggers do."""
-    texts = [_as_text(column, key.type) for key, column in zip(keys, columns, strict=True)]
-    if len(texts) == 1:
-        return texts[0]
-    return sa.cast(sa.func.pg_catalog.jsonb_build_array(*texts), sa.Text)
-
-
-def key_value(keys: tuple[KeyColumn, ...], position: int, id: Expression) -> Expression:
-    """Read one column of a key from the text that it is in."""
-    kind = keys[position].type
-    part = id
-    if len(keys) > 1:
-        arrow = "OPERATOR(pg_catalog.->>)"
-        array = sa.cast(id, sa.dialects.postgresql.JSONB)
-        part = array.op(arrow, return_type=sa.Text())(number(position))
-    if kind == "text":
-        return part
-    if kind == "bytea":
-        return sa.func.pg_catalog.decode(part, sa.literal_column("'hex'"))
-    return sa.cast(part, Spelled(kind))
-
-
-def _as_text(column: Expression, kind: str) -> Expression:
-    base = base_type(kind)
-    if base == "bytea":
-        return sa.func.pg_catalog.encode(column, sa.literal_column("'hex'"))
-    if base in ("date", "timestamp without time zone"):
-        return _iso(column)
-    if base == "timestamp with time zone":
-        in_utc = sa.func.pg_catalog.timezone(sa.literal_column("'UTC'"), column)
-        with_zone = sa.func.pg_catalog.concat(_iso(in_utc), sa.literal_column("'Z'"))
-        finite = sa.func.pg_catalog.isfinite(column)
-        return sa.case((finite, with_zone), else_=sa.cast(column, sa.Text))
-    return sa.cast(column, sa.Text)
-
-
-def _iso(column: Expression) -> Expression:
-    arrow = "OPERATOR(pg_catalog.#>>)"
-    path: Expression = sa.literal_column("'{}'")
-    return sa.func.pg_catalog.to_jsonb(column).op(arrow, return_type=sa.Text())(path)
-
-
-class Spelled(sa.types.UserDefinedType[Any]):
-    """A type as Postgres spells it."""
-
-    cache_ok = True
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def get_col_spec(self, **keywords: object) -> str:
-        """Write the type's name."""
-        return self.name
 
 
 def _materialized(statement: sa.Select[Any]) -> sa.CTE:
