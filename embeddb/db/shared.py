@@ -44,14 +44,14 @@ class SharedDatabase(Database):
         """Lend the connection behind a savepoint; what is set inside is put back."""
         with self.connection() as connection:
             settings = {
-                name: connection.execute(query("vector_indexes.setting"), {"name": name}).fetchone()
+                name: connection.execute(query("settings.get"), {"name": name}).fetchone()
                 for name in _LOCAL_SETTINGS
             }
             with connection.transaction():
                 yield connection
             for name, row in settings.items():
                 given = {"name": name, "value": row[0] if row else "", "local": True}
-                connection.execute(query("vector_indexes.give"), given)
+                connection.execute(query("settings.set"), given)
 
     @cached_property
     def server(self) -> ServerInfo:

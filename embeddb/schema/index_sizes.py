@@ -21,6 +21,7 @@ _BITS = {"vector": 32, "halfvec": 16, "bit": 1}
 
 _SAMPLES_PER_LIST = 50
 _LEAST_SAMPLES = 10_000
+_SORTED_ENTRY = 96
 
 
 def index_bytes(held: Indexed, index: IndexSpec, rows: int) -> int | None:
@@ -43,12 +44,17 @@ def index_bytes(held: Indexed, index: IndexSpec, rows: int) -> int | None:
 
 
 def build_bytes(held: Indexed, index: IndexSpec, rows: int) -> int:
-    """Estimate the memory that lets a build go on at full speed, or at all."""
+    """Estimate the memory that lets a build go on at full speed, or at all.
+
+    IVF-PQ's own work happens in this process; Postgres sorts the entries of two btree indexes.
+    """
+    if isinstance(index, IVFPQ):
+        return rows * _SORTED_ENTRY
     value = _value_bytes(held)
     if isinstance(index, HNSW):
         links = 2 * index.m * 24 + 128
         return int(rows * (value + 8 + links) * 1.1)
-    lists = index.lists_for(rows) if isinstance(index, IVFFlat) else 1
+    lists = index.lists_for(rows)
     samples = max(_SAMPLES_PER_LIST * lists, _LEAST_SAMPLES)
     bounds = 4 * lists * (min(samples, rows) + lists)
     return int((samples * (value + 8) + 3 * lists * (value + 16) + bounds) * 1.1)

@@ -88,18 +88,17 @@ SELECT pg_catalog.set_config(s.name, %(milliseconds)s::text, false)
 -- How long this session waits for a lock from now on; 0: as long as it takes.
 SELECT pg_catalog.set_config('lock_timeout', %(limit)s, false)
 
--- name: build_memory
--- Give a build memory, for this session only.
-SELECT pg_catalog.set_config('maintenance_work_mem', %(memory)s, false)
-
--- name: no_parallel_build
--- Build without parallel workers: they share memory that a container may not have.
-SELECT pg_catalog.set_config('max_parallel_maintenance_workers', '0', false)
-
 -- name: build_limits
--- Kilobytes: what a build may use now, and what the server believes to be its cache.
-SELECT (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'maintenance_work_mem'),
-       (SELECT setting::bigint * 8 FROM pg_catalog.pg_settings WHERE name = 'effective_cache_size')
+-- What this session's builds may use: bytes of memory, bytes that the server believes to be cache,
+-- parallel workers, and how many of these there can be at all; then whether the session came in by
+-- a Unix socket, and whether parallel workers share memory in /dev/shm.
+SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')),
+       pg_catalog.pg_size_bytes(pg_catalog.current_setting('effective_cache_size')),
+       pg_catalog.current_setting('max_parallel_maintenance_workers')::integer,
+       least(pg_catalog.current_setting('max_parallel_workers')::integer,
+             pg_catalog.current_setting('max_worker_processes')::integer),
+       pg_catalog.inet_server_addr() IS NULL,
+       pg_catalog.current_setting('dynamic_shared_memory_type') = 'posix'
 
 -- name: progress
 -- How far a build has come: transactions waited for where it waits, rows where the phase counts

@@ -58,23 +58,6 @@ SELECT t.relkind = 'p', t.reltuples::bigint,
  WHERE t.relname = %(table)s::text
    AND n.nspname = coalesce(%(schema)s::text, pg_catalog.current_schema())
 
--- name: limits
--- What a build may use: kilobytes of memory, kilobytes that the server believes to be its cache,
--- parallel workers, and how many of these there can be at all.
-SELECT pg_catalog.max(s.setting::bigint) FILTER (WHERE s.name = 'maintenance_work_mem'),
-       pg_catalog.max(s.setting::bigint) FILTER (WHERE s.name = 'effective_cache_size') * 8,
-       pg_catalog.max(s.setting::bigint) FILTER (WHERE s.name = 'max_parallel_maintenance_workers'),
-       pg_catalog.max(s.setting::bigint) FILTER (WHERE s.name = 'max_parallel_workers')
-  FROM pg_catalog.pg_settings s
-
--- name: give
--- Change a setting, for this transaction or for the session.
-SELECT pg_catalog.set_config(%(name)s::text, %(value)s::text, %(local)s::boolean)
-
--- name: setting
--- Tell a setting.
-SELECT pg_catalog.current_setting(%(name)s::text, true)
-
 -- name: own_pid
 -- The process that serves this connection.
 SELECT pg_catalog.pg_backend_pid()

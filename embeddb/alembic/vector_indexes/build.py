@@ -1,4 +1,4 @@
-"""What a build gets from the server, and how far it is."""
+"""One build of a vector index: what it is given by the server, and how far it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,38 +13,35 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from embeddb.alembic.vector_indexes.definition import VectorIndex
 from embeddb.db.queries import statement
+from embeddb.repository.indexes.planner import MEMORY, WORKERS, limits_of, plan_build
 from embeddb.schema.distances import Distance
 from embeddb.schema.index_rules import MAX_INDEX_DIM, Indexed
-from embeddb.schema.index_sizes import build_bytes
 from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat
 
 log = logging.getLogger("embeddb.alembic")
 
-ROWS_PER_WORKER = 50_000
-"""A parallel worker is worth its start for so many rows."""
-
-TELL_SECONDS = 5.0
+PROGRESS_SECONDS = 5.0
 """How often the progress of a build is logged."""
 
-_NO_LIMITS = ("statement_timeout", "lock_timeout")
-
-
-class _Limits(NamedTuple):
-    """Kilobytes of memory and of the server's cache; parallel workers now, and at most."""
-
-    memory: int
-    cache: int
-    workers: int
-    most_workers: int
+_TIME_LIMITS = ("statement_timeout", "lock_timeout")
 
 
 @contextmanager
 def granted(connection: Connection, index: VectorIndex, *, local: bool) -> Iterator[None]:
-    """Give a build memory, parallel workers and time, by an estimate, and take them back."""
+    """Give a build memory, parallel workers and time, and put every setting back afterwards.
+
+    Args:
+        connection: what the index is built on.
+        index: the index.
+        local: whether the settings are those of the transaction, which keeps its time limits.
+    """
+    settings = {} if local else dict.fromkeys(_TIME_LIMITS, "0")
+    settings |= _plan(connection, index)
     before: dict[str, str] = {}
-    for name, value in _wishes(connection, index, timeless=not local).items():
-        asked = {"name": name}
-        before[name] = connection.execute(statement("vector_indexes.setting"), asked).scalar_one()
+    for name in (*settings, WORKERS):
+        row = connection.execute(statement("settings.get"), {"name": name})
+        before[name] = row.scalar_one()
+    for name, value in settings.items():
         _set(connection, name, value, local=local)
     try:
         yield
@@ -55,28 +51,33 @@ def granted(connection: Connection, index: VectorIndex, *, local: bool) -> Itera
                 _set(connection, name, value, local=local)
 
 
-def _wishes(connection: Connection, index: VectorIndex, *, timeless: bool) -> dict[str, str]:
-    wishes = dict.fromkeys(_NO_LIMITS, "0") if timeless else {}
+def leave_workers_out(connection: Connection) -> None:
+    """Have this session build alone: parallel workers share memory that there may not be."""
+    _set(connection, WORKERS, "0", local=False)
+
+
+def _plan(connection: Connection, index: VectorIndex) -> dict[str, str]:
     named = {
         "schema": index.schema,
         "table": index.table,
         "column": index.on if index.is_column else None,
     }
     row = connection.execute(statement("vector_indexes.table"), named).first()
-    if row is None or row[1] < 1:
-        return wishes
+    if row is None or row[1] < 1:  # without statistics there is nothing to estimate from
+        return {}
     rows, dim = row[1], index.cast_dim or row[2]
-    limits = _Limits(*connection.execute(statement("vector_indexes.limits")).one())
-    workers = min(limits.most_workers, rows // ROWS_PER_WORKER)
-    if workers > limits.workers:
-        wishes["max_parallel_maintenance_workers"] = str(workers)
-    if index.stored_as in MAX_INDEX_DIM and dim is not None and dim > 0:
-        held = Indexed(type=index.stored_as or "", dim=dim, distance=Distance.L2)
-        memory = min(build_bytes(held, _spec(index), rows) // 1024, limits.cache // 4)
-        if memory > limits.memory:
-            wishes["maintenance_work_mem"] = f"{memory}kB"
-            log.info("Building %s on about %s rows with %s kB", index.name, rows, memory)
-    return wishes
+    limits = limits_of(connection.execute(statement("indexes.build_limits")).one())
+    settings = plan_build(_spec(index), _held(index, dim), rows, limits)
+    if MEMORY in settings:
+        log.info("Building %s on about %s rows with %s", index.name, rows, settings[MEMORY])
+    return settings
+
+
+def _held(index: VectorIndex, dim: int | None) -> Indexed | None:
+    if index.stored_as not in MAX_INDEX_DIM or dim is None or dim < 1:
+        return None
+    # how much memory it takes does not depend on the distance
+    return Indexed(type=index.stored_as, dim=dim, distance=Distance.L2)
 
 
 def _spec(index: VectorIndex) -> IndexSpec:
@@ -87,8 +88,8 @@ def _spec(index: VectorIndex) -> IndexSpec:
 
 
 def _set(connection: Connection, name: str, value: str, *, local: bool) -> None:
-    given = {"name": name, "value": value, "local": local}
-    connection.execute(statement("vector_indexes.give"), given)
+    change = {"name": name, "value": value, "local": local}
+    connection.execute(statement("settings.set"), change)
 
 
 @contextmanager
@@ -106,12 +107,12 @@ def watched(connection: Connection, index: VectorIndex) -> Iterator[None]:
         yield
     finally:
         done.set()
-        watcher.join(TELL_SECONDS)
+        watcher.join(PROGRESS_SECONDS)
 
 
 def _watch(connection: Connection, pid: int, index: VectorIndex, done: threading.Event) -> None:
     with suppress(SQLAlchemyError):
-        while not done.wait(TELL_SECONDS):
+        while not done.wait(PROGRESS_SECONDS):
             with connection.engine.connect() as other:
                 row = other.execute(statement("indexes.progress"), {"pid": pid}).first()
             if row is not None:

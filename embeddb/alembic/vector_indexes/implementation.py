@@ -13,7 +13,7 @@ from psycopg import sql
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from embeddb.alembic.vector_indexes.build import granted, watched
+from embeddb.alembic.vector_indexes.build import granted, leave_workers_out, watched
 from embeddb.alembic.vector_indexes.definition import VectorIndex
 from embeddb.alembic.vector_indexes.operations import (
     AlterVectorIndexOp,
@@ -21,6 +21,7 @@ from embeddb.alembic.vector_indexes.operations import (
     DropVectorIndexOp,
 )
 from embeddb.db.queries import statement, text_of
+from embeddb.repository.indexes.planner import lacks_shared_memory
 from embeddb.schema.names import MAX_IDENTIFIER_BYTES
 
 if TYPE_CHECKING:
@@ -75,12 +76,25 @@ def _build(migration: MigrationContext, index: VectorIndex, *, concurrently: boo
             _execute(migration, create)
             return
         try:
-            with watched(connection, index):
-                _execute(migration, create)
-        except BaseException:
-            with suppress(DBAPIError):
-                _remove_invalid(connection, index, concurrently=True)
-            raise
+            _build_concurrently(migration, connection, index)
+        except DBAPIError as error:
+            if not lacks_shared_memory(str(error)):
+                raise
+            log.warning("%s: no shared memory for parallel workers, building alone", index.name)
+            leave_workers_out(connection)
+            _build_concurrently(migration, connection, index)
+
+
+def _build_concurrently(
+    migration: MigrationContext, connection: Connection, index: VectorIndex
+) -> None:
+    try:
+        with watched(connection, index):
+            _execute(migration, index.create(concurrently=True))
+    except BaseException:
+        with suppress(DBAPIError):
+            _remove_invalid(connection, index, concurrently=True)
+        raise
 
 
 def _remove_invalid(connection: Connection, index: VectorIndex, *, concurrently: bool) -> None:

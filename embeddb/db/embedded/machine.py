@@ -35,13 +35,24 @@ class Machine:
 def measure(data_dir: Path) -> Machine:
     """Look at the machine, or at the container, that this process runs in."""
     folders = list(_cgroup_folders(_OWN_CGROUPS, _CGROUPS))
-    shared = shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else None
     return Machine(
         memory=min([psutil.virtual_memory().total, *memory_limits(folders)]),
         cores=min([_processors(), *processor_limits(folders)]),
-        shared=shared,
+        shared=shared_memory(),
         disk=shutil.disk_usage(data_dir).free,
     )
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that are free, or can be freed; at most what the limits allow."""
+    folders = list(_cgroup_folders(_OWN_CGROUPS, _CGROUPS))
+    available: int = psutil.virtual_memory().available
+    return min([available, *memory_limits(folders)])
+
+
+def shared_memory() -> int | None:
+    """Return the bytes that are free in /dev/shm; None where there is no such place."""
+    return shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else None
 
 
 def memory_limits(folders: list[Path]) -> list[int]:

@@ -29,9 +29,10 @@ from embeddb.quantizers.ivfpq import CODES
 from embeddb.quantizers.sizing import MIN_ROWS_PER_LIST
 from embeddb.records import Vector
 from embeddb.repository.collections.collections import Collections
-from embeddb.repository.indexes.build import prepare_session
+from embeddb.repository.indexes.build import give_resources, prepare_session
 from embeddb.repository.indexes.ivfpq import CODE_COLUMNS, CodeTables, code_fields, parts_of
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.index_rules import indexed
 from embeddb.schema.indexes import IVFPQ
 from embeddb.schema.vector_expressions import Vectors
 
@@ -109,6 +110,8 @@ class _Build:
     def run(self) -> CollectionRecord:
         with self._database.dedicated() as connection:
             prepare_session(connection)
+            held = indexed(self._record.generation, None)
+            give_resources(connection, self._index, held, self._rows)
             words = self._train(self._sample(connection))
             with connection.transaction():
                 self._tables.create(connection, new=True)

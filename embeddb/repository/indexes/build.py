@@ -12,6 +12,9 @@ from psycopg import sql
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import query
+from embeddb.repository.indexes.planner import WORKERS, limits_of, plan_build
+from embeddb.schema.index_rules import Indexed
+from embeddb.schema.indexes import IndexSpec
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the phase, how much of it is done, and how much it has in all (0: unknown)."""
@@ -40,6 +43,23 @@ def prepare_session(connection: Connection) -> None:
     connection.execute(query("indexes.no_limits"), {})
     with suppress(pg.InvalidParameterValue):  # a platform that cannot tell
         connection.execute(query("indexes.check_client"), {"milliseconds": CHECK_CLIENT_MS})
+
+
+def give_resources(
+    connection: Connection, index: IndexSpec, held: Indexed | None, rows: int
+) -> None:
+    """Give this session the memory and the workers that building an index takes."""
+    row = connection.execute(query("indexes.build_limits"), {}).fetchone()
+    assert row is not None  # it asks for settings, and there is one row of them
+    for name, value in plan_build(index, held, rows, limits_of(row)).items():
+        change = {"name": name, "value": value, "local": False}
+        connection.execute(query("settings.set"), change)
+
+
+def leave_workers_out(connection: Connection) -> None:
+    """Have this session build alone: parallel workers share memory that there may not be."""
+    change = {"name": WORKERS, "value": "0", "local": False}
+    connection.execute(query("settings.set"), change)
 
 
 def run_build(

@@ -21,7 +21,14 @@ from embeddb.errors import (
     IndexBuildWarning,
     PermissionDeniedError,
 )
-from embeddb.repository.indexes.build import POLL_SECONDS, Progress, prepare_session, run_build
+from embeddb.repository.indexes.build import (
+    POLL_SECONDS,
+    Progress,
+    give_resources,
+    leave_workers_out,
+    prepare_session,
+    run_build,
+)
 from embeddb.repository.indexes.ivfpq import CodeTables, names_of
 from embeddb.repository.indexes.partitions import (
     attach,
@@ -30,8 +37,9 @@ from embeddb.repository.indexes.partitions import (
     is_partitioned,
     patiently,
 )
+from embeddb.repository.indexes.planner import lacks_shared_memory
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.index_sizes import build_bytes, index_bytes
+from embeddb.schema.index_sizes import index_bytes
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 from embeddb.schema.layouts import PartialIndexes, partitions_of
 from embeddb.schema.names import Tables
@@ -130,7 +138,8 @@ class Indexes:
         wanted = None if isinstance(index, IVFPQ) else index  # pipeline.ivfpq builds that
         lacking = [] if wanted is None else self._vector_names(wanted, missing)
         if wanted is not None and lacking:
-            self._give_memory(connection, wanted, rows)
+            with translated():
+                give_resources(connection, wanted, self._vectors(wanted).held, rows)
             if progress is not None and (size := self.estimated_bytes(wanted, rows)):
                 progress(f"about {size / 1e6:,.1f} MB to build", 0, 0)
             for name in lacking:
@@ -236,10 +245,10 @@ class Indexes:
                 notes = run_build(self._database, connection, statement, progress)
             except pg.DiskFull as error:
                 # parallel workers share memory in /dev/shm, which containers keep small
-                if "shared memory" not in str(error):
+                if not lacks_shared_memory(str(error)):
                     raise
                 self._drop(connection, name)
-                connection.execute(query("indexes.no_parallel_build"), {})
+                leave_workers_out(connection)
                 notes = run_build(self._database, connection, statement, progress)
         except BaseException as error:
             raise self._failed(connection, name, error) from error
@@ -285,16 +294,6 @@ class Indexes:
             patiently(connection, query("indexes.drop_partitioned", index=index))
         else:
             connection.execute(query("indexes.drop_partitioned", index=index), {}, prepare=False)
-
-    def _give_memory(self, connection: Connection, index: IndexSpec, rows: int) -> None:
-        """Raise maintenance_work_mem to hold the whole graph, within the server's cache."""
-        with translated():
-            limits = connection.execute(query("indexes.build_limits"), {}).fetchone()
-            assert limits is not None
-            current, cache = int(limits[0]), int(limits[1])
-            wanted = build_bytes(self._vectors(index).held, index, rows) // 1024
-            memory = max(current, min(wanted, cache // 4))
-            connection.execute(query("indexes.build_memory"), {"memory": str(memory) + "kB"})
 
     def _vector_sql(
         self,
