@@ -1,13 +1,23 @@
-"""What a source, a chunker and an encoder must offer: two methods at most each."""
+"""What a source, a chunker and an encoder must offer, and what long work calls to report on itself.
+
+Each protocol asks for two methods at most.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
-
-from tokenizers import Tokenizer
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from embeddb.records import Chunk, Document, Failure, ModelInfo, Role, Vector
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with how much is done and how much there is in all; 0 in all means unknown."""
+
+PhaseProgress: TypeAlias = Callable[[str, int, int], None]
+"""Called with the phase, how much of it is done and how much it has; 0 means unknown."""
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from embeddb.evaluation.compression.advisor import advise
 from embeddb.evaluation.compression.candidates import CandidateLike
 from embeddb.pipeline.conversion.convert import Form, default_index
 from embeddb.progress import shown
+from embeddb.protocols import PhaseProgress
 from embeddb.repository.query_encoding.sql_encoders import SQLEncoderInfo, SQLEncoders
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IndexSpec
@@ -21,7 +22,6 @@ from embeddb.transforms import TransformSpec
 
 if TYPE_CHECKING:
     from embeddb.sql_encoder import SQLEncoderReport, TrainOptions
-    from embeddb.sql_encoder.train import Progress as SQLEncoderProgress
 
 
 class StorageMethods(CollectionBase):
@@ -115,7 +115,7 @@ class StorageMethods(CollectionBase):
             )
 
     def train_sql_encoder(
-        self, options: TrainOptions | None = None, *, progress: SQLEncoderProgress | None = None
+        self, options: TrainOptions | None = None, *, progress: PhaseProgress | None = None
     ) -> SQLEncoderReport:
         """Train an encoder that Postgres runs itself, and return how well it does.
 

@@ -6,20 +6,18 @@ across calls a `VectorCache` remembers the latest texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from embeddb.encoders.cache import VectorCache
 from embeddb.errors import EmbedDBError, EncodingError
-from embeddb.protocols import Encoder
+from embeddb.protocols import Encoder, Progress
 from embeddb.records import Role, Vector
 
 WINDOW = 256
 """Texts for one call of an encoder: enough to sort by length, few enough to show progress."""
-
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +48,7 @@ def encode_texts(
         encoder: what encodes.
         texts: may hold the same text many times.
         role: what the texts are to the model.
-        progress: told after each window how many of `texts` were done in it.
+        progress: called after each window with the texts done so far, and all there are.
         window: the most texts in one call of the encoder.
         cache: vectors of earlier calls with the same encoder; new ones are added.
 
@@ -91,6 +89,7 @@ class _Run:
     cache: VectorCache | None
     vectors: Vector = field(init=False)
     errors: dict[int, EncodingError] = field(init=False, default_factory=dict)
+    done: int = field(init=False, default=0)
 
     def encode(self, texts: Sequence[str], window: int, *, bisect: bool) -> None:
         """Fill the rows of all texts."""
@@ -147,8 +146,9 @@ class _Run:
         self.errors.update(dict.fromkeys(rows[part[0]], error))
 
     def _report(self, count: int) -> None:
+        self.done += count
         if self.progress is not None and count:
-            self.progress(count)
+            self.progress(self.done, len(self.vectors))
 
 
 def _blames_a_text(error: Exception) -> bool:

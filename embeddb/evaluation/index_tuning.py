@@ -12,6 +12,7 @@ from embeddb.evaluation.questions import asking, questions
 from embeddb.evaluation.recall import Question, mean, percentile, recall_for, timed
 from embeddb.evaluation.settings import search_settings
 from embeddb.evaluation.tuning import Trial, Trials
+from embeddb.protocols import PhaseProgress
 from embeddb.records import Hit, Vector
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.documents import Documents
@@ -19,9 +20,6 @@ from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.search.searcher import Searcher
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, derived_of
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being asked, how many queries of it are done, and how many there are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +61,7 @@ def tune_index(
     sample: int,
     queries: Sequence[Vector] | None,
     dry_run: bool,
-    progress: Progress,
+    progress: PhaseProgress,
 ) -> tuple[TuneReport, CollectionRecord]:
     """Find the cheapest settings that reach a recall, and keep them; give the record anew.
 
@@ -117,7 +115,7 @@ class _Panel:
         connection: Connection,
         asked: Sequence[Question],
         limit: int,
-        progress: Progress,
+        progress: PhaseProgress,
     ) -> None:
         self._database = database
         self._record = record

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import TypeAlias
 
 import numpy as np
 
 from embeddb.errors import IndexSpecError
+from embeddb.protocols import Progress
 from embeddb.quantizers.ivfpq import CODES, IVFPQCodebook, nearest, require_distance, split_widths
 from embeddb.quantizers.rotation import MAX_ROTATION_DIM, balancing_rotation
 from embeddb.quantizers.rows import blocks, checked, unit
 from embeddb.quantizers.sizing import MAX_LISTS, MIN_ROWS_PER_LIST
 from embeddb.records import Vector
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Told the steps done and their number."""
 
 ROWS_PER_LIST = 256
 """More rows do not place a list's centre better; faiss samples as many."""

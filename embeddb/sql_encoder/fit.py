@@ -6,11 +6,11 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from embeddb.protocols import Progress
 from embeddb.records import Vector
 from embeddb.sql_encoder.features import Features
 from embeddb.sql_encoder.wordpiece import BIAS, PREFIX
@@ -57,7 +57,7 @@ def alone(features: Features, texts: Sequence[str], tokens: int) -> list[tuple[i
     return [(column, names[column].removeprefix(PREFIX)) for column in chosen]
 
 
-def fit(features: Features, examples: Examples, prior: Vector, progress: Any) -> Vector:  # noqa: ANN401
+def fit(features: Features, examples: Examples, prior: Vector, progress: Progress) -> Vector:
     """Find the weights of each column, shape (columns, dim).
 
     What is not seen in the texts keeps its prior, the model's own vector of the token alone, so

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 
 from embeddb.db.database import Database
 from embeddb.errors import SQLEncoderError
 from embeddb.pipeline.generation.model import BoundModel
-from embeddb.protocols import Encoder
+from embeddb.protocols import Encoder, PhaseProgress
 from embeddb.records import Role, Vector
 from embeddb.repository.query_encoding.sql_encoders import SampledTexts, SQLEncoders, TokenTable
 from embeddb.schema.catalog import CollectionRecord
@@ -22,9 +21,6 @@ from embeddb.sql_encoder.fit import Examples, alone, fit
 from embeddb.sql_encoder.report import SQLEncoderReport, compare
 from embeddb.sql_encoder.spans import LONG_ENOUGH, spans
 from embeddb.sql_encoder.wordpiece import BIAS, WordPiece
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 LEAST_TEXTS = 20
 HELD_OUT_SHARE = 0.1
@@ -64,7 +60,7 @@ def train_sql_encoder(
     record: CollectionRecord,
     model: BoundModel,
     options: TrainOptions,
-    progress: Progress = lambda phase, done, total: None,
+    progress: PhaseProgress = lambda phase, done, total: None,
 ) -> SQLEncoderReport:
     """Train, measure, store.
 
@@ -83,7 +79,7 @@ class _Training:
         record: CollectionRecord,
         model: BoundModel,
         options: TrainOptions,
-        progress: Progress,
+        progress: PhaseProgress,
     ) -> None:
         self._database = database
         self._record = record

@@ -8,11 +8,12 @@ from typing import TypeAlias
 import numpy as np
 
 from embeddb.errors import DimensionMismatchError, TransformError
+from embeddb.protocols import Progress
 from embeddb.records import Vector
 from embeddb.schema.transform_kinds import StepKind
 from embeddb.schema.transforms import TransformSpec, Word
 from embeddb.transforms.autoencoder import encode_with_network
-from embeddb.transforms.fitting import ANGULAR, Fitting, Progress
+from embeddb.transforms.fitting import ANGULAR, Fitting
 from embeddb.transforms.itq import rotate_for_signs
 from embeddb.transforms.linear import (
     matryoshka,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddb.protocols import Progress
 from embeddb.records import Vector
 
 Matrix: TypeAlias = NDArray[np.float64]
 """Fits are computed in float64, shape (out, in), and stored in float32."""
-
-Progress: TypeAlias = Callable[[int, int], None]
-"""Called with the rounds done and the rounds there are at most."""
 
 ANGULAR = ("cosine", "hamming")
 """Distances that do not see the length of a vector: fits see unit vectors under them."""
@@ -30,6 +28,7 @@ class Fitting:
 
     Attributes:
         unit: the steps before this one give vectors of length 1.
+        progress: called with the rounds done and the most rounds there can be.
     """
 
     distance: str

@@ -8,7 +8,7 @@ transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -55,8 +55,6 @@ the SQL function as it was before, and not yet read the table that it names."""
 
 POLL_SECONDS = 0.02
 ADD_ATTEMPTS = 3
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,10 +9,10 @@ import numpy as np
 from embeddb.db.database import Database
 from embeddb.pipeline.indexes.ivfpq import build_codes, has_rows
 from embeddb.progress import Display, Silent
+from embeddb.protocols import PhaseProgress
 from embeddb.records import Vector
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.documents import Documents
-from embeddb.repository.indexes.build import Progress
 from embeddb.repository.indexes.indexes import Indexes
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.distances import Distance
@@ -122,5 +122,5 @@ def _thresholds(database: Database, record: CollectionRecord, rows: int) -> Vect
     return thresholds
 
 
-def _progress(display: Display) -> Progress | None:
+def _progress(display: Display) -> PhaseProgress | None:
     return None if isinstance(display, Silent) else display.index

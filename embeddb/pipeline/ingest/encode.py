@@ -22,7 +22,7 @@ class EncodeStage:
     """Encodes the works of one run; a text that recurs in the run is encoded once.
 
     Args:
-        progress: called with a work and the number of its texts that are done.
+        progress: called with a work, how many of its texts are done and how many there are.
     """
 
     def __init__(
@@ -69,14 +69,13 @@ class EncodeStage:
         work.vectors = self._without(work, vectors, problems) if problems else vectors
 
     def _vectors(self, work: Work, texts: list[str]) -> tuple[Vector, dict[int, EncodingError]]:
-        done = 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            self._progress(work, done, len(texts))
-
-        found = isolate(self._encoder, texts, progress=advance, window=WINDOW, cache=self._cache)
+        found = isolate(
+            self._encoder,
+            texts,
+            progress=lambda done, total: self._progress(work, done, total),
+            window=WINDOW,
+            cache=self._cache,
+        )
         return found.vectors, found.errors
 
     def _without(self, work: Work, vectors: Vector, problems: dict[int, EmbedDBError]) -> Vector:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from typing import TypeAlias
 
 from psycopg import errors as pg
 from psycopg import sql
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import query
+from embeddb.protocols import PhaseProgress
 from embeddb.repository.indexes.planner import WORKERS, limits_of, plan_build
 from embeddb.schema.index_rules import Indexed
 from embeddb.schema.indexes import IndexSpec
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the phase, how much of it is done, and how much it has in all (0: unknown)."""
 
 POLL_SECONDS = 0.25
 
@@ -63,7 +59,10 @@ def leave_workers_out(connection: Connection) -> None:
 
 
 def run_build(
-    database: Database, connection: Connection, statement: sql.Composed, progress: Progress | None
+    database: Database,
+    connection: Connection,
+    statement: sql.Composed,
+    progress: PhaseProgress | None,
 ) -> list[str]:
     """Execute the statement, tell how far it is, and give what there is to warn of.
 
@@ -88,7 +87,10 @@ def _note(message: str) -> list[str]:
 
 
 def _execute(
-    database: Database, connection: Connection, statement: sql.Composed, progress: Progress | None
+    database: Database,
+    connection: Connection,
+    statement: sql.Composed,
+    progress: PhaseProgress | None,
 ) -> None:
     if progress is None:
         connection.execute(statement, {}, prepare=False)
@@ -107,7 +109,7 @@ def _execute(
         progress("built", 1, 1)
 
 
-def _tell(watcher: Connection, pid: int, progress: Progress) -> None:
+def _tell(watcher: Connection, pid: int, progress: PhaseProgress) -> None:
     row = watcher.execute(query("indexes.progress"), {"pid": pid}).fetchone()
     if row is None:
         return

@@ -21,9 +21,9 @@ from embeddb.errors import (
     IndexBuildWarning,
     PermissionDeniedError,
 )
+from embeddb.protocols import PhaseProgress
 from embeddb.repository.indexes.build import (
     POLL_SECONDS,
-    Progress,
     give_resources,
     leave_workers_out,
     prepare_session,
@@ -94,7 +94,9 @@ class Indexes:
             wanted += self._vector_names(index)
         return [name for name in wanted if name not in valid]
 
-    def ensure(self, index: IndexSpec | None, rows: int, progress: Progress | None = None) -> None:
+    def ensure(
+        self, index: IndexSpec | None, rows: int, progress: PhaseProgress | None = None
+    ) -> None:
         """Build what is missing; what an interrupted build left behind is removed first.
 
         Raises:
@@ -130,7 +132,7 @@ class Indexes:
         connection: Connection,
         index: IndexSpec | None,
         rows: int,
-        progress: Progress | None,
+        progress: PhaseProgress | None,
     ) -> None:
         missing = self.missing(index)
         if self._tables.metadata_index in missing:
@@ -175,7 +177,11 @@ class Indexes:
         return names if among is None else [name for name in names if name in among]
 
     def _build_vector(
-        self, connection: Connection, index: HNSW | IVFFlat, name: str, progress: Progress | None
+        self,
+        connection: Connection,
+        index: HNSW | IVFFlat,
+        name: str,
+        progress: PhaseProgress | None,
     ) -> None:
         layout = self._record.generation.layout
         if partitions_of(layout):
@@ -189,7 +195,7 @@ class Indexes:
             self._build(connection, name, self._vector_sql(index, name), progress)
 
     def _build_partitioned(
-        self, connection: Connection, index: HNSW | IVFFlat, progress: Progress | None
+        self, connection: Connection, index: HNSW | IVFFlat, progress: PhaseProgress | None
     ) -> None:
         """Build an index of each partition, and the whole table's of them."""
         whole = self._tables.vector_index(index.method)
@@ -234,7 +240,7 @@ class Indexes:
         connection: Connection,
         name: str,
         statement: sql.Composed,
-        progress: Progress | None,
+        progress: PhaseProgress | None,
         *,
         may_be_empty: bool = False,
     ) -> None:

@@ -14,7 +14,7 @@ from psycopg import sql
 
 from embeddb.db.database import Connection
 from embeddb.db.queries import Name, query
-from embeddb.repository.indexes.build import Progress
+from embeddb.protocols import PhaseProgress
 from embeddb.schema.names import Tables
 
 PATIENCE_MS = 1_000
@@ -61,7 +61,7 @@ def patiently(connection: Connection, statement: sql.Composed) -> None:
                 connection.execute(limit, {"limit": "0"})
 
 
-def counted(progress: Progress | None, number: int, count: int) -> Progress | None:
+def counted(progress: PhaseProgress | None, number: int, count: int) -> PhaseProgress | None:
     """Say of a build's progress which of how many partitions it is about."""
     if progress is None:
         return None

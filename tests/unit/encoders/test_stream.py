@@ -34,6 +34,22 @@ class Counting:
         return expected(texts, role)
 
 
+class Told:
+    """What a run said of its progress."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, int]] = []
+
+    def __call__(self, done: int, total: int) -> None:
+        self.calls.append((done, total))
+
+    def all_of(self, count: int) -> bool:
+        """Return whether the steps grew to all of `count` inputs, each time of so many."""
+        steps = [done for done, _ in self.calls]
+        grew = steps == sorted(set(steps)) and (steps[-1:] or [0]) == [count]
+        return grew and all(total == count for _, total in self.calls)
+
+
 def expected(texts: Sequence[str], role: Role = "document") -> Vector:
     rows = [[len(t), sum(map(ord, t)), 1 if role == "query" else 0] for t in texts]
     return np.array(rows, dtype=np.float32).reshape(len(texts), DIM)
@@ -42,13 +58,13 @@ def expected(texts: Sequence[str], role: Role = "document") -> Vector:
 @given(TEXTS, st.integers(1, 20))
 def test_each_text_is_encoded_once_and_rows_are_in_order(texts: list[str], window: int) -> None:
     encoder = Counting()
-    done: list[int] = []
-    vectors = encode_texts(encoder, texts, progress=done.append, window=window)
+    told = Told()
+    vectors = encode_texts(encoder, texts, progress=told, window=window)
     assert np.array_equal(vectors, expected(texts))
     encoded = [text for call in encoder.calls for text in call]
     assert sorted(encoded) == sorted(set(texts))
     assert all(len(call) <= window for call in encoder.calls)
-    assert sum(done) == len(texts)
+    assert told.all_of(len(texts))
     lengths = [len(text) for text in encoded]
     assert lengths == sorted(lengths, reverse=True)
 
@@ -58,10 +74,10 @@ def test_cache_spares_texts_of_earlier_calls(batches: list[list[str]]) -> None:
     encoder = Counting()
     cache = VectorCache()
     for texts in batches:
-        done: list[int] = []
-        vectors = encode_texts(encoder, texts, progress=done.append, cache=cache)
+        told = Told()
+        vectors = encode_texts(encoder, texts, progress=told, cache=cache)
         assert np.array_equal(vectors, expected(texts))
-        assert sum(done) == len(texts)
+        assert told.all_of(len(texts))
     encoded = [text for call in encoder.calls for text in call]
     assert sorted(encoded) == sorted({text for texts in batches for text in texts})
 
@@ -69,14 +85,14 @@ def test_cache_spares_texts_of_earlier_calls(batches: list[list[str]]) -> None:
 @given(TEXTS, st.sets(st.text(max_size=2)), st.integers(1, 20))
 def test_isolate_blames_exactly_the_poison(texts: list[str], bad: set[str], window: int) -> None:
     encoder = Counting(lambda text: text in bad)
-    done: list[int] = []
-    found = isolate(encoder, texts, window=window, progress=done.append)
+    told = Told()
+    found = isolate(encoder, texts, window=window, progress=told)
     failed = {row for row, text in enumerate(texts) if text in bad}
     assert set(found.errors) == failed
     good = [row for row in range(len(texts)) if row not in failed]
     assert np.array_equal(found.vectors[good], expected([texts[row] for row in good]))
     assert np.isnan(found.vectors[sorted(failed)]).all()
-    assert sum(done) == len(texts)
+    assert told.all_of(len(texts))
 
 
 def test_isolate_wraps_a_functions_own_error() -> None:
