@@ -44,7 +44,8 @@
     │   ├── ModelNotFoundError          no such model on disk, in a package or on the hub
     │   ├── ModelMismatchError          another model than the collection's
     │   ├── ModelUnavailableError       an endpoint that does not answer
-    │   ├── EncodingError               the model failed on a text
+    │   ├── EncodingError               the model failed on an input
+    │   │   └── UnsupportedMediumError  an input of a medium that the model does not take
     │   ├── SQLEncoderError             no encoder for SQL can be made of the model
     │   └── QueryEncoderError           nothing can encode a text that SQL asked with
     └── IngestAbortedError              a strict run met a document it could not take
@@ -237,7 +238,11 @@ class ModelUnavailableError(ModelError):
 
 
 class EncodingError(ModelError):
-    """The model failed on a text."""
+    """The model failed on an input."""
+
+
+class UnsupportedMediumError(EncodingError):
+    """The model does not take inputs of this medium."""
 
 
 class SQLEncoderError(ModelError):

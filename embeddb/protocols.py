@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from embeddb.records import Chunk, Document, Failure, ModelInfo, Role, Vector
+from embeddb.records import Chunk, Document, Failure, Input, Medium, ModelInfo, Role, Vector
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,7 +42,10 @@ class Chunker(Protocol):
 
 
 class Encoder(Protocol):
-    """Turns texts into vectors."""
+    """Turns inputs into vectors of one space: texts, unless it declares other media (`Multimodal`).
+
+    Only inputs of a medium that it takes ever reach an encoder.
+    """
 
     @property
     def info(self) -> ModelInfo:
@@ -51,6 +54,23 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
         """Encode one batch that fits into memory: float32, shape (len(texts), dim)."""
+        ...
+
+
+class Multimodal(Encoder, Protocol):
+    """An encoder that takes another medium than text, alone or beside text in the same space.
+
+    One call of `encode` holds inputs of one medium: a model such as CLIP's reads either texts or
+    images.
+    """
+
+    @property
+    def media(self) -> frozenset[Medium]:
+        """The media that it takes, e.g. `frozenset({"text", "image"})`."""
+        ...
+
+    def encode(self, inputs: Sequence[Input], role: Role = "document") -> Vector:
+        """Encode one batch of one medium: float32, shape (len(inputs), dim)."""
         ...
 
 

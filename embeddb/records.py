@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,7 +15,10 @@ Vector: TypeAlias = NDArray[np.float32]
 """One embedding, shape (dim,), or several, shape (n, dim); always float32 in Python."""
 
 Role: TypeAlias = Literal["document", "query"]
-"""What a text is to the model: the two are prompted differently by many models."""
+"""What an input is to the model: many models prompt a query and a document differently."""
+
+Medium: TypeAlias = Literal["text", "image", "audio", "video"]
+"""A kind of input that a model may take."""
 
 _NO_METADATA: Mapping[str, Any] = {}
 
@@ -46,6 +51,45 @@ class Chunk:
     content: str
     start: int
     stop: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Media:
+    """An input for an encoder that is not text; two of the same content are equal.
+
+    Attributes:
+        medium: what it is, e.g. `image`.
+        data: the bytes of a file, or what it decodes to: pixels, samples.
+        media_type: what the bytes are, e.g. `image/png`; None where `data` is an array.
+    """
+
+    medium: Medium
+    data: bytes | NDArray[Any]
+    media_type: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the data."""
+        return len(self.data) if isinstance(self.data, bytes) else self.data.nbytes
+
+    @cached_property
+    def digest(self) -> bytes:
+        """A hash of everything above, 16 bytes."""
+        data = self.data if isinstance(self.data, bytes) else self.data.tobytes()
+        shape = None if isinstance(self.data, bytes) else (self.data.shape, self.data.dtype.str)
+        digest = blake2b(repr((self.medium, self.media_type, shape)).encode(), digest_size=16)
+        digest.update(data)
+        return digest.digest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Media) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+Input: TypeAlias = str | Media
+"""What an encoder may be given: a text, or an input of another medium."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +154,8 @@ class ModelInfo:
         fingerprint: a digest of the weights and of every setting that moves a vector. Two
             encoders with the same fingerprint may write to and query the same collection,
             whatever their dtype: reduced precision moves a vector by less than an index does.
+        modality: what the model is made for, e.g. `code` or `image`. Which media an encoder takes
+            is said by the encoder itself (`embeddb.protocols.Multimodal`).
         max_tokens: what the model reads of one text, special tokens included; None if unknown.
         dtype: what the encoder computed in when the collection was created.
     """

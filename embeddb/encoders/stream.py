@@ -1,23 +1,24 @@
-"""Encode many texts: each once, in windows of similar length, with one bad text at fault alone.
+"""Encode many inputs: each once, in windows of similar size, with one bad input at fault alone.
 
-Every function gives its rows in the caller's order. Within a call no text is encoded twice;
-across calls a `VectorCache` remembers the latest texts.
+Every function returns its rows in the caller's order. Within a call no input is encoded twice;
+across calls a `VectorCache` remembers the latest ones. An encoder is given one medium at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from embeddb.encoders.cache import VectorCache
+from embeddb.encoders.media import encode_batch, medium_of, size_of
 from embeddb.errors import EmbedDBError, EncodingError
 from embeddb.protocols import Encoder, Progress
-from embeddb.records import Role, Vector
+from embeddb.records import Input, Medium, Role, Vector
 
 WINDOW = 256
-"""Texts for one call of an encoder: enough to sort by length, few enough to show progress."""
+"""Inputs for one call of an encoder: enough to sort by size, few enough to show progress."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,57 +26,63 @@ class Isolated:
     """What could be encoded, and what could not.
 
     Attributes:
-        vectors: shape (n, dim); NaN in the rows of the texts that failed.
-        errors: the error of each failed text, by its index.
+        vectors: shape (n, dim); NaN in the rows of the inputs that failed.
+        errors: the error of each failed input, by its index.
     """
 
     vectors: Vector
     errors: dict[int, EncodingError]
 
 
-def encode_texts(
+def encode_inputs(
     encoder: Encoder,
-    texts: Sequence[str],
+    inputs: Sequence[Input],
     role: Role = "document",
     *,
     progress: Progress | None = None,
     window: int = WINDOW,
     cache: VectorCache | None = None,
 ) -> Vector:
-    """Encode texts: float32, shape (len(texts), dim).
+    """Encode inputs, of several media if the encoder takes them: float32, shape (len(inputs), dim).
 
     Args:
         encoder: what encodes.
-        texts: may hold the same text many times.
-        role: what the texts are to the model.
-        progress: called after each window with the texts done so far, and all there are.
-        window: the most texts in one call of the encoder.
+        inputs: may hold the same input many times.
+        role: what the inputs are to the model.
+        progress: called after each window with the inputs done so far, and all there are.
+        window: the most inputs in one call of the encoder.
         cache: vectors of earlier calls with the same encoder; new ones are added.
 
     Raises:
-        EncodingError: a text failed; see `isolate`.
+        EncodingError: an input failed; see `isolate`.
+        UnsupportedMediumError: the encoder does not take one of the media.
     """
     run = _Run(encoder, role, progress, cache)
-    run.encode(texts, window, bisect=False)
+    run.encode(inputs, window, bisect=False)
     return run.vectors
+
+
+encode_texts = encode_inputs
+"""The same function under the name that it had in 0.1."""
 
 
 def isolate(
     encoder: Encoder,
-    texts: Sequence[str],
+    inputs: Sequence[Input],
     role: Role = "document",
     *,
     progress: Progress | None = None,
     window: int = WINDOW,
     cache: VectorCache | None = None,
 ) -> Isolated:
-    """Encode texts as `encode_texts` does, and find the texts that the encoder fails on.
+    """Encode inputs as `encode_inputs` does, and find those that the encoder fails on.
 
-    A window that fails is halved until the texts at fault stand alone. An encoder that is
-    unavailable or misconfigured raises as usual: then no text is at fault.
+    A window that fails is halved until the inputs at fault stand alone; one of a medium that the
+    encoder does not take is at fault, too. An encoder that is unavailable or misconfigured raises
+    as usual: then no input is at fault.
     """
     run = _Run(encoder, role, progress, cache)
-    run.encode(texts, window, bisect=True)
+    run.encode(inputs, window, bisect=True)
     return Isolated(vectors=run.vectors, errors=run.errors)
 
 
@@ -91,49 +98,47 @@ class _Run:
     errors: dict[int, EncodingError] = field(init=False, default_factory=dict)
     done: int = field(init=False, default=0)
 
-    def encode(self, texts: Sequence[str], window: int, *, bisect: bool) -> None:
-        """Fill the rows of all texts."""
-        self.vectors = np.full((len(texts), self.encoder.info.dim), np.nan, dtype=np.float32)
-        rows: dict[str, list[int]] = {}
-        for row, text in enumerate(texts):
-            rows.setdefault(text, []).append(row)
-        missing = self._recall(rows)
-        # Longest first: a batch that is too large fails early, and the time left is not underrated.
-        missing.sort(key=len, reverse=True)
-        for start in range(0, len(missing), max(1, window)):
-            part = missing[start : start + max(1, window)]
+    def encode(self, inputs: Sequence[Input], window: int, *, bisect: bool) -> None:
+        """Fill the rows of all inputs."""
+        self.vectors = np.full((len(inputs), self.encoder.info.dim), np.nan, dtype=np.float32)
+        rows: dict[Input, list[int]] = {}
+        for row, value in enumerate(inputs):
+            rows.setdefault(value, []).append(row)
+        for part in _windows(self._recall(rows), max(1, window)):
             self._encode_part(part, rows, bisect=bisect)
-            self._report(sum(len(rows[text]) for text in part))
+            self._report(sum(len(rows[value]) for value in part))
 
-    def _recall(self, rows: dict[str, list[int]]) -> list[str]:
-        """Fill the rows that the cache knows; the texts that it does not."""
+    def _recall(self, rows: dict[Input, list[int]]) -> list[Input]:
+        """Fill the rows that the cache knows, and return the inputs that it does not."""
         if self.cache is None:
             return list(rows)
         missing = []
-        for text, places in rows.items():
-            vector = self.cache.get(text, self.role)
+        for value, places in rows.items():
+            vector = self.cache.get(value, self.role)
             if vector is None:
-                missing.append(text)
+                missing.append(value)
             else:
                 self.vectors[places] = vector
-        self._report(len(self.vectors) - sum(len(rows[text]) for text in missing))
+        self._report(len(self.vectors) - sum(len(rows[value]) for value in missing))
         return missing
 
-    def _encode_part(self, part: list[str], rows: dict[str, list[int]], *, bisect: bool) -> None:
+    def _encode_part(
+        self, part: list[Input], rows: dict[Input, list[int]], *, bisect: bool
+    ) -> None:
         try:
-            vectors = self.encoder.encode(part, self.role)
+            vectors = encode_batch(self.encoder, part, self.role)
         except Exception as error:
-            if not bisect or not _blames_a_text(error):
+            if not bisect or not _blames_an_input(error):
                 raise
             self._blame(part, rows, error)
             return
-        for text, vector in zip(part, vectors, strict=True):
-            self.vectors[rows[text]] = vector
+        for value, vector in zip(part, vectors, strict=True):
+            self.vectors[rows[value]] = vector
             if self.cache is not None:
-                self.cache.put(text, self.role, vector)
+                self.cache.put(value, self.role, vector)
 
-    def _blame(self, part: list[str], rows: dict[str, list[int]], error: Exception) -> None:
-        """Halve a part that failed; note the error of a text that fails alone."""
+    def _blame(self, part: list[Input], rows: dict[Input, list[int]], error: Exception) -> None:
+        """Halve a part that failed, or note the error of an input that failed alone."""
         if len(part) > 1:
             middle = len(part) // 2
             self._encode_part(part[:middle], rows, bisect=True)
@@ -151,6 +156,18 @@ class _Run:
             self.progress(self.done, len(self.vectors))
 
 
-def _blames_a_text(error: Exception) -> bool:
-    """Tell a failure on a text from a model that cannot be used at all."""
+def _windows(inputs: list[Input], size: int) -> Iterator[list[Input]]:
+    """Yield inputs in windows of one medium, the largest first."""
+    by_medium: dict[Medium, list[Input]] = {}
+    for value in inputs:
+        by_medium.setdefault(medium_of(value), []).append(value)
+    for group in by_medium.values():
+        # A batch that is too large fails early this way, and the time left is not underrated.
+        group.sort(key=size_of, reverse=True)
+        for start in range(0, len(group), size):
+            yield group[start : start + size]
+
+
+def _blames_an_input(error: Exception) -> bool:
+    """Return whether an input is at fault, rather than a model that cannot be used at all."""
     return isinstance(error, EncodingError) or not isinstance(error, EmbedDBError)

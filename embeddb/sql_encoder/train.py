@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embeddb.db.database import Database
+from embeddb.encoders.media import encode_batch
 from embeddb.errors import SQLEncoderError
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.protocols import Encoder, PhaseProgress
@@ -198,7 +199,7 @@ class _Training:
         vectors = np.zeros((len(texts), self._encoder.info.dim), dtype=np.float32)
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            vectors[rows] = self._encoder.encode([texts[row] for row in rows], role)
+            vectors[rows] = encode_batch(self._encoder, [texts[row] for row in rows], role)
             self._progress(phase, start + len(rows), len(order))
         return vectors
 

@@ -1,4 +1,4 @@
-"""What tests share: an encoder that needs no model, and databases on the test server."""
+"""What tests share: encoders that need no model, and databases on the test server."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import hashlib
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embeddb.records import ModelInfo, Role, Vector
+from embeddb.records import Input, Media, Medium, ModelInfo, Role, Vector
 
 DIM = 64
 
@@ -45,8 +47,45 @@ class HashEncoder:
         return vectors
 
 
+class ColourEncoder:
+    """Names of colours and images in one space: a vector is a share of red, green and blue.
+
+    An image is its pixels, three bytes each, or an array of shape (height, width, 3).
+    """
+
+    def __init__(self, *media: Medium) -> None:
+        self.media: frozenset[Medium] = frozenset(media or ("text", "image"))
+        self.calls: list[list[Input]] = []
+        """The inputs of each call, in order."""
+
+    @property
+    def info(self) -> ModelInfo:
+        return ModelInfo(name="colours", fingerprint="colours", dim=3, modality="image")
+
+    def encode(self, inputs: Sequence[Input], role: Role = "document") -> Vector:
+        self.calls.append(list(inputs))
+        return np.array([_colour(value) for value in inputs], dtype=np.float32).reshape(-1, 3)
+
+
+def image(*pixels: tuple[int, int, int]) -> Media:
+    """Return the image of these pixels, as bytes."""
+    return Media(medium="image", data=bytes(np.array(pixels, dtype=np.uint8)))
+
+
+def _colour(value: Input) -> Vector:
+    pixels: NDArray[Any]
+    if isinstance(value, str):
+        pixels = np.eye(3)[[("red", "green", "blue").index(word) for word in value.split()]]
+    elif isinstance(value.data, bytes):
+        pixels = np.frombuffer(value.data, dtype=np.uint8).reshape(-1, 3)
+    else:
+        pixels = value.data.reshape(-1, 3)
+    shares = pixels.sum(axis=0) / pixels.sum()
+    return np.asarray(shares, dtype=np.float32)
+
+
 class _Function:
-    """The same encoder as a plain callable, for `python:tests.support.encoders:encode`."""
+    """The hash encoder as a plain callable, for `python:tests.support.encoders:encode`."""
 
     dim = DIM
     normalized = True
@@ -65,5 +104,5 @@ def _direction(word: str, dim: int) -> Vector:
 
 
 def with_database(url: str, name: str) -> str:
-    """Give the URL of another database on the same server."""
+    """Return the URL of another database on the same server."""
     return urlsplit(url)._replace(path="/" + name).geturl()

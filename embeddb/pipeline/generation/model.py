@@ -9,14 +9,15 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike
 from tokenizers import Tokenizer
 
+from embeddb.encoders import encode_inputs
 from embeddb.errors import ConfigurationError, InvalidVectorError, ModelMismatchError
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.protocols import Encoder, Tokenized
-from embeddb.records import Vector
+from embeddb.records import Input, Media, Vector
 from embeddb.schema.catalog import CollectionRecord, Generation
 
-Query: TypeAlias = "str | ArrayLike"
-"""A text, encoded with the collection's model, or a vector of shape (dim,)."""
+Query: TypeAlias = Input | ArrayLike
+"""An input, encoded with the collection's model, or a vector of shape (dim,)."""
 
 
 class BoundModel:
@@ -73,23 +74,29 @@ class BoundModel:
         return self.__dict__.get("encoder")
 
     def query(self, query: Query) -> Vector:
-        """Give the vector of one query, shape (dim,)."""
-        if isinstance(query, str):
+        """Return the vector of one query, shape (dim,).
+
+        Raises:
+            InvalidVectorError: the query has no words, or cannot be compared.
+            UnsupportedMediumError: the model does not take its medium.
+        """
+        if isinstance(query, str | Media):
             return self.queries([query])[0]
         return self._form.query(query)
 
-    def queries(self, queries: Sequence[str] | ArrayLike) -> list[Vector]:
-        """Give the vectors of queries: texts are encoded together, arrays have shape (n, dim).
+    def queries(self, queries: Sequence[Input] | ArrayLike) -> list[Vector]:
+        """Return the vectors of queries: inputs are encoded together, arrays have shape (n, dim).
 
         Raises:
             InvalidVectorError: a query has no words, or cannot be compared.
+            UnsupportedMediumError: the model does not take the medium of one.
         """
         rows: Any = queries
-        if len(rows) and isinstance(rows[0], str):
-            blank = next((text for text in rows if not str(text).strip()), None)
+        if len(rows) and isinstance(rows[0], str | Media):
+            blank = next((row for row in rows if isinstance(row, str) and not row.strip()), None)
             if blank is not None:
                 raise InvalidVectorError(f"The query {blank!r} has no words to encode.")
-            rows = self.encoder.encode(list(rows), "query")
+            rows = encode_inputs(self.encoder, rows, "query")
         return [self._form.query(row, f"Query vector {number}") for number, row in enumerate(rows)]
 
     def tokenizer(self) -> Tokenizer | None:

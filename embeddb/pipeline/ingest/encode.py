@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,18 +12,30 @@ from embeddb.errors import EmbedDBError, EncodingError
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.ingest.work import Work
 from embeddb.protocols import Encoder
-from embeddb.records import Failure, Vector
-from embeddb.repository.collections.documents import ReadyDocument
+from embeddb.records import Failure, Input, Vector
+from embeddb.repository.collections.documents import ReadyChunk, ReadyDocument
 
 WINDOW = 256
-"""Texts in one call of the encoder; the bar moves this often."""
+"""Inputs in one call of the encoder; the bar moves this often."""
+
+Reader: TypeAlias = Callable[[ReadyChunk], Input]
+"""Makes of a chunk what the encoder is given."""
+
+
+def read_text(chunk: ReadyChunk) -> str:
+    """Return the text of a chunk; one without any is empty."""
+    return (chunk.data or b"").decode()
 
 
 class EncodeStage:
-    """Encodes the works of one run; a text that recurs in the run is encoded once.
+    """Encodes the works of one run; an input that recurs in the run is encoded once.
 
     Args:
-        progress: called with a work, how many of its texts are done and how many there are.
+        encoder: the collection's model, for the media that its chunks are of.
+        form: what the collection makes of a vector.
+        strict: whether to stop at the first document that the model fails on.
+        progress: called with a work, how many of its inputs are done and how many there are.
+        read: makes of a chunk what the encoder is given.
     """
 
     def __init__(
@@ -32,11 +45,13 @@ class EncodeStage:
         *,
         strict: bool,
         progress: Callable[[Work, int, int], None],
+        read: Reader = read_text,
     ) -> None:
         self._encoder = encoder
         self._form = form
         self._strict = strict
         self._progress = progress
+        self._read = read
         self._cache = VectorCache()
 
     def works(self, works: Iterable[Work]) -> Generator[Work, None, None]:
@@ -55,9 +70,8 @@ class EncodeStage:
                 todo.append(row)
             else:
                 vectors[row] = known
-        texts = [(chunks[row].data or b"").decode() for row in todo]
-        encoded, failed = self._vectors(work, texts)
-        work.encoded = len(texts)
+        encoded, failed = self._vectors(work, [self._read(chunks[row]) for row in todo])
+        work.encoded = len(todo)
         problems: dict[int, EmbedDBError] = {todo[row]: error for row, error in failed.items()}
         vectors[todo], refused = self._form.vectors(
             encoded, lambda row: f"The vector of chunk {todo[row]} of the batch"
@@ -68,10 +82,10 @@ class EncodeStage:
             )
         work.vectors = self._without(work, vectors, problems) if problems else vectors
 
-    def _vectors(self, work: Work, texts: list[str]) -> tuple[Vector, dict[int, EncodingError]]:
+    def _vectors(self, work: Work, inputs: list[Input]) -> tuple[Vector, dict[int, EncodingError]]:
         found = isolate(
             self._encoder,
-            texts,
+            inputs,
             progress=lambda done, total: self._progress(work, done, total),
             window=WINDOW,
             cache=self._cache,

@@ -7,11 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embeddb.encoders import VectorCache, encode_texts, isolate
-from embeddb.errors import EncodingError, ModelUnavailableError
-from embeddb.records import ModelInfo, Role, Vector
+from embeddb.encoders import VectorCache, encode_inputs, encode_texts, isolate
+from embeddb.errors import EncodingError, ModelUnavailableError, UnsupportedMediumError
+from embeddb.records import Input, Media, ModelInfo, Role, Vector
+from tests.support.encoders import ColourEncoder, image
 
 DIM = 3
+RED, DARK, WIDE = (
+    image((255, 0, 0)),
+    image((0, 0, 99)),
+    Media(medium="image", data=np.full((4, 9, 3), 7, dtype=np.uint8)),
+)
 TEXTS = st.lists(st.text(max_size=6), max_size=60)
 
 
@@ -155,3 +161,46 @@ def test_cache_keeps_no_view_of_a_window() -> None:
 
 def test_lone_surrogates_can_be_keys() -> None:
     assert VectorCache().get("\ud800", "document") is None
+
+
+@given(st.lists(st.sampled_from(["red", "green green", "blue", RED, DARK, WIDE]), max_size=40))
+def test_a_call_holds_one_medium_and_rows_are_in_order(inputs: list[Input]) -> None:
+    encoder, told = ColourEncoder(), Told()
+    vectors = encode_inputs(encoder, inputs, window=2, progress=told)
+    assert all(len({isinstance(value, str) for value in call}) == 1 for call in encoder.calls)
+    assert sum(map(len, encoder.calls)) == len(set(inputs))
+    alone = [ColourEncoder().encode([value])[0] for value in inputs]
+    assert np.array_equal(vectors, np.array(alone, dtype=np.float32).reshape(-1, 3))
+    assert told.all_of(len(inputs))
+
+
+def test_the_largest_image_comes_first() -> None:
+    encoder = ColourEncoder()
+    encode_inputs(encoder, [RED, WIDE, "red", DARK], window=1)
+    images = [call[0] for call in encoder.calls if isinstance(call[0], Media)]
+    assert images[0] is WIDE
+
+
+def test_images_are_remembered_by_what_they_show() -> None:
+    encoder, cache = ColourEncoder(), VectorCache()
+    encode_inputs(encoder, [RED, WIDE], cache=cache)
+    again = [image((255, 0, 0)), Media(medium="image", data=np.full((4, 9, 3), 7, np.uint8))]
+    encode_inputs(encoder, again, cache=cache)
+    assert len(encoder.calls) == 1
+    # the same bytes are another input where they are another shape, another type or another medium
+    wide = np.full((4, 9, 3), 7, np.uint8)
+    for other in (wide.reshape(9, 4, 3), wide.view(np.int8), wide.tobytes()):
+        assert Media(medium="image", data=other) != WIDE
+    assert Media(medium="audio", data=b"abc") != Media(medium="image", data=b"abc")
+    assert cache.get("abc", "document") is None
+
+
+@pytest.mark.parametrize("window", [1, 256])
+def test_an_input_of_a_medium_that_is_not_taken_fails_alone(window: int) -> None:
+    encoder = Counting()
+    found = isolate(encoder, ["a", RED, "bc"], window=window)
+    assert set(found.errors) == {1}
+    assert isinstance(found.errors[1], UnsupportedMediumError)
+    assert np.array_equal(found.vectors[[0, 2]], expected(["a", "bc"]))
+    with pytest.raises(UnsupportedMediumError, match="'counting' takes text, not image"):
+        encode_inputs(encoder, ["a", RED])
