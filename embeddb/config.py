@@ -69,7 +69,7 @@ class Settings:
 
 
 def default_data_dir() -> Path:
-    """Give the user's data folder, or a folder of the system's for root."""
+    """Return the user's data folder, or a folder of the system's for root."""
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         return ROOT_DATA_DIR
     return platformdirs.user_data_path("embeddb", appauthor=False)
@@ -82,5 +82,5 @@ def _names(text: str) -> tuple[str, ...]:
 def _flag(env: Mapping[str, str], name: str) -> bool:
     value = env.get(name, "").strip().lower()
     if value not in _TRUE | _FALSE:
-        raise ConfigurationError(f"{name} must be 1 or 0, not {env[name]!r}")
+        raise ConfigurationError(f"{name} must be 1 or 0, not {env[name]!r}.")
     return value in _TRUE

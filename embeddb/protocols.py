@@ -22,14 +22,14 @@ PhaseProgress: TypeAlias = Callable[[str, int, int], None]
 
 @runtime_checkable
 class Source(Protocol):
-    """Documents in a stable order, read as they are asked for."""
+    """Documents in a stable order, read while they are iterated over."""
 
     def documents(self) -> Iterator[Document | Failure]:
         """Yield each document, or a Failure for one that cannot be read."""
         ...
 
     def count(self) -> int | None:
-        """How many documents there are, if that is cheap to know; it only feeds progress bars."""
+        """Return how many documents there are, or None; it only feeds progress bars."""
         ...
 
 
@@ -37,7 +37,7 @@ class Chunker(Protocol):
     """Cuts a text so that `content[chunk.start:chunk.stop] == chunk.content` for each chunk."""
 
     def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
-        """Cut `content`; an empty list where it holds nothing but white space."""
+        """Return the chunks of `content`: none where it holds nothing but white space."""
         ...
 
 
@@ -76,8 +76,8 @@ class Multimodal(Encoder, Protocol):
 
 @runtime_checkable
 class Tokenized(Protocol):
-    """An encoder that can say how long a text is to its model."""
+    """An encoder with a tokenizer, so that texts can be measured as its model does."""
 
     def tokenizer(self) -> Tokenizer | None:
-        """Give the model's own tokenizer, without truncation or padding, or None."""
+        """Return the model's own tokenizer, without truncation or padding, or None."""
         ...

@@ -1,4 +1,4 @@
-"""Chunkers: one file per way to cut a document."""
+"""Chunkers: one file for each way to cut a document."""
 
 from __future__ import annotations
 

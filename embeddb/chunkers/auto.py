@@ -1,4 +1,4 @@
-"""The way to cut that fits the kind of document."""
+"""Each document cut in the way that fits its media type."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class AutoChunker:
         self._code = CodeChunker(max_tokens, overlap or 0, tokenizer)
 
     def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
-        """Cut `content` in the way that fits `media_type`."""
+        """Return the chunks of `content`, cut in the way that fits `media_type`."""
         kind = (media_type or "").partition(";")[0].strip().lower()
         if kind in _MARKDOWN:
             return self._markdown.chunks(content, media_type)

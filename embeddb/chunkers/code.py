@@ -31,7 +31,7 @@ class CodeChunker:
         )
 
     def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
-        """Cut `content`, in the language that `media_type` names, e.g. `text/x-python`."""
+        """Return the chunks of a program in the language of `media_type`, e.g. `text/x-python`."""
         if not content.strip():
             return []
         return self._cutter.chunks(content, definition_borders(content, language_of(media_type)))

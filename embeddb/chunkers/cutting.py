@@ -48,14 +48,14 @@ class Cutter:
     keep_indent: bool = False
 
     def chunks(self, content: str, borders: Borders = ()) -> list[Chunk]:
-        """Cut `content` into chunks of at most `max_tokens`, none of them blank."""
+        """Return chunks of `content` of at most `max_tokens` tokens, none of them blank."""
         spans = [self._trim(content, *span) for span in self._spans(content, borders)]
         counts = self.counter.counts([content[start:stop] for start, stop in spans])
         chunks: list[Chunk] = []
         done = 0
         for (start, stop), count in zip(spans, counts, strict=True):
             for a, b in self._fit(content, start, stop, count):
-                # Halves of what overlaps can lie inside a neighbour: they would say it twice.
+                # A half of an overlapping span can lie inside its neighbour, and would repeat it.
                 while chunks and chunks[-1].start >= a and b > done:
                     chunks.pop()
                 if b > done:
@@ -86,7 +86,7 @@ class Cutter:
             start, done = self._restart(content, ruler, start, stop), stop
 
     def _cut(self, content: str, start: int, done: int, furthest: int, borders: Borders) -> int:
-        """Give the best border in (done, furthest]."""
+        """Return the best border in (done, furthest]."""
         for level in borders:
             index = bisect_right(level, furthest)
             if index and level[index - 1] > done:
@@ -98,7 +98,7 @@ class Cutter:
         return grapheme_border(content, half, furthest)
 
     def _restart(self, content: str, ruler: Ruler, start: int, stop: int) -> int:
-        """Give where the next chunk starts: up to `overlap` tokens before `stop`."""
+        """Return where the next chunk starts: up to `overlap` tokens before `stop`."""
         if not self.overlap or stop >= len(content):
             return stop
         earliest = max(ruler.back(stop, self.overlap), stop - self.overlap * CHARACTERS_PER_TOKEN)
@@ -119,7 +119,7 @@ class Cutter:
         return first, start + len(text.rstrip())
 
     def _fit(self, content: str, start: int, stop: int, count: int) -> Iterator[tuple[int, int]]:
-        """Halve what is too long by itself: a word cut apart has more tokens than it had."""
+        """Yield a span in halves that fit: a word that is cut has more tokens than before."""
         if not content[start:stop].strip():
             return
         if count <= self.max_tokens or stop - start <= 1:
@@ -133,7 +133,7 @@ class Cutter:
 
 
 def last_end(pattern: re.Pattern[str], content: str, after: int, until: int) -> int | None:
-    """Give the end of the last match in (after, until], or None."""
+    """Return the end of the last match in (after, until], or None."""
     end = None
     for found in pattern.finditer(content, after, until):
         end = found.end()
@@ -141,7 +141,7 @@ def last_end(pattern: re.Pattern[str], content: str, after: int, until: int) -> 
 
 
 def grapheme_border(content: str, after: int, until: int) -> int:
-    """Give the last offset in (after, until] that does not cut a character from its marks."""
+    """Return the last offset in (after, until] that does not cut a character from its marks."""
     lowest = max(after + 1, until - GRAPHEME_CHARACTERS)
     for stop in range(until, lowest - 1, -1):
         if stop >= len(content) or not _joined(content[stop - 1], content[stop]):

@@ -1,4 +1,4 @@
-"""From what a collection remembers to something that cuts."""
+"""From the spec that a collection keeps to its chunker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_chunker(
     tokenizer: Tokenizer | None = None,
     capacity: int | None = None,
 ) -> Chunker:
-    """Build the chunker that `spec` describes.
+    """Return the chunker that `spec` describes.
 
     Args:
         spec: a spec, its JSON object, or its kind alone.

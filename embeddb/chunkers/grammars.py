@@ -26,7 +26,7 @@ _DEFINITION = re.compile(_FUNCTION.pattern + "|class|struct|enum|trait|impl|inte
 
 
 def grammar_nodes(content: str, language: str) -> list[Node] | None:
-    """Give the definitions of a program, or None if no grammar for it is installed."""
+    """Return the definitions of a program, or None if no grammar for it is installed."""
     grammar = _grammar(language)
     if grammar is None:
         return None
@@ -51,7 +51,7 @@ def _grammar(language: str) -> tree_sitter.Language | None:
 
 
 def _character_offsets(data: bytes) -> NDArray[np.int64]:
-    """Give the character offset of every byte offset, the end included."""
+    """Return the character offset of every byte offset, the end included."""
     units = np.frombuffer(data, dtype=np.uint8)
     firsts = (units & 0xC0) != 0x80
     return np.concatenate((np.cumsum(firsts) - firsts, [np.count_nonzero(firsts)]))
@@ -65,7 +65,7 @@ class _Outline:
     def nodes(
         self, parent: tree_sitter.Node, depth: int = 0, *, inside: bool = False
     ) -> Iterator[Node]:
-        """Yield what starts a line, but `inside` a function only where a definition is."""
+        """Yield what starts a line; `inside` a function only next to a definition."""
         lead = 0 if depth == 0 else None
         after_definition = False
         for child in parent.named_children:
@@ -86,7 +86,7 @@ class _Outline:
         return Node(lead=int(self.offsets[lead]), start=int(self.offsets[start]), depth=depth)
 
     def _line_start(self, byte: int) -> int | None:
-        """Give where the line of a byte starts, or None if more than white space is before it."""
+        """Return where the line of a byte starts, or None if text stands before the byte."""
         start = self.data.rfind(b"\n", 0, byte) + 1
         return None if self.data[start:byte].strip() else start
 

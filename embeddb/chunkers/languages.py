@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Grammar(NamedTuple):
-    """A tree-sitter grammar: the module that carries it and the function that gives it."""
+    """A tree-sitter grammar: its module, and the function there that returns it."""
 
     module: str
     function: str = "language"
@@ -51,7 +51,7 @@ _OTHER_CODE = frozenset(
 
 
 def language_of(media_type: str | None) -> str | None:
-    """Give the language that a media type names, e.g. `python` for `text/x-python`."""
+    """Return the language of a media type, e.g. `python` for `text/x-python`, or None."""
     if media_type is None:
         return None
     name = media_type.partition(";")[0].strip().lower().rpartition("/")[2]

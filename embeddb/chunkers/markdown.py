@@ -33,12 +33,12 @@ class MarkdownChunker:
         )
 
     def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
-        """Cut `content` into chunks of at most `max_tokens` tokens."""
+        """Return chunks of `content` of at most `max_tokens` tokens."""
         return self._cutter.chunks(content, heading_borders(content))
 
 
 def heading_borders(content: str) -> Borders:
-    """Give where sections start, by heading level.
+    """Return the offsets where sections start, by heading level.
 
     A heading right below another one stays with it: a chunk that is nothing but a title
     helps no search.

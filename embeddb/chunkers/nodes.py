@@ -1,4 +1,4 @@
-"""What an outline of a program is made of."""
+"""The parts of a program's outline."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class _Levels:
 
 
 def definition_borders(content: str, language: str | None) -> Borders:
-    """Give where `content` can be cut without cutting a definition, the outermost first."""
+    """Return where `content` can be cut without cutting a definition, the outermost first."""
     nodes = python_nodes(content) if language == "python" else None
     if nodes is None and language is not None:
         nodes = grammar_nodes(content, language)
@@ -54,7 +54,7 @@ def definition_borders(content: str, language: str | None) -> Borders:
 
 
 def python_nodes(content: str) -> list[Node] | None:
-    """Give the statements of a Python module, or None if it is not valid Python here."""
+    """Return the statements of a Python module, or None if this Python cannot parse it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the user's code, not ours: invalid escapes
@@ -68,7 +68,7 @@ def python_nodes(content: str) -> list[Node] | None:
 def _statements(
     parent: ast.AST, lines: list[int], lead: int | None, depth: int, *, inside: bool = False
 ) -> Iterator[Node]:
-    """Yield the statements below `parent`, but `inside` a function only where a definition is.
+    """Yield the statements below `parent`; `inside` a function only those next to a definition.
 
     The first statement of a body has no lead but its own start.
     """

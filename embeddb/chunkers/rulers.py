@@ -41,13 +41,13 @@ class TokenCounter:
         self._tokenizer = _untruncated(tokenizer)
 
     def ruler(self, content: str) -> Ruler:
-        """Measure a text once, so that every cut in it is a look-up."""
+        """Return the ruler of a text, which is measured once: every cut in it is then a look-up."""
         if self._tokenizer is None:
             return ByteRuler(content)
         return TokenRuler(content, self._tokenizer)
 
     def counts(self, texts: Sequence[str]) -> list[int]:
-        """Count the tokens of each text by itself."""
+        """Return the number of tokens of each text by itself."""
         if self._tokenizer is None:
             return [-(-len(text.encode()) // BYTES_PER_TOKEN) for text in texts]
         encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
@@ -92,7 +92,7 @@ class ByteRuler:
 
 
 def _untruncated(tokenizer: Tokenizer | None) -> Tokenizer | None:
-    """Copy a tokenizer that truncates or pads: it would count wrongly, and it is the caller's."""
+    """Return a copy of a tokenizer that truncates or pads: it would count wrongly."""
     if tokenizer is None or (tokenizer.truncation is None and tokenizer.padding is None):
         return tokenizer
     copy = type(tokenizer).from_str(tokenizer.to_str())
@@ -115,7 +115,7 @@ def _token_starts(content: str, tokenizer: Tokenizer) -> NDArray[np.int64]:
 
 
 def _windows(content: str) -> Iterator[tuple[int, int]]:
-    """Split [0, len) at a space or a line's end where there is one, so that no token is cut."""
+    """Yield spans of [0, len) that end at a space or a line's end, so that no token is cut."""
     start = 0
     while start < len(content):
         stop = min(start + WINDOW_CHARACTERS, len(content))

@@ -23,5 +23,5 @@ class TextChunker:
         )
 
     def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
-        """Cut `content` into chunks of at most `max_tokens` tokens."""
+        """Return chunks of `content` of at most `max_tokens` tokens."""
         return self._cutter.chunks(content)

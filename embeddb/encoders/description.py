@@ -20,7 +20,7 @@ _LEGACY_POOLING = {
     "pooling_mode_lasttoken": "lasttoken",
 }
 _UNLIMITED_TOKENS = 1_000_000
-"""Tokenizers without a limit say 1e30."""
+"""Tokenizers without a limit carry 1e30 in its place."""
 
 _OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "camembert", "mpnet"})
 """Model types that spend the first two position embeddings on padding."""
@@ -96,7 +96,7 @@ def describe(folder: Path) -> Description:
 
 
 def pooling_modes(config: JsonObject) -> tuple[str, ...]:
-    """Give a pooling module's modes, from the old flags or the new key."""
+    """Return a pooling module's modes, whether its config has the old flags or the new key."""
     mode = config.get("pooling_mode")
     if mode is not None:
         return (mode,) if isinstance(mode, str) else tuple(mode)
@@ -163,13 +163,14 @@ def _dim(folder: Path, modules: tuple[Module, ...]) -> int:
         dim = _module_dim(module) or dim
     if dim is None:
         raise ModelError(
-            f"The files in {folder} do not say what dimension the model's vectors have"
+            f"The files in {folder} do not say what dimension the model's vectors have: check that "
+            "the download is complete."
         )
     return dim
 
 
 def _module_dim(module: Module) -> int | None:
-    """Give a module's output dimension, or None where it leaves it as it was."""
+    """Return a module's output dimension, or None if it does not change the dimension."""
     config = module.config
     if module.kind == "Pooling":
         width = config.get("embedding_dimension") or config.get("word_embedding_dimension")
@@ -223,7 +224,7 @@ def _positions(config: JsonObject) -> int | None:
 
 
 def _normalized(modules: tuple[Module, ...]) -> bool:
-    """Tell whether the vectors leave the model with length 1."""
+    """Return whether the vectors leave the model with length 1."""
     last = modules[-1]
     name = last.config.get("module_input_name", "sentence_embedding")
     return last.kind == "Normalize" and name == "sentence_embedding"

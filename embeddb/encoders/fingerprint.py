@@ -48,14 +48,17 @@ _ARCHITECTURE = (
 
 
 def fingerprint(description: Description, *, query: str, document: str, normalized: bool) -> str:
-    """Give a model's fingerprint with the prompts and normalization in effect: 64 hex digits.
+    """Return the fingerprint of a model with these prompts and normalization: 64 hex digits.
 
     Raises:
         ModelError: the folder holds no weights.
     """
     digests = [_digest_file(path) for path in _weights(description)]
     if not digests:
-        raise ModelError(f"There are no weights (safetensors or .bin) in {description.folder}")
+        raise ModelError(
+            f"There are no weights (safetensors or .bin) in {description.folder}: check that the "
+            "download is complete."
+        )
     facts = {
         "weights": digests,
         "tokenizer": [_digest_file(path) for path in _tokenizer_files(description.text_folder)],
@@ -99,7 +102,7 @@ def _tokenizer_files(folder: Path) -> list[Path]:
 
 
 def _module_facts(module: Module) -> dict[str, Any]:
-    """Name what moves a vector in a module, the same for old and new spellings of its config."""
+    """Return what moves a vector in a module, alike for old and new spellings of its config."""
     config = module.config
     if module.kind == "Pooling":
         include = config.get("include_prompt", True)

@@ -39,13 +39,13 @@ class FunctionEncoder:
         tokenizer: Tokenizer | None = None,
         fingerprint: str | None = None,
     ) -> None:
-        """Take a function.
+        """Wrap a function; it is not called yet.
 
         Args:
             function: called with a list of texts, and `role=` if it has such a parameter.
             dim: None calls the function once, for one word, to learn it.
             name: the model's; by default the function's own, with its module.
-            max_tokens: what it reads of one text; None if it does not matter.
+            max_tokens: the most tokens it reads of one text; None if that does not matter.
             normalized: True scales its vectors to length 1.
             tokenizer: lets chunkers measure texts in tokens.
             fingerprint: change it when the function's vectors change; by default it is made
@@ -98,7 +98,7 @@ class FunctionEncoder:
         return unit_length(vectors) if self._normalized else vectors
 
     def tokenizer(self) -> Tokenizer | None:
-        """Give the tokenizer that came with the function."""
+        """Return the tokenizer that came with the function, or None."""
         return self._own_tokenizer
 
     def _call(self, texts: list[str], role: Role, dim: int | None) -> Vector:
@@ -129,11 +129,14 @@ def import_function(reference: str, *, allowed: Sequence[str]) -> Callable[..., 
     that this machine's owner listed are imported.
 
     Raises:
-        ModelNotFoundError: not allowed, not there, or not callable.
+        ConfigurationError: the reference has another form.
+        ModelNotFoundError: the module is not allowed, or there is nothing callable in it.
     """
     module_name, _, attribute = reference.partition(":")
     if not module_name or not attribute:
-        raise ConfigurationError(f"{reference!r} is not of the form package.module:attribute")
+        raise ConfigurationError(
+            f"The function {reference!r} is not of the form package.module:attribute."
+        )
     if not any(module_name == a or module_name.startswith(f"{a}.") for a in allowed if a):
         raise ModelNotFoundError(
             f"Module {module_name!r} may not be imported: add it to EMBEDDB_PYTHON_MODELS "
@@ -144,9 +147,9 @@ def import_function(reference: str, *, allowed: Sequence[str]) -> Callable[..., 
         for part in attribute.split("."):
             function = getattr(function, part)
     except (ImportError, AttributeError) as error:
-        raise ModelNotFoundError(f"{reference!r} cannot be imported: {error}") from error
+        raise ModelNotFoundError(f"{reference!r} cannot be imported: {error}.") from error
     if not callable(function):
-        raise ModelNotFoundError(f"{reference!r} is not callable")
+        raise ModelNotFoundError(f"{reference!r} is not a function: name one that takes texts.")
     return function  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""What this machine computes fastest, told without importing torch."""
+"""What this machine computes fastest, found out without importing torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OVERFLOWS_FLOAT16 = frozenset({"gemma3", "gemma3_text", "t5", "mt5"})
 
 @lru_cache(maxsize=4)
 def cpu_flags(path: Path = _CPUINFO) -> frozenset[str]:
-    """Give the CPU's feature flags; empty where the system does not tell."""
+    """Return the CPU's feature flags, or none where the system does not list them."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -35,7 +35,7 @@ def cpu_flags(path: Path = _CPUINFO) -> frozenset[str]:
 
 
 def likely_device() -> str:
-    """Guess the device torch will choose: `cuda`, `mps` or `cpu`."""
+    """Return the device that torch will probably choose: `cuda`, `mps` or `cpu`."""
     if _NVIDIA.exists() and not _torch_version().endswith("+cpu"):
         return "cuda"
     if platform.system() == "Darwin" and platform.machine() == "arm64":
@@ -44,20 +44,20 @@ def likely_device() -> str:
 
 
 def best_dtype(device: str, model_type: str = "") -> str:
-    """Choose what to compute in: the fastest that the device has and the model can stand."""
+    """Return the dtype to compute in: the fastest that the device has and the model can stand."""
     if device.partition(":")[0] in {"cuda", "mps"}:
         return "bfloat16" if model_type in _OVERFLOWS_FLOAT16 else "float16"
     return "bfloat16" if device == "cpu" and cpu_flags() & _NATIVE_BF16 else "float32"
 
 
 def check_dtype(dtype: str | None) -> str | None:
-    """Accept a dtype by its name.
+    """Check the name of a dtype, and return it; None stays None.
 
     Raises:
         ConfigurationError: it is none of `DTYPES`.
     """
     if dtype is not None and dtype not in DTYPES:
-        raise ConfigurationError(f"dtype {dtype!r} is not one of {', '.join(DTYPES)}")
+        raise ConfigurationError(f"Unknown dtype {dtype!r}: choose one of {', '.join(DTYPES)}.")
     return dtype
 
 

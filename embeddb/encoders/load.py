@@ -27,7 +27,7 @@ def load_encoder(
 
     Raises:
         ModelNotFoundError: there is no such model, or its module may not be imported.
-        ConfigurationError: not something that can be made an encoder.
+        ConfigurationError: `model` is neither a name, a function nor an encoder.
     """
     if isinstance(model, str):
         return _from_name(model, settings)
@@ -37,8 +37,8 @@ def load_encoder(
         if callable(model):
             return FunctionEncoder(model)
     raise ConfigurationError(
-        f"A model is a name, a function or an encoder with `info` and `encode`, "
-        f"not {type(model).__name__}"
+        f"A {type(model).__name__} is not a model: give a name, a function, or an encoder with "
+        "`info` and `encode`."
     )
 
 

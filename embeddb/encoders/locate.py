@@ -34,10 +34,10 @@ class Location:
 
 
 def locate(name: str, *, offline: bool = False) -> Location:
-    """Find the files of `name`, `owner/name`, either with `@revision`, or of a folder.
+    """Find the files of a model: a folder, or `name` or `owner/name`, either with `@revision`.
 
     Raises:
-        ModelNotFoundError: nowhere; the message lists every place tried and the remedy.
+        ModelNotFoundError: it is nowhere; the message lists every place tried and the remedy.
     """
     folder = Path(name).expanduser()
     if is_model_folder(folder):
@@ -56,12 +56,12 @@ def locate(name: str, *, offline: bool = False) -> Location:
 
 
 def is_model_folder(folder: Path) -> bool:
-    """Tell whether a folder holds a sentence-transformers or a transformers model."""
+    """Return whether a folder holds a sentence-transformers or a transformers model."""
     return (folder / "modules.json").is_file() or (folder / "config.json").is_file()
 
 
 def package_folder(package: str) -> Path | None:
-    """Find the model inside an installed package, without importing the package."""
+    """Return the model's folder in an installed package, which is not imported; None if absent."""
     spec = importlib.util.find_spec(package)
     for root in (spec.submodule_search_locations or []) if spec else []:
         folder = Path(root) / "model"
@@ -98,7 +98,7 @@ def _candidates(
 
 
 def _snapshot(model_id: str, revision: str | None, *, local_only: bool) -> Path | str:
-    """Give the folder of a complete snapshot, or the reason why there is none."""
+    """Return the folder of a complete snapshot, or the reason why there is none."""
     # huggingface_hub costs 0.7 s to import; a path or a package needs none of it.
     from huggingface_hub import snapshot_download
 
@@ -124,7 +124,7 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _is_hub_name(name: str) -> bool:
-    """Tell `name` and `owner/name` from paths and from what cannot be a repository."""
+    """Return whether a name could be a repository's (`name` or `owner/name`), not a path."""
     base = name.partition("@")[0]
     parts = base.split("/")
     return len(parts) <= 2 and all(

@@ -49,7 +49,7 @@ class OpenAIEncoder:
         max_wait_seconds: float = 60.0,
         timeout_seconds: float = 60.0,
     ) -> None:
-        """Name a model; nothing is sent yet.
+        """Take a model by its name; nothing is sent yet.
 
         Args:
             model: its name at the endpoint.
@@ -63,10 +63,12 @@ class OpenAIEncoder:
             timeout_seconds: how long one attempt may take.
 
         Raises:
-            ConfigurationError: an empty name, or a URL that is none or holds a password.
+            ConfigurationError: the name is empty, or the URL is not one or holds a password.
         """
         if not model:
-            raise ConfigurationError("An openai: model needs a name: openai:text-embedding-3-small")
+            raise ConfigurationError(
+                "An openai: model needs a name, such as openai:text-embedding-3-small."
+            )
         self._model = model
         self._dim = dim
         self._client = OpenAIClient(
@@ -164,18 +166,18 @@ def request_batches(texts: Sequence[str]) -> Iterator[list[str]]:
 
 
 def read_answer(answer: object, count: int, dim: int | None) -> Vector:
-    """Take the vectors out of an answer, in the order of the texts: shape (count, dim).
+    """Return the vectors of an answer in the order of the texts: shape (count, dim).
 
     Raises:
         EncodingError: vectors are missing, doubled, of another dimension or not finite.
     """
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise EncodingError("The endpoint's answer holds no list of embeddings")
+        raise EncodingError("The endpoint's answer holds no list of embeddings.")
     # Some servers leave the index out; then the order is the request's.
     indexes = [entry.get("index", position) for position, entry in enumerate(data)]
     if not all(isinstance(index, int) for index in indexes) or sorted(indexes) != [*range(count)]:
-        raise EncodingError(f"The endpoint returned {len(data)} embeddings for {count} texts")
+        raise EncodingError(f"The endpoint returned {len(data)} embeddings for {count} texts.")
     rows = [
         entry.get("embedding") for _, entry in sorted(zip(indexes, data, strict=True), key=_first)
     ]

@@ -55,9 +55,9 @@ class OpenAIClient:
     ) -> None:
         url = urlsplit(base_url)
         if url.scheme not in {"http", "https"} or not url.hostname:
-            raise ConfigurationError("The endpoint's base URL must begin with http:// or https://")
+            raise ConfigurationError("The endpoint's base URL must begin with http:// or https://.")
         if url.username or url.password:
-            raise ConfigurationError("A key goes into OPENAI_API_KEY, not into the base URL")
+            raise ConfigurationError("Put the API key into OPENAI_API_KEY, not into the base URL.")
         self.host = url.hostname if url.port is None else f"{url.hostname}:{url.port}"
         self.address = f"{url.scheme}://{self.host}{url.path.rstrip('/')}"
         self._url = f"{self.address}/embeddings" + (f"?{url.query}" if url.query else "")
@@ -68,13 +68,13 @@ class OpenAIClient:
         self._timeout_seconds = timeout_seconds
 
     def post(self, payload: dict[str, Any]) -> object:
-        """Send a request until it is answered; the answer's JSON.
+        """Send a request until it is answered, and return the answer's JSON.
 
         Raises:
-            TooLargeError: refused for its size.
-            EncodingError: refused for its content, or the answer is not JSON.
-            ModelUnavailableError: no answer after all attempts, or the key is refused.
-            ModelNotFoundError: no such model or path at the endpoint.
+            TooLargeError: the endpoint refuses the request for its size.
+            EncodingError: it refuses the content, or its answer is not JSON.
+            ModelUnavailableError: it does not answer in all attempts, or refuses the key.
+            ModelNotFoundError: it has no such model or path.
         """
         import tenacity
 
@@ -99,7 +99,7 @@ class OpenAIClient:
         except httpx.TransportError as error:
             raise RetryableError(self._clean(f"{type(error).__name__}: {error}")) from None
         except UnicodeEncodeError as error:
-            raise EncodingError("A text holds characters that UTF-8 cannot encode") from error
+            raise EncodingError("A text holds characters that UTF-8 cannot encode.") from error
         if response.is_success:
             return self._json(response)
         raise self._refusal(response)
@@ -112,7 +112,7 @@ class OpenAIClient:
             # What providers say here repeats a part of the key.
             return ModelUnavailableError(
                 f"{self.address} refused the API key (HTTP {status}): "
-                "set OPENAI_API_KEY to a valid one"
+                "set OPENAI_API_KEY to a valid one."
             )
         if status == 404:
             return ModelNotFoundError(f"{self.address} has no such model or path: {said}")
@@ -128,11 +128,11 @@ class OpenAIClient:
         try:
             answer: object = response.json()
         except ValueError:
-            raise EncodingError(f"{self.address} did not answer with JSON") from None
+            raise EncodingError(f"{self.address} did not answer with JSON.") from None
         return answer
 
     def _wait(self, state: RetryCallState) -> float:
-        """Give the pause before the next attempt, in seconds: the endpoint's wish goes first."""
+        """Return the pause before the next attempt, in seconds: the endpoint's own goes first."""
         import tenacity
 
         error = state.outcome.exception() if state.outcome else None
@@ -160,7 +160,7 @@ class OpenAIClient:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Read a Retry-After header, in seconds or as a date: seconds from now."""
+    """Return the seconds from now that a Retry-After header asks for, in seconds or as a date."""
     if not value:
         return None
     try:

@@ -123,14 +123,14 @@ _BY_NAME = {name.lower(): preset for preset in PRESETS for name in (preset.name,
 
 
 def find_preset(name: str) -> Preset | None:
-    """Find a preset by its short or its full hub name, whatever the case."""
+    """Return the preset of a short or a full hub name, whatever the case, or None."""
     return _BY_NAME.get(name.lower())
 
 
 def preset_of_folder(folder: Path) -> Preset | None:
-    """Recognize a preset by its folder: `…/e5-small-v2`, or a hub cache's snapshot of it.
+    """Return the preset that a folder holds by its name, or as a hub cache's snapshot, or None.
 
-    A copy of a preset on disk keeps the prompts it was trained with.
+    So a copy on disk, such as `…/e5-small-v2`, keeps the prompts that the model was trained with.
     """
     names = [folder.name]
     if folder.parent.name == "snapshots":

@@ -34,7 +34,7 @@ class SentenceTransformerEncoder:
         dtype: str | None = None,
         normalize: bool | None = None,
     ) -> None:
-        """Take a located model.
+        """Take a located model; nothing is loaded yet.
 
         Args:
             location: from `embeddb.encoders.locate.locate`.
@@ -97,7 +97,7 @@ class SentenceTransformerEncoder:
         return unit_length(vectors) if info.normalized and not exact else vectors
 
     def tokenizer(self) -> Tokenizer | None:
-        """Give the model's tokenizer without truncation or padding; None if it has no file."""
+        """Return the model's tokenizer without truncation or padding, or None if it has no file."""
         return self._tokenizer
 
     @cached_property

@@ -90,7 +90,7 @@ class TorchModel:
     def _unsliced(
         self, texts: list[str], features: dict[str, Any], prompt: str, role: Role
     ) -> Vector:
-        """Run texts whose features are not one row a text; with too little memory, in halves."""
+        """Run texts whose features do not have one row each; with too little memory, in halves."""
         try:
             return self._forward(features, role)
         except RuntimeError as error:
@@ -121,7 +121,7 @@ class TorchModel:
         return vectors
 
     def _shrink(self) -> None:
-        """Halve the batches to come, and give the freed memory back to the GPU."""
+        """Halve the batches to come, and return the freed memory to the GPU."""
         import torch
 
         self.tokens = max(1, self.tokens // 2)
@@ -187,7 +187,7 @@ def _tokens(device: str) -> int:
 
 
 def _can_slice(features: dict[str, Any], count: int) -> bool:
-    """Tell whether every tensor has one row a text and one column a token."""
+    """Return whether every tensor has one row for each text and one column for each token."""
     import torch
 
     mask = features.get("attention_mask")

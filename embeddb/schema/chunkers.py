@@ -1,4 +1,4 @@
-"""What a collection remembers of how its documents are cut."""
+"""What a collection keeps in the catalog about how its documents are cut."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ChunkerSpec:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ConfigurationError(
-                f"unknown chunker {self.kind!r}: choose one of {', '.join(KINDS)}"
+                f"Unknown chunker {self.kind!r}: choose one of {', '.join(KINDS)}."
             )
         _require_count("max_tokens", self.max_tokens, least=1)
         _require_count("overlap", self.overlap, least=0)
@@ -47,7 +47,7 @@ class ChunkerSpec:
             _require_overlap(self.overlap, self.max_tokens)
 
     def resolved(self, capacity: int | None = None) -> ChunkerSpec:
-        """Fill in the defaults for a model that reads `capacity` tokens of a document.
+        """Return the spec with the defaults for a model that reads `capacity` tokens of a document.
 
         Raises:
             ConfigurationError: `max_tokens` is more than the model can read.
@@ -57,8 +57,8 @@ class ChunkerSpec:
         max_tokens = self.max_tokens or min(capacity or DEFAULT_MAX_TOKENS, DEFAULT_MAX_TOKENS)
         if capacity is not None and max_tokens > capacity:
             raise ConfigurationError(
-                f"chunks of {max_tokens} tokens are longer than the {capacity} that the model can "
-                f"read of a document: set max_tokens to {capacity} or less"
+                f"Chunks of {max_tokens} tokens are longer than the {capacity} that the model can "
+                f"read of a document: set max_tokens to {capacity} or less."
             )
         if self.overlap is not None:
             _require_overlap(self.overlap, max_tokens)
@@ -87,7 +87,7 @@ class ChunkerSpec:
 
     @classmethod
     def from_json(cls, value: str | Mapping[str, Any]) -> ChunkerSpec:
-        """Read a spec from its JSON object, or from its kind alone.
+        """Return the spec of a JSON object, or of a kind alone.
 
         Raises:
             ConfigurationError: an unknown kind or key, or a number out of range.
@@ -96,14 +96,14 @@ class ChunkerSpec:
             return cls(kind=cast(ChunkerKind, value))
         if not isinstance(value, Mapping):
             raise ConfigurationError(
-                f"a chunker is a kind such as 'auto' or a mapping with the key 'kind', "
-                f"not {type(value).__name__}"
+                f"A chunker is a kind such as 'auto' or a mapping with the key 'kind', "
+                f"not a {type(value).__name__}."
             )
         unknown = [str(key) for key in value if key not in ("kind", "max_tokens", "overlap")]
         if unknown:
             raise ConfigurationError(
-                f"unknown chunker setting {', '.join(sorted(unknown))}: "
-                "the settings are kind, max_tokens and overlap"
+                f"Unknown chunker setting {', '.join(sorted(unknown))}: "
+                "the settings are kind, max_tokens and overlap."
             )
         return cls(**value)
 
@@ -113,13 +113,13 @@ def _require_count(name: str, value: object, *, least: int) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigurationError(
-            f"{name} is {value!r}: it must be a whole number of at least {least}, or None"
+            f"{name} is {value!r}: it must be a whole number of at least {least}, or None."
         )
 
 
 def _require_overlap(overlap: int, max_tokens: int) -> None:
     if overlap > max_tokens // 2:
         raise ConfigurationError(
-            f"an overlap of {overlap} tokens is more than half of max_tokens ({max_tokens}): "
-            f"set overlap to {max_tokens // 2} or less"
+            f"An overlap of {overlap} tokens is more than half of max_tokens ({max_tokens}): "
+            f"set overlap to {max_tokens // 2} or less."
         )

@@ -1,4 +1,4 @@
-"""Sources: one file per kind of place that documents come from."""
+"""Sources: one file for each kind of place that documents come from."""
 
 from __future__ import annotations
 

@@ -56,10 +56,10 @@ class CSV:
             with path.open(encoding=self.encoding, errors="surrogateescape", newline="") as file:
                 yield from _documents(csv.reader(file, delimiter=delimiter), columns, path)
         except (OSError, UnicodeError) as error:
-            raise SourceError(f"{path} cannot be read: {error}") from error
+            raise SourceError(f"{path} cannot be read: {error}.") from error
 
     def count(self) -> int | None:
-        """None: it is not known without reading the file."""
+        """Return None: the number is not known without reading the file."""
         return None
 
 
@@ -68,7 +68,7 @@ def _documents(reader: Reader, columns: Columns, path: Path) -> Iterator[Documen
     if header is None:
         return
     if isinstance(header, Failure):
-        raise SourceError(f"the header of {path} cannot be read: {header.message}")
+        raise SourceError(f"The header of {path} cannot be read: {header.message}.")
     columns.check(header, str(path))
     for row in _rows(reader):
         if isinstance(row, Failure):

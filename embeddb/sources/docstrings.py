@@ -14,7 +14,7 @@ MIN_CHARACTERS = 40
 
 
 class Docstring(NamedTuple):
-    """One docstring: what has it, e.g. `json.dumps`, its signature, and its text."""
+    """One docstring: the kind and name of what it describes, the signature, and its text."""
 
     kind: str
     name: str

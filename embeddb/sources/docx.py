@@ -14,10 +14,10 @@ _IMAGES = re.compile(r"<img[^>]*/?>")
 
 
 def docx_text(data: bytes) -> tuple[str, str | None]:
-    """Give the text of a Word document as Markdown, and its first top heading.
+    """Return the text of a Word document as Markdown, and its first top heading.
 
     Raises:
-        UnreadableDocumentError: it is not a Word document.
+        UnreadableDocumentError: the bytes are no Word document.
         MissingDependencyError: the `documents` extra is not installed.
     """
     with needs_documents_extra("DOCX files"):
@@ -32,5 +32,5 @@ def docx_text(data: bytes) -> tuple[str, str | None]:
 
 
 def _no_image(_: object) -> list[object]:
-    """Leave a picture out: as base64 it would be most of the text."""
+    """Return nothing for a picture: as base64 it would be most of the text."""
     return []

@@ -1,4 +1,4 @@
-"""What to say where an optional package is not installed."""
+"""The error where an optional package is not installed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from embeddb.errors import MissingDependencyError
 
 @contextmanager
 def needs_documents_extra(what: str) -> Iterator[None]:
-    """Name the extra to install if an import inside fails.
+    """Turn a failed import in the block into an error that names the extra to install.
 
     Raises:
-        MissingDependencyError: the import failed.
+        MissingDependencyError: an import failed.
     """
     try:
         yield
     except ImportError as error:
         raise MissingDependencyError(
             f"{what} need a package that is not installed ({error.name}): "
-            "run pip install 'embeddb[documents]'"
+            "run pip install 'embeddb[documents]'."
         ) from error

@@ -31,7 +31,7 @@ _GLOB_MARKS = "*?["
 
 
 class _Plan(NamedTuple):
-    """Where ids are relative to, and the one file or the patterns below that folder."""
+    """The folder that ids are relative to, and the one file or the patterns below it."""
 
     root: Path
     file: Path | None
@@ -67,11 +67,11 @@ class Files:
         try:
             unknown = file is not None and _media_type(file) is None
         except OSError as error:
-            raise SourceError(f"{file} cannot be read: {error}") from error
+            raise SourceError(f"{file} cannot be read: {error}.") from error
         if unknown:
             raise UnsupportedFormatError(
                 f"{file} is a binary file of unknown kind: convert it to text, Markdown, "
-                "HTML, PDF or DOCX"
+                "HTML, PDF or DOCX."
             )
 
     def documents(self) -> Iterator[Document | Failure]:
@@ -92,7 +92,7 @@ class Files:
                 yield document
 
     def count(self) -> int | None:
-        """How many files there are; empty and binary ones, which are left out, count too."""
+        """Return how many files there are, with the empty and binary ones that are left out."""
         plan = self._plan()
         return 1 if plan.file is not None else sum(1 for _ in self._walk(plan).files())
 
@@ -149,12 +149,12 @@ class Files:
 
 
 def _depth(pattern: Sequence[str]) -> int | None:
-    """Give how deep below its root a glob finds files, or None if at any depth."""
+    """Return how deep below its root a glob finds files, or None if at any depth."""
     return None if "**" in pattern else len(pattern)
 
 
 def _media_type(path: Path) -> str | None:
-    """Give the media type by the name, else that of text if it looks like text."""
+    """Return the media type by the name, else that of text if it looks like text."""
     known = media_type_of(path)
     if known is not None:
         return known

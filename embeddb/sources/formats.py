@@ -78,5 +78,5 @@ _BY_SUFFIX = {
 
 
 def media_type_of(path: PurePath) -> str | None:
-    """Give the media type that a file's suffix stands for, or None for an unknown suffix."""
+    """Return the media type of a file's suffix, or None for an unknown suffix."""
     return _BY_SUFFIX.get(path.suffix.lower())

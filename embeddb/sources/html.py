@@ -11,7 +11,7 @@ _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 
 
 def html_text(markup: str | bytes) -> tuple[str, str | None]:
-    """Give the text of a page as Markdown, and its title.
+    """Return the text of a page as Markdown, and its title.
 
     Where the page has a main part, only that is read. Bytes are decoded as the page declares.
 

@@ -1,4 +1,4 @@
-"""Documents that the program has already: any Python iterable."""
+"""Documents that the program already has: any Python iterable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS = Columns(metadata="metadata")
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Documents, dicts, texts or (id, text) pairs, read once, as they are asked for.
+    """Documents, dicts, texts or (id, text) pairs, read once, while they are iterated over.
 
     A dict has the keys id, content, metadata, uri, media_type and embedding; a text alone
     gets a digest of itself as its id.
@@ -40,11 +40,11 @@ class Records:
             raise
         except Exception as error:
             raise SourceError(
-                f"the iterable of documents failed: {type(error).__name__}: {error}"
+                f"The iterable of documents failed: {type(error).__name__}: {error}."
             ) from error
 
     def count(self) -> int | None:
-        """How many there are, if the iterable knows its length."""
+        """Return how many there are, or None where the iterable has no length."""
         return len(self.items) if isinstance(self.items, Sized) else None
 
 
@@ -68,5 +68,5 @@ def _invalid(where: str, message: str) -> Failure:
 
 
 def text_id(text: str) -> str:
-    """Give the id of a text that has none: a digest of it, as 32 hexadecimal digits."""
+    """Return an id for a text that has none: a digest of it, as 32 hexadecimal digits."""
     return blake2b(text.encode(errors="surrogatepass"), digest_size=ID_BYTES).hexdigest()

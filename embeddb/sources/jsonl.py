@@ -59,7 +59,7 @@ class JSONLines:
             yield columns.document(row, f"line {number}")
 
     def count(self) -> int | None:
-        """None: it is not known without reading the file."""
+        """Return None: the number is not known without reading the file."""
         return None
 
 
@@ -78,7 +78,7 @@ def _numbered(path: Path) -> Iterator[tuple[int, bytes | None]]:
                 elif line.strip():
                     yield number, line
     except (OSError, EOFError, zlib.error) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
+        raise SourceError(f"{path} cannot be read: {error}.") from error
 
 
 def _open(path: Path) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""Whatever a caller hands over, as a source."""
+"""From whatever a caller passes to a source."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _BY_SUFFIX: dict[str, Callable[[Path], Source]] = {
 
 
 def open_source(given: object) -> Source:
-    """Give a source for a path, an iterable of documents, or a source itself.
+    """Return a source for a path, an iterable of documents, or a source itself.
 
     A path is read by its suffix: JSON Lines, CSV, TSV and Parquet files by row, any other
     file, folder or glob with Files.
 
     Raises:
         SourceError: there is nothing at the path.
-        ConfigurationError: `given` is nothing that holds documents.
+        ConfigurationError: `given` holds no documents.
     """
     if isinstance(given, str | Path):
         return _open_path(Path(given))
@@ -41,8 +41,8 @@ def open_source(given: object) -> Source:
         return given
     if isinstance(given, Mapping | Document | bytes) or not isinstance(given, Iterable):
         raise ConfigurationError(
-            f"a {type(given).__name__} is not a source: give a path, a list of documents, "
-            "or a source such as embeddb.sources.Query"
+            f"A {type(given).__name__} is not a source: give a path, a list of documents, "
+            "or a source such as embeddb.sources.Query."
         )
     return Records(given)
 

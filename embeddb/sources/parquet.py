@@ -49,7 +49,7 @@ class Parquet:
             file.close()
 
     def count(self) -> int | None:
-        """How many rows the file says it has."""
+        """Return how many rows the file says it has."""
         with self._open() as file:
             return int(file.metadata.num_rows)
 
@@ -60,7 +60,7 @@ class Parquet:
         try:
             return parquet.ParquetFile(require_file(self.path))
         except (pyarrow.ArrowException, OSError) as error:
-            raise SourceError(f"{self.path} is not a Parquet file: {error}") from error
+            raise SourceError(f"{self.path} is not a Parquet file: {error}.") from error
 
     def _rows(self, file: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
         import pyarrow
@@ -69,11 +69,11 @@ class Parquet:
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
                 yield from _batch_rows(batch, self.embedding)
         except (pyarrow.ArrowException, OSError) as error:
-            raise SourceError(f"{self.path} cannot be read: {error}") from error
+            raise SourceError(f"{self.path} cannot be read: {error}.") from error
 
 
 def _batch_rows(batch: Any, embedding: str) -> Iterator[dict[str, Any]]:  # noqa: ANN401
-    """Yield rows; vectors stay arrays, for as Python lists they would cost ten times as much."""
+    """Yield rows; vectors stay arrays, as lists would take ten times the memory."""
     names = batch.schema.names
     if embedding not in names or not _is_list(batch.column(embedding).type):
         yield from batch.to_pylist()

@@ -20,7 +20,7 @@ class Parsed(NamedTuple):
 
 
 def parse(data: bytes, media_type: str, encoding: str) -> Parsed:
-    """Read the text of a file.
+    """Return the text of a file, and its title.
 
     Raises:
         UnreadableDocumentError: the file is damaged or in another encoding.

@@ -9,7 +9,7 @@ from embeddb.errors import SourceError
 
 
 def require_file(path: str | PathLike[str]) -> Path:
-    """Give the path of a file that exists, `~` expanded.
+    """Return the path of a file that exists, `~` expanded.
 
     Raises:
         SourceError: there is none.
@@ -18,12 +18,12 @@ def require_file(path: str | PathLike[str]) -> Path:
     if found.is_file():
         return found
     if found.is_dir():
-        raise SourceError(f"{found} is a folder: name a file in it, or read it with Files")
+        raise SourceError(f"{found} is a folder: name a file in it, or read it with Files.")
     raise missing(found)
 
 
 def missing(path: Path) -> SourceError:
-    """Say that there is nothing at `path`, and where it was looked for."""
+    """Return the error for a path with nothing at it; it says where it was looked for."""
     return SourceError(
-        f"there is no file or folder {path} (looked in {Path.cwd()}): check the path"
+        f"There is no file or folder {path} (looked in {Path.cwd()}): check the path."
     )

@@ -18,10 +18,10 @@ _PDFIUM = Lock()
 
 
 def pdf_text(data: bytes) -> tuple[str, str | None]:
-    """Give the text of all pages, blank lines between them, and the title if the PDF has one.
+    """Return the text of all pages, blank lines between them, and the title if the PDF has one.
 
     Raises:
-        UnreadableDocumentError: it is damaged, wants a password, or has pictures for pages.
+        UnreadableDocumentError: the PDF is damaged, needs a password, or holds no text.
         MissingDependencyError: the `documents` extra is not installed.
     """
     with needs_documents_extra("PDF files"):

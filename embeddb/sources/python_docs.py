@@ -42,12 +42,12 @@ class PythonDocs:
             return
         if isinstance(self.modules, str):
             raise ConfigurationError(
-                f"modules is {self.modules!r}: give a list of modules, None or 'all'"
+                f"modules is {self.modules!r}: give a list of modules, None or 'all'."
             )
         if unknown := sorted(set(self.modules) - {name for name, _ in _public_modules(_root())}):
             raise ConfigurationError(
-                f"no Python source in the standard library for {', '.join(unknown)}: "
-                "name public top-level modules such as json"
+                f"The standard library has no Python source for {', '.join(unknown)}: "
+                "name public top-level modules such as json."
             )
 
     def documents(self) -> Iterator[Document | Failure]:
@@ -59,7 +59,7 @@ class PythonDocs:
                 yield from _module_documents(path)
 
     def count(self) -> int | None:
-        """None: it is not known without parsing the library."""
+        """Return None: the number is not known without parsing the library."""
         return None
 
     def _wanted(self) -> Collection[str] | None:

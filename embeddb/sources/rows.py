@@ -1,4 +1,4 @@
-"""From a row of named values to a document; every source of rows shares it."""
+"""From a row of named values to a document, for every source of rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from embeddb.sources.values import jsonable
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Columns:
-    """Which column of a row is what.
+    """Which column of a row holds what.
 
     Attributes:
         metadata: the column that holds a JSON object, or the columns to collect into one;
@@ -41,10 +41,11 @@ class Columns:
     media_type: str = "media_type"
 
     def check(self, available: Collection[str], where: str) -> None:
-        """Refuse columns that are not there, naming those that are.
+        """Check that the columns are there; the error names those that are.
 
         Raises:
-            SourceError: no id, no metadata that was asked for, or neither text nor vector.
+            SourceError: the id, a metadata column that was named, or both text and vector are
+                missing.
         """
         listed = ", ".join(sorted(map(str, available))) or "none"
         named = (self.metadata,) if isinstance(self.metadata, str) else (self.metadata or ())
@@ -52,16 +53,16 @@ class Columns:
             if column not in available:
                 raise SourceError(
                     f"{where} has no column {column!r}: name the right one with {option}=…; "
-                    f"the columns are {listed}"
+                    f"the columns are {listed}."
                 )
         if self.content not in available and self.embedding not in available:
             raise SourceError(
                 f"{where} has neither a column {self.content!r} nor {self.embedding!r}: name "
-                f"one with content=… or embedding=…; the columns are {listed}"
+                f"one with content=… or embedding=…; the columns are {listed}."
             )
 
     def document(self, row: Mapping[str, Any], where: str) -> Document | Failure:
-        """Make a document of a row, or a Failure that names `where` it is."""
+        """Return the document of a row, or a Failure that names the row's place, `where`."""
         name = where
         try:
             name = to_id(row.get(self.id))
@@ -96,7 +97,11 @@ class Columns:
 
 
 def to_id(value: object) -> str:
-    """Give an id as text; whole numbers and UUIDs are written out."""
+    """Return an id as text; whole numbers and UUIDs are written out.
+
+    Raises:
+        InvalidDocumentError: there is none, or it is of another type.
+    """
     if isinstance(value, str) and value:
         return value
     if isinstance(value, int | np.integer | UUID) and not isinstance(value, bool):
@@ -107,14 +112,22 @@ def to_id(value: object) -> str:
 
 
 def to_text(value: object, name: str) -> str | None:
-    """Give text or None."""
+    """Return a text or None.
+
+    Raises:
+        InvalidDocumentError: the value is of another type.
+    """
     if value is None or isinstance(value, str):
         return value
     raise InvalidDocumentError(f"{name!r} is of type {type(value).__name__}: it must be text")
 
 
 def to_metadata(value: object) -> Mapping[str, Any]:
-    """Give a JSON object from a mapping or from its text; nothing is an empty one."""
+    """Return the JSON object of a mapping or of JSON text; nothing is an empty one.
+
+    Raises:
+        InvalidMetadataError: the text is no JSON, or the value no object.
+    """
     if value is None or value == "":
         return {}
     if isinstance(value, str):
@@ -130,7 +143,13 @@ def to_metadata(value: object) -> Mapping[str, Any]:
 
 
 def to_vector(value: Any) -> Vector | None:  # noqa: ANN401
-    """Give a float32 array, shape (dim,), from numbers or their JSON text; NaN is let through."""
+    """Return a float32 array, shape (dim,), of numbers or their JSON text; None stays None.
+
+    NaN and infinity are let through: they are refused where all vectors are checked.
+
+    Raises:
+        InvalidVectorError: the value is no flat list of numbers.
+    """
     if value is None or (isinstance(value, str) and not value):
         return None
     try:
@@ -139,7 +158,7 @@ def to_vector(value: Any) -> Vector | None:  # noqa: ANN401
         raise InvalidVectorError(f"the embedding is not a flat list of numbers: {error}") from error
     if numbers.ndim != 1 or not numbers.size or numbers.dtype.kind not in "fiu":
         raise InvalidVectorError("the embedding is not a flat list of numbers")
-    with np.errstate(over="ignore"):  # infinity is refused where all vectors are checked
+    with np.errstate(over="ignore"):
         return numbers.astype(np.float32, copy=False)
 
 

@@ -57,12 +57,12 @@ class Query:
         )
         with self._cursor() as cursor:
             names = [column.name for column in cursor.description or ()]
-            columns.check(names, "the query")
+            columns.check(names, "The query")
             for number, row in enumerate(_translated(cursor), start=1):
                 yield columns.document(row, f"row {number}")
 
     def count(self) -> int | None:
-        """None: counting would run the query twice."""
+        """Return None: counting would run the query twice."""
         return None
 
     @contextmanager
@@ -84,7 +84,7 @@ class Query:
             return psycopg.connect(self.database)
         except psycopg.Error as error:
             raise SourceError(
-                f"the database of the query cannot be reached: {error}: check its URL"
+                f"The database of the query cannot be reached, check its URL: {error}"
             ) from error
 
 
@@ -108,4 +108,4 @@ def _translated(cursor: psycopg.ServerCursor[dict[str, Any]]) -> Iterator[dict[s
 
 
 def _refused(error: psycopg.Error) -> SourceError:
-    return SourceError(f"the database refused the query: {error}")
+    return SourceError(f"The database refused the query: {error}")

@@ -1,4 +1,4 @@
-"""Text in a file: plain, Markdown, reStructuredText and source code, as it is written."""
+"""Text in a file, read as it is: plain, Markdown, reStructuredText and source code."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _HEADING = re.compile(r"^#[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 
 
 def looks_binary(head: bytes) -> bool:
-    """Whether the first bytes of a file are not those of a text."""
+    """Return whether the first bytes of a file are not those of a text."""
     return b"\0" in head and _declared(head) is None
 
 
 def decode(data: bytes, encoding: str) -> str:
-    """Decode a text file; a byte order mark goes before `encoding`.
+    """Return the text of a file; its byte order mark decides the encoding before `encoding` does.
 
     Raises:
         UnreadableDocumentError: the bytes are not in this encoding.
@@ -39,7 +39,7 @@ def decode(data: bytes, encoding: str) -> str:
 
 
 def markdown_title(text: str) -> str | None:
-    """Give the first top heading of a Markdown text."""
+    """Return the first top heading of a Markdown text, or None."""
     found = _HEADING.search(text)
     return found.group(1) if found else None
 

@@ -12,9 +12,9 @@ import numpy as np
 
 
 def jsonable(value: Any) -> Any:  # noqa: ANN401
-    """Give dates, numbers and ids as JSON has them, and what is unknown as it is.
+    """Return dates, numbers and ids as JSON has them, and anything unknown as it is.
 
-    What JSON cannot hold is left for the check that all documents pass, which names it.
+    What JSON cannot hold is refused later, by the check that all documents pass.
     """
     if value is None or isinstance(value, str | bool | int | float):
         return value

@@ -50,7 +50,7 @@ def _below(folder: Path, scopes: list[_Scope]) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise SourceError(f"the folder {folder} cannot be read: {error}") from error
+        raise SourceError(f"The folder {folder} cannot be read: {error}.") from error
     for entry in entries:
         path = folder / entry.name
         is_folder = entry.is_dir(follow_symlinks=False)
@@ -63,7 +63,7 @@ def _below(folder: Path, scopes: list[_Scope]) -> Iterator[Path]:
 
 
 def _is_ignored(path: Path, is_folder: bool, scopes: list[_Scope]) -> bool:
-    """Ask the exclusions first, then the deepest file that says anything about the path."""
+    """Return whether a path is ignored: by an exclusion, or by the deepest file that names it."""
     for index, (folder, spec) in enumerate([scopes[0], *reversed(scopes[1:])]):
         name = path.relative_to(folder).as_posix() + ("/" if is_folder else "")
         ignored = spec.check_file(name).include
@@ -82,7 +82,7 @@ def _scopes_of(folder: Path) -> Iterator[_Scope]:
 
 
 def _outer_scopes(root: Path) -> list[_Scope]:
-    """Give the ignore files above `root`, up to the top of the repository it is in."""
+    """Return the ignore files above `root`, up to the top of the repository it is in."""
     outer: list[Path] = []
     for folder in (root, *root.parents):
         if (folder / ".git").exists():

@@ -70,7 +70,7 @@ def test_name_and_fingerprint() -> None:
     [
         (lambda texts: [[1.0, 2.0]], "shape"),
         (lambda texts: [1.0] * len(texts), "shape"),
-        (lambda texts: [[1.0]] * len(texts), "not of 2"),
+        (lambda texts: [[1.0]] * len(texts), "not 2"),
         (lambda texts: [[1.0, float("nan")]] * len(texts), "NaN"),
         (lambda texts: [[1.0, float("inf")]] * len(texts), "infinite"),
         (lambda texts: ["words"] * len(texts), "numbers"),

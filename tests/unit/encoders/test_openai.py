@@ -139,7 +139,7 @@ def test_single_text_that_is_too_large_fails(endpoint: Endpoint) -> None:
         ({"data": "none"}, "no list"),
         ({"data": [{"index": 0, "embedding": [1, 2, 3, 4]}]}, "1 embeddings for 2"),
         ({"data": [{"index": 0, "embedding": [1, 2, 3, 4]}] * 2}, "2 embeddings for 2"),
-        ({"data": [{"index": i, "embedding": [1, 2]} for i in (0, 1)]}, "2 dims, not of 4"),
+        ({"data": [{"index": i, "embedding": [1, 2]} for i in (0, 1)]}, "2 dims, not 4"),
         ({"data": [{"index": i, "embedding": None} for i in (0, 1)]}, "endpoint"),
         ({"data": [{"index": i, "embedding": [1, 2, 3, "x"]} for i in (0, 1)]}, "numbers"),
         ('{"data": [{"embedding": [1, 2, 3, NaN]}, {"embedding": [1, 2, 3, 4]}]}', "NaN"),
@@ -180,7 +180,7 @@ def test_dim_in_the_name_shortens_openais_models(endpoint: Endpoint) -> None:
 def test_dim_in_the_name_is_checked_of_others(endpoint: Endpoint) -> None:
     settings = EncoderSettings(openai_base_url=endpoint.url)
     encoder = load_encoder("openai:local@5", settings=settings)
-    with pytest.raises(EncodingError, match="4 dims, not of 5"):
+    with pytest.raises(EncodingError, match="4 dims, not 5"):
         encoder.encode(["a"])
     assert "dimensions" not in endpoint.requests[0]
     assert endpoint.keys == [None]

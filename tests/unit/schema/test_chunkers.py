@@ -42,7 +42,7 @@ def test_defaults_follow_the_model(
     ("value", "message"),
     [
         ("paragraphs", "auto, none, text, markdown, code"),
-        ({"kind": "text", "size": 3}, "unknown chunker setting size"),
+        ({"kind": "text", "size": 3}, "Unknown chunker setting size"),
         ({"kind": "text", "max_tokens": 0}, "at least 1"),
         ({"kind": "text", "max_tokens": "9"}, "whole number"),
         ({"kind": "text", "max_tokens": True}, "whole number"),
@@ -50,8 +50,8 @@ def test_defaults_follow_the_model(
         ({"kind": "text", "max_tokens": 10, "overlap": 6}, "set overlap to 5 or less"),
         ({"kind": "text", "overlap": 200}, "set overlap to 127 or less"),
         ({"kind": "text", "max_tokens": 300}, "set max_tokens to 254 or less"),
-        (["text"], "not list"),
-        ({"kind": ["text"]}, "unknown chunker"),
+        (["text"], "not a list"),
+        ({"kind": ["text"]}, "Unknown chunker"),
     ],
 )
 def test_a_wrong_value_names_the_remedy(value: Value, message: str) -> None:

@@ -98,7 +98,7 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
 
 def test_a_path_that_is_not_there_is_named() -> None:
     for path in ("/no/such/file.txt", "/no/such/*.txt"):
-        with pytest.raises(SourceError, match="there is no file or folder /no/such"):
+        with pytest.raises(SourceError, match="There is no file or folder /no/such"):
             Files(path)
 
 

@@ -134,7 +134,7 @@ def test_a_source_is_itself() -> None:
 
 @pytest.mark.parametrize("path", ["/no/such", "/no/such.jsonl", "no-such.parquet"])
 def test_a_path_that_is_not_there_is_named(path: str) -> None:
-    with pytest.raises(SourceError, match="there is no file or folder"):
+    with pytest.raises(SourceError, match="There is no file or folder"):
         open_source(path)
 
 

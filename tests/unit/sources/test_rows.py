@@ -132,7 +132,7 @@ def test_a_column_that_is_not_there_names_those_that_are(tmp_path: Path, suffix:
 def test_a_file_that_is_not_there_is_named(
     tmp_path: Path, kind: type[JSONLines | CSV | Parquet]
 ) -> None:
-    with pytest.raises(SourceError, match="there is no file"):
+    with pytest.raises(SourceError, match="There is no file"):
         kind(tmp_path / "missing")
     with pytest.raises(SourceError, match="is a folder"):
         kind(tmp_path)
