@@ -37,8 +37,8 @@ def load_encoder(
         if callable(model):
             return FunctionEncoder(model)
     raise ConfigurationError(
-        f"A {type(model).__name__} is not a model: give a name, a function, or an encoder with "
-        "`info` and `encode`."
+        f"An object of type {type(model).__name__} is not a model: give a name, a function, or an "
+        "encoder with `info` and `encode`."
     )
 
 

@@ -1,4 +1,4 @@
-"""Quantizers: vectors as a few bytes or bits that plain Postgres can compare."""
+"""Quantizers: vectors as a few bytes or bits, which plain Postgres can compare."""
 
 from __future__ import annotations
 

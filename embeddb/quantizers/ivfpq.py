@@ -23,7 +23,7 @@ from embeddb.quantizers.rows import blocks, checked, require_shape, unit
 from embeddb.records import Vector
 
 CODES = 256
-"""What one byte can tell apart."""
+"""The number of values of one byte."""
 
 DISTANCES = ("cosine", "l2", "inner_product")
 
@@ -35,7 +35,7 @@ _REASONS = {
 
 
 def require_distance(distance: str) -> None:
-    """Refuse a distance that inner products do not give.
+    """Check that a distance can be computed from inner products.
 
     Raises:
         IndexSpecError: with the reason.
@@ -46,10 +46,10 @@ def require_distance(distance: str) -> None:
 
 
 def split_widths(dim: int, subvectors: int) -> list[int]:
-    """Cut `dim` dimensions into sub-vectors whose widths differ by one at most, wide ones first.
+    """Return the widths of sub-vectors of `dim` dimensions: they differ by one, wide ones first.
 
     Raises:
-        IndexSpecError: no sub-vector, or more of them than dimensions.
+        IndexSpecError: there is no sub-vector, or there are more of them than dimensions.
     """
     if not 1 <= subvectors <= dim:
         raise IndexSpecError(f"subvectors must be from 1 to {dim}, not {subvectors}.")
@@ -59,7 +59,7 @@ def split_widths(dim: int, subvectors: int) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class IVFPQCodebook:
-    """What `train` learned: enough to encode rows and to ask for them.
+    """What `train` learned: enough to encode rows and to compare queries with them.
 
     Attributes:
         distance: `cosine` (rows and queries are scaled to length 1), `l2` or `inner_product`.
@@ -94,31 +94,31 @@ class IVFPQCodebook:
 
     @property
     def lists(self) -> int:
-        """Count the coarse lists."""
+        """The number of coarse lists."""
         return len(self.centroids)
 
     @property
     def dim(self) -> int:
-        """Count the dimensions of a vector."""
+        """The dimensions of a vector."""
         return int(self.centroids.shape[1])
 
     @property
     def subvectors(self) -> int:
-        """Count the bytes of a code."""
+        """The bytes of a code, one for each sub-vector."""
         return len(self.codewords)
 
     @property
     def widths(self) -> list[int]:
-        """Give the dimensions of each sub-vector."""
+        """The dimensions of each sub-vector."""
         return split_widths(self.dim, self.subvectors)
 
     def assign(
         self, vectors: Vector
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.float32]]:
-        """Encode rows, shape (n, dim): their lists (n,), codes (n, subvectors), corrections (n,).
+        """Return the lists (n,), codes (n, subvectors) and corrections (n,) of rows (n, dim).
 
-        A correction is a number that undoes much of what the code loses; with `similarity` for
-        the sum in this module's first lines, it is used so: ::
+        A correction is a number that undoes much of what the code loses. With `similarity` for
+        the sum in this module's first lines, a distance is: ::
 
             l2              |query|² - 2 * similarity + correction    (the squared distance)
             cosine          1 - similarity * correction
@@ -152,7 +152,7 @@ class IVFPQCodebook:
         return lists, codes, corrections
 
     def decode(self, lists: NDArray[np.int32], codes: NDArray[np.uint8]) -> Vector:
-        """Give back what codes stand for, shape (n, dim); under cosine, rows of about length 1."""
+        """Return the rows that codes stand for, shape (n, dim); under cosine about of length 1."""
         rotated = np.empty((len(codes), self.dim), np.float32)
         start = 0
         for place, width in enumerate(self.widths):
@@ -163,7 +163,7 @@ class IVFPQCodebook:
         return np.asarray(residuals + self.centroids[lists], dtype=np.float32)
 
     def table(self, query: Vector) -> Vector:
-        """Give a query's inner products with every codeword, shape (subvectors * 256,).
+        """Return a query's inner products with every codeword, shape (subvectors * 256,).
 
         Raises:
             DimensionMismatchError: the query has another dimension.
@@ -178,7 +178,7 @@ class IVFPQCodebook:
         return table.reshape(-1)
 
     def nearest_lists(self, query: Vector, probes: int) -> tuple[NDArray[np.int32], Vector]:
-        """Give the lists to read, nearest first, and the query's inner product with each centre.
+        """Return the lists to read, nearest first, and the query's inner product with each centre.
 
         Both have the shape (probes,), or (lists,) where that is less.
 
@@ -194,7 +194,7 @@ class IVFPQCodebook:
         return order.astype(np.int32), np.asarray(products[order], dtype=np.float32)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Give everything as arrays, to be stored; `from_arrays` makes the same codebook again."""
+        """Return the codebook as arrays to store; `from_arrays` makes the same one of them."""
         arrays: dict[str, NDArray[Any]] = {
             "distance": np.array(self.distance),
             "centroids": self.centroids,
@@ -204,7 +204,7 @@ class IVFPQCodebook:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> IVFPQCodebook:
-        """Read what `to_arrays` gave.
+        """Return the codebook of the arrays that `to_arrays` made.
 
         Raises:
             IndexSpecError: an array is missing, or they do not belong together.
@@ -237,7 +237,7 @@ class IVFPQCodebook:
         return np.asarray(np.sqrt(ratios), np.float32)
 
     def _nearness(self, products: Vector) -> Vector:
-        """Rank lists by the distance of their centres; a centre is shorter than its rows."""
+        """Return how near each list's centre is; under cosine its length must not count."""
         squares = _squared_lengths(self.centroids)
         match self.distance:
             case "cosine":
@@ -250,7 +250,7 @@ class IVFPQCodebook:
 
 
 def nearest(rows: Vector, centres: Vector) -> NDArray[np.intp]:
-    """Find the nearest centre of each row, by l2; the first of several."""
+    """Return the nearest centre of each row by l2, the first of several: shape (n,)."""
     halves = _squared_lengths(centres) / 2
     return np.asarray(np.argmax(rows @ centres.T - halves, axis=1))
 
@@ -260,7 +260,7 @@ def _squared_lengths(rows: Vector) -> Vector:
 
 
 def encode(residuals: Vector, codewords: Vector, widths: list[int]) -> NDArray[np.uint8]:
-    """Give the nearest codeword of each sub-vector, shape (n, subvectors)."""
+    """Return the nearest codeword of each sub-vector, shape (n, subvectors)."""
     codes = np.empty((len(residuals), len(widths)), np.uint8)
     start = 0
     for place, width in enumerate(widths):

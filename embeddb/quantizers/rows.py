@@ -15,18 +15,18 @@ such arrays alive at once stay far below 200 MB whatever the number of rows."""
 
 
 def blocks(rows: int, width: int) -> Iterator[slice]:
-    """Cut rows that each lead to `width` numbers into blocks that fit in memory."""
+    """Yield slices of rows that each lead to `width` numbers, so that a block fits in memory."""
     size = max(BLOCK_NUMBERS // max(width, 1), 1)
     for start in range(0, rows, size):
         yield slice(start, min(start + size, rows))
 
 
 def checked(vectors: Vector, dim: int | None = None) -> Vector:
-    """Give rows of shape (n, dim) as finite float32.
+    """Return rows of shape (n, dim) as float32; every number is finite.
 
     Raises:
         DimensionMismatchError: the rows have another dimension.
-        InvalidVectorError: not one row of numbers per vector, or a number is not finite.
+        InvalidVectorError: there is not one row for each vector, or a number is not finite.
     """
     rows = np.asarray(vectors, dtype=np.float32)
     require_shape(rows.shape, dim)
@@ -36,11 +36,11 @@ def checked(vectors: Vector, dim: int | None = None) -> Vector:
 
 
 def require_shape(shape: tuple[int, ...], dim: int | None = None) -> None:
-    """Refuse what is not (n, dim).
+    """Check that a shape is (n, dim).
 
     Raises:
         DimensionMismatchError: the rows have another dimension.
-        InvalidVectorError: not one row of numbers per vector.
+        InvalidVectorError: there is not one row for each vector.
     """
     if len(shape) != 2 or shape[1] == 0:
         raise InvalidVectorError(f"Vectors must have the shape (n, dim), not {shape}.")
@@ -49,7 +49,7 @@ def require_shape(shape: tuple[int, ...], dim: int | None = None) -> None:
 
 
 def unit(rows: Vector) -> Vector:
-    """Scale rows, shape (n, dim), to length 1; a zero row has no direction and stays zero."""
+    """Return rows, shape (n, dim), scaled to length 1; a zero row stays zero."""
     lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
     scaled = rows / np.where(lengths > 0, lengths, 1.0)
     return np.asarray(scaled, dtype=np.float32)

@@ -24,17 +24,17 @@ beyond 1,536 dimensions have directions to spare, which the rotation brings toge
 
 
 def default_lists(rows: int) -> int:
-    """Choose the number of lists: the root of the rows, so that lists and rows a list balance."""
+    """Return the number of lists: the root of the rows, so that lists and their rows balance."""
     return min(max(min(math.isqrt(rows), rows // MIN_ROWS_PER_LIST), 1), MAX_LISTS)
 
 
 def default_subvectors(dim: int) -> int:
-    """Choose the bytes of a code: one for eight dimensions, 8 (or dim, if less) to 192."""
+    """Return the bytes of a code: one for eight dimensions, from 8 (or dim, if less) to 192."""
     return min(max(dim // DIMS_PER_CODE, min(dim, DIMS_PER_CODE)), MAX_DEFAULT_SUBVECTORS)
 
 
 def imbalance(counts: Sequence[int] | NDArray[np.int64]) -> float:
-    """Say how unequal the lists are, from the number of rows in each, empty ones included.
+    """Return how unequal the lists are, from the number of rows in each, empty ones included.
 
     It is lists * sum(p²), p being the share of the rows in a list (Jégou et al., 2010, "Improving
     bag-of-features"): the rows that a search of one list reads on average, relative to lists of

@@ -41,18 +41,18 @@ def train(
     progress: Progress | None = None,
     rotate: bool = True,
 ) -> IVFPQCodebook:
-    """Learn a codebook from a sample of the rows to be encoded, shape (n, dim).
+    """Return a codebook learned from a sample of the rows to be encoded, shape (n, dim).
 
     It needs 256 rows, and 39 a list; 256 a list (and 32,768 in all) are as many as it uses. The
     same sample and seed give the same codebook on the same machine.
 
     Args:
-        vectors: the sample; memory is for the caller to mind.
+        vectors: the sample; the caller bounds its memory.
         lists: coarse lists, 1 to 32768.
         subvectors: bytes of a code, 1 to dim.
         distance: `cosine`, `l2` or `inner_product`.
         seed: of whatever is drawn at random.
-        progress: told the steps done and their number.
+        progress: called with the steps done and their number.
         rotate: whether to balance the sub-vectors by a rotation (up to 4,096 dimensions).
 
     Raises:
@@ -130,7 +130,7 @@ def _residuals(rows: Vector, centroids: Vector) -> Vector:
 
 
 def _centres(rows: Vector, count: int, seed: int) -> Vector:
-    """Find `count` centres, shape (count, width), by k-means."""
+    """Return `count` centres, shape (count, width), by k-means."""
     from sklearn.cluster import KMeans, MiniBatchKMeans  # type: ignore[import-untyped]
     from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

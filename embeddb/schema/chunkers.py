@@ -96,8 +96,8 @@ class ChunkerSpec:
             return cls(kind=cast(ChunkerKind, value))
         if not isinstance(value, Mapping):
             raise ConfigurationError(
-                f"A chunker is a kind such as 'auto' or a mapping with the key 'kind', "
-                f"not a {type(value).__name__}."
+                "A chunker is a kind such as 'auto' or a mapping with the key 'kind'; "
+                f"{value!r} is neither."
             )
         unknown = [str(key) for key in value if key not in ("kind", "max_tokens", "overlap")]
         if unknown:

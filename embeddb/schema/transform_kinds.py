@@ -15,7 +15,7 @@ class StepKind(Enum):
     """A kind: its label, and whether it takes the number of dimensions to keep.
 
     Attributes:
-        rows_per_dim: rows that a fit needs for every dimension given out; 0 fits nothing.
+        rows_per_dim: rows that a fit needs for every output dimension; 0 where nothing is fitted.
         least_rows: rows that a fit needs at least.
         mixes: it makes new dimensions out of all the old ones.
         refused: distances that it does not keep.
@@ -63,5 +63,5 @@ class StepKind(Enum):
         return f"{self.label}:N" if self.sized else self.label
 
     def min_rows(self, dim: int) -> int:
-        """Fewest rows to fit with where `dim` dimensions come out."""
+        """Return the fewest rows to fit with where `dim` dimensions come out."""
         return max(self.rows_per_dim * dim, self.least_rows)

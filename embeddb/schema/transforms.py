@@ -1,4 +1,4 @@
-"""What a user asks a transform to be, before it is fitted."""
+"""What a user asks of a transform, before it is fitted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ALIASES = {"rotation": StepKind.ROTATION.label}
 ROTATIONS = (StepKind.ROTATION, StepKind.ROTATION_PCA, StepKind.ROTATION_ITQ)
 
 _REFUSALS = {
-    "l1": "does not keep l1 distances; use the distance l2 or cosine, or shorten with matryoshka:N",
-    "jaccard": "does not keep which bits two codes share, as jaccard counts them; use the distance "
+    "l1": "does not keep l1 distances: use the distance l2 or cosine, or shorten with matryoshka:N",
+    "jaccard": "does not keep which bits two codes share, as jaccard counts them: use the distance "
     "hamming, or shorten with matryoshka:N",
-    "hamming": "does not keep the signs that hamming compares; use pca:N and then rotation:itq",
+    "hamming": "does not keep the signs that hamming compares: use pca:N and then rotation:itq",
 }
 
 
@@ -34,15 +34,15 @@ class Word:
 
     @classmethod
     def parse(cls, text: object) -> Word:
-        """Read a word such as `normalize` or `pca:128`.
+        """Return the word of a text such as `normalize` or `pca:128`.
 
         Raises:
             TransformError: not a word that a spec knows, or a number out of range.
         """
         if not isinstance(text, str):
             raise TransformError(
-                "a transform is a word such as 'pca:128' or a list of such words, "
-                f"not {type(text).__name__}"
+                "A transform is a word such as 'pca:128' or a list of such words; "
+                f"{text!r} is neither."
             )
         word = text.strip().lower()
         word = ALIASES.get(word, word)
@@ -53,7 +53,7 @@ class Word:
             if not kind.sized and word == kind.label:
                 return cls(kind=kind)
         known = ", ".join(kind.spelling for kind in StepKind)
-        raise TransformError(f"unknown transform {text!r}: choose from {known}")
+        raise TransformError(f"Unknown transform {text!r}: choose from {known}.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,12 +72,12 @@ class TransformSpec:
     def __post_init__(self) -> None:
         words = tuple(str(Word.parse(word)) for word in self.words)
         if not words:
-            raise TransformError("a transform needs at least one word; None means no transform")
+            raise TransformError("A transform needs at least one word; None means no transform.")
         object.__setattr__(self, "words", words)
 
     @classmethod
     def parse(cls, value: str | Sequence[str] | TransformSpec | None) -> TransformSpec | None:
-        """Read a word or a list of words; None is no transform.
+        """Return the spec of a word or a list of words; None is no transform.
 
         Raises:
             TransformError: neither, an unknown word, or a number out of range.
@@ -89,12 +89,12 @@ class TransformSpec:
         return cls(words=tuple(value))
 
     def to_json(self) -> list[str]:
-        """Give the spec as a JSON array of words."""
+        """Return the spec as a JSON array of words."""
         return list(self.words)
 
     @classmethod
     def from_json(cls, value: Sequence[str]) -> TransformSpec:
-        """Read a spec from its JSON array.
+        """Return the spec of a JSON array.
 
         Raises:
             TransformError: no word, an unknown one, or a number out of range.
@@ -103,7 +103,7 @@ class TransformSpec:
 
     @property
     def parts(self) -> tuple[Word, ...]:
-        """The words, understood."""
+        """The words, parsed."""
         return tuple(Word.parse(word) for word in self.words)
 
     @property
@@ -126,20 +126,20 @@ class TransformSpec:
         return unit
 
     def output_dim(self, input_dim: int) -> int:
-        """Dimensions that come out where `input_dim` go in."""
+        """Return the dimensions that come out where `input_dim` go in."""
         kept = [word.dim for word in self.parts if word.dim is not None]
         return kept[-1] if kept else input_dim
 
     def min_rows(self, input_dim: int) -> int:
-        """Fewest rows that a fit means something with; 0 where nothing is fitted.
+        """Return the fewest rows that a fit needs; 0 where nothing is fitted.
 
-        Twice as many rows as dimensions given out for PCA and ITQ; four times as many, and at
+        That is twice as many rows as output dimensions for PCA and ITQ; four times as many, and at
         least 1,000, for an autoencoder.
         """
         return max(word.kind.min_rows(dim) for word, dim in self._with_output_dims(input_dim))
 
     def check(self, input_dim: int, distance: str) -> None:
-        """Make sure that the words suit vectors of `input_dim` dimensions and each other.
+        """Check that the words suit vectors of `input_dim` dimensions, and each other.
 
         Raises:
             TransformError: more dimensions are kept than there are, or a word does not keep the
@@ -147,21 +147,21 @@ class TransformSpec:
         """
         if distance not in DISTANCES:
             raise TransformError(
-                f"unknown distance {distance!r}; choose one of {', '.join(DISTANCES)}"
+                f"Unknown distance {distance!r}: choose one of {', '.join(DISTANCES)}."
             )
         before = input_dim
         for word, dim in self._with_output_dims(input_dim):
             if dim > before:
                 raise TransformError(
                     f"{word} keeps more dimensions than the {before} there are: "
-                    f"write {word.kind.label}:{before} or fewer"
+                    f"write {word.kind.label}:{before} or fewer."
                 )
             if distance in word.kind.refused:
-                raise TransformError(f"{word} {_REFUSALS[distance]}")
+                raise TransformError(f"{word} {_REFUSALS[distance]}.")
             before = dim
 
     def _with_output_dims(self, input_dim: int) -> Iterator[tuple[Word, int]]:
-        """Pair each word with the dimensions that come out of it."""
+        """Yield each word with the dimensions that come out of it."""
         dim = input_dim
         for word in self.parts:
             dim = dim if word.dim is None else word.dim
@@ -169,11 +169,11 @@ class TransformSpec:
 
 
 def _kept(kind: StepKind, number: str) -> int:
-    """Read how many dimensions a word keeps."""
+    """Return how many dimensions a word keeps."""
     digits = number.strip()
     if not (digits.isascii() and digits.isdigit()) or int(digits) < 1:
         raise TransformError(
             f"{kind.label} needs the number of dimensions to keep, at least 1: "
-            f"write {kind.label}:128"
+            f"write {kind.label}:128."
         )
     return int(digits)

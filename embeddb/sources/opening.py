@@ -41,8 +41,8 @@ def open_source(given: object) -> Source:
         return given
     if isinstance(given, Mapping | Document | bytes) or not isinstance(given, Iterable):
         raise ConfigurationError(
-            f"A {type(given).__name__} is not a source: give a path, a list of documents, "
-            "or a source such as embeddb.sources.Query."
+            f"An object of type {type(given).__name__} is not a source: give a path, a list of "
+            "documents, or a source such as embeddb.sources.Query."
         )
     return Records(given)
 

@@ -1,4 +1,4 @@
-"""Transforms: what happens to the model's vectors before they are stored."""
+"""Transforms: what is done to the model's vectors before they are stored."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ PAIR_WEIGHT = 100.0
 
 
 def encode_with_network(word: Word, rows: Vector, fitting: Fitting) -> list[Step]:
-    """Fit an encoder with one hidden layer of tanh units; cosine ends in Normalize."""
+    """Return the steps of a fitted encoder with one hidden layer; under cosine they normalize."""
     assert word.dim is not None
     rows = sample(rows, MOST_ROWS, fitting.seed)
     # Lengths of about 1 suit the constants above; the scale goes back into the matrices.
@@ -62,7 +62,7 @@ def encode_with_network(word: Word, rows: Vector, fitting: Fitting) -> list[Step
 
 
 def _begin(rows: Vector, dim: int, fitting: Fitting) -> dict[str, Matrix]:
-    """Give the weights of an encoder (1, 2) and a decoder (3, 4) that are PCA together."""
+    """Return the weights of an encoder (1, 2) and a decoder (3, 4) that together are PCA."""
     wide = rows.shape[1]
     mean = mean_of(rows) if fitting.centred else np.zeros(wide)
     axes, squares = principal_axes(rows, mean if fitting.centred else None)
@@ -88,7 +88,7 @@ def _begin(rows: Vector, dim: int, fitting: Fitting) -> dict[str, Matrix]:
 
 
 def _train(start: dict[str, Matrix], rows: Vector, fitting: Fitting) -> dict[str, Vector]:
-    """Train on nine tenths of the rows, and keep what did best on the tenth held out.
+    """Train on nine tenths of the rows, and return what did best on the tenth held out.
 
     The rate falls to nothing over the epochs and the last ones gain the most, so none is left out;
     PCA itself, before the first, is among those that can win.
@@ -130,7 +130,7 @@ def _train(start: dict[str, Matrix], rows: Vector, fitting: Fitting) -> dict[str
 
 
 def _loss(network: dict[str, Tensor], batch: Tensor, fitting: Fitting) -> Tensor:
-    """Add up the three aims for a batch of shape (n, dim)."""
+    """Return the sum of the three aims for a batch of shape (n, dim)."""
     import torch
     from torch.nn.functional import kl_div, log_softmax, normalize
 
@@ -148,13 +148,13 @@ def _loss(network: dict[str, Tensor], batch: Tensor, fitting: Fitting) -> Tensor
 
 
 def _layers(network: dict[str, Tensor], rows: Tensor, first: str, second: str) -> Tensor:
-    """Run rows through two layers with tanh between them."""
+    """Return rows after two layers with tanh between them."""
     hidden = (rows @ network["w" + first].T + network["b" + first]).tanh()
     return hidden @ network["w" + second].T + network["b" + second]
 
 
 def _similarities(rows: Tensor, fitting: Fitting) -> Tensor:
-    """Compare every row with every other, larger being nearer: shape (n, n)."""
+    """Return how similar each row is to each other one, larger is nearer: shape (n, n)."""
     dots = rows @ rows.T
     if fitting.distance != "l2":
         return dots

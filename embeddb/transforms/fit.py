@@ -1,4 +1,4 @@
-"""Fits the words of a spec one after the other, each on what the one before gives out."""
+"""Fitting the words of a spec one after the other, each on what the one before returns."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def fit(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Transform:
-    """Fit a transform to vectors of the model, shape (n, input_dim).
+    """Return a transform fitted to vectors of the model, shape (n, input_dim).
 
     The vectors may be None where nothing needs fitting. The same vectors and seed give the same
     transform on the same machine. `progress` hears from the words that take long, rotation:itq
@@ -84,7 +84,7 @@ def fit(
 
 
 def _steps_of(word: Word, rows: Vector, dim: int, fitting: Fitting) -> list[Step]:
-    """Fit one word; under an angular distance it sees the directions of the rows alone."""
+    """Return the steps of one word; under an angular distance it sees directions alone."""
     if word.kind in MAKERS:
         return MAKERS[word.kind](word, dim, fitting)
     directions = Normalize().apply(rows) if fitting.distance in ANGULAR else rows
@@ -92,25 +92,25 @@ def _steps_of(word: Word, rows: Vector, dim: int, fitting: Fitting) -> list[Step
 
 
 def _usable_rows(spec: TransformSpec, vectors: Vector | None, input_dim: int) -> Vector:
-    """Give the rows to fit with: none at all where nothing is fitted."""
+    """Return the rows to fit with: none at all where nothing is fitted."""
     if vectors is None or not spec.needs_fit:
         rows = np.empty((0, input_dim), dtype=np.float32)
     else:
         rows = np.asarray(vectors, dtype=np.float32)
     if rows.ndim != 2 or rows.shape[1] != input_dim:
         raise DimensionMismatchError(
-            f"a transform of {input_dim} dimensions is fitted with vectors of shape "
-            f"(n, {input_dim}), not {rows.shape}"
+            f"A transform of {input_dim} dimensions is fitted with vectors of shape "
+            f"(n, {input_dim}), not {rows.shape}."
         )
     needed = spec.min_rows(input_dim)
     if len(rows) < needed:
         raise TransformError(
             f"{', '.join(spec.words)} is fitted with at least {needed:,} rows and there are "
             f"{len(rows):,}: add documents first, keep fewer dimensions, or choose a transform "
-            "that is not fitted (normalize, rotation, matryoshka:N)"
+            "that is not fitted (normalize, rotation, matryoshka:N)."
         )
     if not np.isfinite(rows).all():
         raise TransformError(
-            "the vectors to fit with hold NaN or infinite numbers: leave those rows out"
+            "The vectors to fit with hold NaN or infinite numbers: leave those rows out."
         )
     return rows

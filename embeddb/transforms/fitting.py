@@ -1,4 +1,4 @@
-"""What every fit is told beside its rows, and the matrices that several of them begin with."""
+"""What every fit is given beside its rows, and the matrices that several of them start from."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ class Fitting:
 
     @property
     def centred(self) -> bool:
-        """Whether the mean may be taken off: it leaves l2 distances alone, but not angles."""
+        """Whether the mean may be subtracted: that leaves l2 distances alone, but not angles."""
         return self.distance == "l2"
 
 
 def blocks(rows: Vector) -> Iterator[Matrix]:
-    """Cut rows into float64 blocks."""
+    """Yield rows in blocks of float64."""
     for start in range(0, len(rows), BLOCK_ROWS):
         yield rows[start : start + BLOCK_ROWS].astype(np.float64)
 
 
 def mean_of(rows: Vector) -> Matrix:
-    """Average the rows in float64."""
+    """Return the mean of the rows, computed in float64."""
     return np.asarray(rows.mean(axis=0, dtype=np.float64))
 
 
 def principal_axes(rows: Vector, mean: Matrix | None = None) -> tuple[Matrix, Matrix]:
-    """Find the orthogonal directions along which the rows spread, the widest first.
+    """Return the orthogonal directions along which the rows spread, the widest first.
 
     Without a mean these are the eigenvectors of the second moments, so that the first N of them
     keep dot products best; with one, those of the covariance (Jolliffe, Principal Component
@@ -75,7 +75,7 @@ def principal_axes(rows: Vector, mean: Matrix | None = None) -> tuple[Matrix, Ma
 
 
 def random_rotation(dim: int, seed: int) -> Matrix:
-    """Draw a uniformly distributed rotation or reflection, shape (dim, dim).
+    """Return a uniformly distributed rotation or reflection, shape (dim, dim).
 
     QR of a Gaussian matrix is uniform only once the signs of R's diagonal are taken out
     (Mezzadri, How to Generate Random Matrices from the Classical Compact Groups, 2007).
@@ -86,7 +86,7 @@ def random_rotation(dim: int, seed: int) -> Matrix:
 
 
 def sample(rows: Vector, most: int, seed: int) -> Vector:
-    """Draw at most `most` of the rows, in their order."""
+    """Return at most `most` of the rows, drawn at random, in their order."""
     if len(rows) <= most:
         return rows
     chosen = np.random.default_rng([seed, len(rows)]).choice(len(rows), most, replace=False)

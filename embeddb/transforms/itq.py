@@ -1,4 +1,4 @@
-"""A rotation after which the signs of the dimensions tell the most about the vectors."""
+"""A rotation after which the signs of the dimensions keep the most of the vectors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SETTLED = 1e-3
 
 
 def rotate_for_signs(word: Word, rows: Vector, fitting: Fitting) -> list[Step]:
-    """Find the rotation whose signs lie nearest to the rotated rows.
+    """Return the rotation whose signs lie nearest to the rotated rows.
 
     Alternates between taking the signs and rotating the rows towards them, from a random
     rotation of the principal axes (Gong and Lazebnik, Iterative Quantization, 2011).

@@ -11,12 +11,14 @@ from embeddb.transforms.steps import Affine, Normalize, Step, Truncate
 
 
 def normalize(word: Word, dim: int, fitting: Fitting) -> list[Step]:
-    """Give every vector the length 1."""
+    """Return the step that scales every vector to length 1."""
     return [Normalize()]
 
 
 def matryoshka(word: Word, dim: int, fitting: Fitting) -> list[Step]:
-    """Keep the first dimensions (Kusupati et al., Matryoshka Representation Learning, 2022).
+    """Return the steps that keep the first dimensions of a Matryoshka model.
+
+    Kusupati et al., Matryoshka Representation Learning, 2022.
 
     The result is normalized for cosine, where it changes nothing but rounding, and for the
     inner product of vectors that were unit vectors before. Where lengths mean something (l2, or
@@ -30,29 +32,29 @@ def matryoshka(word: Word, dim: int, fitting: Fitting) -> list[Step]:
 
 
 def rotate_randomly(word: Word, dim: int, fitting: Fitting) -> list[Step]:
-    """Spread what the dimensions carry evenly over all of them."""
+    """Return a random rotation, which spreads the variance evenly over all dimensions."""
     return [rotation(random_rotation(dim, fitting.seed))]
 
 
 def rotate_to_axes(word: Word, rows: Vector, fitting: Fitting) -> list[Step]:
-    """Turn the vectors so that the first dimensions carry the most; never centred."""
+    """Return the rotation to the principal axes, the widest first; it never centres."""
     axes, _ = principal_axes(rows)
     return [rotation(axes)]
 
 
 def pca(word: Word, rows: Vector, fitting: Fitting) -> list[Step]:
-    """Keep the directions that carry the most; centred for l2 only."""
+    """Return the map to the widest principal axes; it centres for l2 only."""
     mean = mean_of(rows) if fitting.centred else None
     axes = principal_axes(rows, mean)[0][: word.dim]
     return [affine(axes, None if mean is None else -axes @ mean)]
 
 
 def rotation(matrix: Matrix) -> Affine:
-    """Make a step of an orthogonal matrix."""
+    """Return the step of an orthogonal matrix."""
     return affine(matrix, None)
 
 
 def affine(weights: Matrix, bias: Matrix | None) -> Affine:
-    """Round a matrix of a fit to the float32 step that is stored."""
+    """Return the float32 step that is stored of a fitted matrix."""
     rounded = np.zeros(len(weights)) if bias is None else bias
     return Affine(weights=weights.astype(np.float32), bias=rounded.astype(np.float32))

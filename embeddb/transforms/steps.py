@@ -1,4 +1,4 @@
-"""The three things a fitted transform does, each simple enough for numpy and for Postgres."""
+"""The three kinds of step of a fitted transform, each simple enough for numpy and Postgres."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Affine:
         _require_matching(self.weights, self.bias)
         if self.activation not in ACTIVATIONS:
             raise TransformError(
-                f"unknown activation {self.activation!r}: choose one of {', '.join(ACTIVATIONS)}"
+                f"Unknown activation {self.activation!r}: choose one of {', '.join(ACTIVATIONS)}."
             )
 
     def output_dim(self, input_dim: int) -> int:
@@ -60,12 +60,12 @@ class Affine:
         """
         if self.weights.shape[1] != input_dim:
             raise TransformError(
-                f"the matrix takes {self.weights.shape[1]} dimensions and gets {input_dim}"
+                f"The matrix takes {self.weights.shape[1]} dimensions and gets {input_dim}."
             )
         return len(self.weights)
 
     def apply(self, vectors: Vector) -> Vector:
-        """Map float32 rows of shape (n, in) to shape (n, out)."""
+        """Return rows of shape (n, in) mapped to shape (n, out), both float32."""
         mapped = vectors @ self.weights.T
         mapped += self.bias
         return _ACTIVATE[self.activation](mapped)
@@ -82,14 +82,14 @@ class Affine:
 
 @dataclass(frozen=True, kw_only=True)
 class Normalize:
-    """Every row is divided by its length; a row of zeros stays one."""
+    """Every row is divided by its length; a row of zeros stays as it is."""
 
     def output_dim(self, input_dim: int) -> int:
-        """Dimensions that come out: as many as go in."""
+        """Return the dimensions that come out: as many as go in."""
         return input_dim
 
     def apply(self, vectors: Vector) -> Vector:
-        """Give float32 rows of shape (n, dim) the length 1."""
+        """Return float32 rows of shape (n, dim) scaled to length 1."""
         # The squares of large float32 numbers overflow float32.
         squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
         lengths = np.sqrt(squares)[:, None]
@@ -109,11 +109,11 @@ class Truncate:
             TransformError: fewer go in than are kept.
         """
         if not 1 <= self.dim <= input_dim:
-            raise TransformError(f"the first {self.dim} dimensions of {input_dim} cannot be kept")
+            raise TransformError(f"The first {self.dim} dimensions of {input_dim} cannot be kept.")
         return self.dim
 
     def apply(self, vectors: Vector) -> Vector:
-        """Cut float32 rows of shape (n, in) to shape (n, dim)."""
+        """Return float32 rows of shape (n, in) cut to shape (n, dim)."""
         return np.ascontiguousarray(vectors[:, : self.dim])
 
 
@@ -121,7 +121,7 @@ Step: TypeAlias = Affine | Normalize | Truncate
 
 
 def gives_unit_length(steps: Sequence[Step]) -> bool:
-    """Whether what the steps give out has length 1 (but for zero rows), whatever goes in."""
+    """Return whether all that comes out has length 1, zero rows apart, whatever goes in."""
     unit = False
     for step in steps:
         match step:
@@ -135,7 +135,7 @@ def gives_unit_length(steps: Sequence[Step]) -> bool:
 
 
 def _frozen(values: Vector) -> Vector:
-    """Copy to contiguous float32 that nobody can write to."""
+    """Return a contiguous float32 copy that nobody can write to."""
     copy = np.array(values, dtype=np.float32, order="C")
     copy.flags.writeable = False
     return copy
@@ -144,8 +144,8 @@ def _frozen(values: Vector) -> Vector:
 def _require_matching(weights: Vector, bias: Vector) -> None:
     if weights.ndim != 2 or bias.shape != weights.shape[:1] or 0 in weights.shape:
         raise TransformError(
-            f"weights of shape {weights.shape} and a bias of shape {bias.shape} are no affine map: "
-            "they must be (out, in) and (out,)"
+            f"Weights of shape {weights.shape} and a bias of shape {bias.shape} are no affine map: "
+            "they must be (out, in) and (out,)."
         )
     if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-        raise TransformError("a matrix of the transform holds NaN or infinite numbers")
+        raise TransformError("A matrix of the transform holds NaN or infinite numbers.")

@@ -28,7 +28,7 @@ class MatrixRow(NamedTuple):
 
 
 def dump(transform: Transform) -> tuple[list[dict[str, Any]], Iterator[MatrixRow]]:
-    """Give the steps as JSON objects, and the rows of their matrices."""
+    """Return the steps as JSON objects, and the rows of their matrices."""
     return [_step_to_json(step) for step in transform.steps], _matrix_rows(transform)
 
 
@@ -40,7 +40,7 @@ def load(
     input_dim: int,
     fitted_rows: int = 0,
 ) -> Transform:
-    """Make the transform that `dump` took apart; the rows may come in any order.
+    """Return the transform that `dump` took apart; the rows may come in any order.
 
     Raises:
         TransformError: a step is unknown, or a row is missing, doubled or of another length.
@@ -49,14 +49,14 @@ def load(
     for step, row_no, weights, bias in rows:
         matrix = matrices.setdefault(step, {})
         if row_no in matrix:
-            raise TransformError(f"row {row_no} of step {step} of the transform is stored twice")
+            raise TransformError(f"Row {row_no} of step {step} of the transform is stored twice.")
         matrix[row_no] = (weights, bias)
     steps = tuple(
         _step_from_json(number, step, matrices.pop(number, {}))
         for number, step in enumerate(steps_json)
     )
     if matrices:
-        raise TransformError(f"rows are stored for step {min(matrices)}, which there is not")
+        raise TransformError(f"Rows are stored for step {min(matrices)}, which does not exist.")
     dim = input_dim
     for loaded in steps:
         dim = loaded.output_dim(dim)
@@ -90,14 +90,14 @@ def _step_from_json(
     if kind == "affine":
         return _affine(number, step, matrix)
     if matrix:
-        raise TransformError(f"rows are stored for step {number}, which has no matrix")
+        raise TransformError(f"Rows are stored for step {number}, which has no matrix.")
     if kind == "normalize":
         return Normalize()
     if kind == "truncate":
         return Truncate(dim=step["dim"])
     raise TransformError(
-        f"step {number} of the stored transform is of the unknown kind {kind!r}: "
-        "a newer embeddb may have written it"
+        f"Step {number} of the stored transform is of the unknown kind {kind!r}: "
+        "a newer embeddb may have written it, so upgrade this one."
     )
 
 
@@ -109,15 +109,15 @@ def _affine(
     bias = np.empty(shape[:1], dtype=np.float32)
     if set(matrix) != set(range(shape[0])):
         raise TransformError(
-            f"step {number} of the stored transform needs the rows 0 to {shape[0] - 1} and has "
-            f"{len(matrix)} rows, not all of them these: fit the transform again"
+            f"Step {number} of the stored transform needs the rows 0 to {shape[0] - 1} and has "
+            f"{len(matrix)} rows, not all of them these: fit the transform again."
         )
     for row_no, (values, offset) in matrix.items():
         row = np.asarray(values, dtype=np.float32)
         if row.shape != shape[1:]:
             raise TransformError(
-                f"row {row_no} of step {number} of the stored transform has the shape {row.shape} "
-                f"and needs {shape[1:]}: fit the transform again"
+                f"Row {row_no} of step {number} of the stored transform has the shape {row.shape} "
+                f"and needs {shape[1:]}: fit the transform again."
             )
         weights[row_no] = row
         bias[row_no] = offset

@@ -38,19 +38,19 @@ class Transform:
             dim = step.output_dim(dim)
         if dim != self.output_dim:
             raise TransformError(
-                f"the steps give {dim} dimensions and the transform is said to give "
-                f"{self.output_dim}"
+                f"The steps return {dim} dimensions, and the transform claims to return "
+                f"{self.output_dim}."
             )
 
     def apply(self, vectors: Vector) -> Vector:
-        """Map vectors of shape (n, input_dim) to float32 of shape (n, output_dim).
+        """Return vectors of shape (n, input_dim) as float32 of shape (n, output_dim).
 
         Raises:
-            DimensionMismatchError: another shape.
+            DimensionMismatchError: the vectors have another shape.
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.input_dim:
             raise DimensionMismatchError(
-                f"the transform takes vectors of shape (n, {self.input_dim}), not {vectors.shape}"
+                f"The transform takes vectors of shape (n, {self.input_dim}), not {vectors.shape}."
             )
         rows = np.asarray(vectors, dtype=np.float32)
         for step in self.steps:

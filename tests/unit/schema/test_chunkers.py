@@ -50,7 +50,7 @@ def test_defaults_follow_the_model(
         ({"kind": "text", "max_tokens": 10, "overlap": 6}, "set overlap to 5 or less"),
         ({"kind": "text", "overlap": 200}, "set overlap to 127 or less"),
         ({"kind": "text", "max_tokens": 300}, "set max_tokens to 254 or less"),
-        (["text"], "not a list"),
+        (["text"], "'text'\\] is neither"),
         ({"kind": ["text"]}, "Unknown chunker"),
     ],
 )

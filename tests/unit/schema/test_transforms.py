@@ -63,21 +63,21 @@ def test_none_is_no_transform_and_a_spec_stays_itself() -> None:
     [
         (
             "whiten",
-            "unknown transform 'whiten': choose from normalize, rotation:random, rotation:pca, "
+            "Unknown transform 'whiten': choose from normalize, rotation:random, rotation:pca, "
             "rotation:itq, pca:N, matryoshka:N, autoencoder:N",
         ),
-        ("normalize:3", "unknown transform 'normalize:3'"),
-        ("rotation:spin", "unknown transform 'rotation:spin'"),
+        ("normalize:3", "Unknown transform 'normalize:3'"),
+        ("rotation:spin", "Unknown transform 'rotation:spin'"),
         ("pca", "pca needs the number of dimensions to keep, at least 1: write pca:128"),
         ("pca:0", "pca needs the number of dimensions to keep, at least 1"),
         ("matryoshka:-3", "matryoshka needs the number of dimensions to keep, at least 1"),
         ("autoencoder:many", "autoencoder needs the number of dimensions to keep, at least 1"),
-        ([], "a transform needs at least one word; None means no transform"),
+        ([], "A transform needs at least one word; None means no transform"),
         (
             [128],
-            "a transform is a word such as 'pca:128' or a list of such words, not int",
+            "A transform is a word such as 'pca:128' or a list of such words; 128 is neither.",
         ),
-        (128, "a transform is a word such as 'pca:128' or a list of such words, not int"),
+        (128, "A transform is a word such as 'pca:128' or a list of such words; 128 is neither."),
     ],
 )
 def test_what_is_no_spec_is_refused(value: object, message: str) -> None:
@@ -127,7 +127,7 @@ def test_a_spec_knows_its_rows_and_dimensions(
         (
             "rotation",
             "l1",
-            "rotation:random does not keep l1 distances; use the distance l2 or cosine, or "
+            "rotation:random does not keep l1 distances: use the distance l2 or cosine, or "
             "shorten with matryoshka:N",
         ),
         ("rotation:itq", "l1", "rotation:itq does not keep l1 distances"),
@@ -137,13 +137,13 @@ def test_a_spec_knows_its_rows_and_dimensions(
         (
             "autoencoder:64",
             "hamming",
-            "autoencoder:64 does not keep the signs that hamming compares; use pca:N and then "
+            "autoencoder:64 does not keep the signs that hamming compares: use pca:N and then "
             "rotation:itq",
         ),
         (
             "normalize",
             "euclidean",
-            "unknown distance 'euclidean'; choose one of cosine, l2, inner_product, l1, hamming, "
+            "Unknown distance 'euclidean': choose one of cosine, l2, inner_product, l1, hamming, "
             "jaccard",
         ),
     ],

@@ -81,9 +81,9 @@ def test_an_unknown_activation_is_refused() -> None:
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (Affine(weights=TURN, bias=NOTHING), "the matrix takes 2 dimensions and gets 3"),
-        (Truncate(dim=4), "the first 4 dimensions of 3 cannot be kept"),
-        (Truncate(dim=0), "the first 0 dimensions of 3 cannot be kept"),
+        (Affine(weights=TURN, bias=NOTHING), "The matrix takes 2 dimensions and gets 3"),
+        (Truncate(dim=4), "The first 4 dimensions of 3 cannot be kept"),
+        (Truncate(dim=0), "The first 0 dimensions of 3 cannot be kept"),
     ],
 )
 def test_a_step_that_does_not_fit_the_one_before_is_refused(step: Step, message: str) -> None:

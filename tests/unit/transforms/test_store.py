@@ -63,17 +63,17 @@ MATRIX = {"kind": "affine", "rows": 2, "columns": 2, "activation": "none"}
 @pytest.mark.parametrize(
     ("steps", "rows", "message"),
     [
-        ([MATRIX], [(0, 0, [1, 0], 0.0)], "step 0 .* needs the rows 0 to 1 and has 1 rows"),
+        ([MATRIX], [(0, 0, [1, 0], 0.0)], "Step 0 .* needs the rows 0 to 1 and has 1 rows"),
         ([MATRIX], [(0, 0, [1, 0], 0.0), (0, 2, [0, 1], 0.0)], "not all of them these"),
-        ([MATRIX], [(0, 0, [1, 0], 0.0)] * 2, "row 0 of step 0 of the transform is stored twice"),
+        ([MATRIX], [(0, 0, [1, 0], 0.0)] * 2, "Row 0 of step 0 of the transform is stored twice"),
         (
             [MATRIX],
             [(0, 0, [1, 0], 0.0), (0, 1, [1], 0.0)],
-            r"row 1 of step 0 .* has the shape \(1,\) and needs \(2,\)",
+            r"Row 1 of step 0 .* has the shape \(1,\) and needs \(2,\)",
         ),
-        ([{"kind": "normalize"}], [(1, 0, [1], 0.0)], "rows are stored for step 1, which there is"),
-        ([{"kind": "normalize"}], [(0, 0, [1], 0.0)], "rows are stored for step 0, which has no"),
-        ([{"kind": "whiten"}], [], "step 0 .* unknown kind 'whiten': a newer embeddb"),
+        ([{"kind": "normalize"}], [(1, 0, [1], 0.0)], "Rows are stored for step 1, which does not"),
+        ([{"kind": "normalize"}], [(0, 0, [1], 0.0)], "Rows are stored for step 0, which has no"),
+        ([{"kind": "whiten"}], [], "Step 0 .* unknown kind 'whiten': a newer embeddb"),
     ],
 )
 def test_a_damaged_transform_is_refused(

@@ -15,7 +15,7 @@ from tests.support.transform_rows import DIM, fitted, skewed_rows
 
 @pytest.mark.parametrize("shape", [(DIM,), (2, DIM + 1), (1, 2, DIM)])
 def test_vectors_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
-    message = f"the transform takes vectors of shape (n, {DIM}), not {shape}"
+    message = f"The transform takes vectors of shape (n, {DIM}), not {shape}"
     with pytest.raises(DimensionMismatchError, match=re.escape(message)):
         fitted("rotation").apply(np.ones(shape, dtype=np.float32))
 
@@ -33,7 +33,7 @@ def test_what_comes_out_is_float32_and_what_went_in_stays() -> None:
 
 
 def test_steps_that_end_elsewhere_are_refused() -> None:
-    with pytest.raises(TransformError, match="the steps give 2 dimensions and the transform is"):
+    with pytest.raises(TransformError, match="The steps return 2 dimensions, and the transform"):
         Transform(spec=("matryoshka:3",), steps=(Truncate(dim=2),), input_dim=4, output_dim=3)
 
 
