@@ -20,7 +20,7 @@ DECISIONS = ROOT / "docs" / "decisions"
 Row = list[str]
 
 _ROOMS = "Rooms of `"
-_CODE = re.compile(r"`([^`]+)`")
+_CODE = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(r"(?:embeddb|sql|migrations|tests|docs|benchmarks|\.ci)/[\w./*-]*")
 
 
@@ -92,16 +92,17 @@ def _first_column(heading: str) -> set[str]:
     return set(_named(TABLES.get(heading, [])[1:], 0))
 
 
-def _difference(listed: set[str], there: set[str], what: str) -> str:
+def _check(what: str, *, listed: set[str], there: set[str]) -> None:
+    """Check that the page lists what is there."""
     wrong = [
-        *(f"{name} is missing on the page" for name in sorted(there - listed)),
-        *(f"{name} is on the page only" for name in sorted(listed - there)),
+        *(f"add {name}" for name in sorted(there - listed)),
+        *(f"remove {name}" for name in sorted(listed - there)),
     ]
-    return f"docs/architecture.md, {what}: " + "; ".join(wrong) if wrong else ""
+    assert not wrong, f"edit docs/architecture.md, {what}: {', '.join(wrong)}"
 
 
 def test_every_package_with_rooms_has_a_table() -> None:
-    assert not _difference(set(LISTED), _containers(), "headings “Rooms of …”")
+    _check("the headings “Rooms of …”", listed=set(LISTED), there=_containers())
 
 
 @pytest.mark.parametrize("container", sorted(_containers()))
@@ -109,7 +110,7 @@ def test_every_room_is_listed(container: str) -> None:
     column = 1 if container in LAYERS else 0
     listed = _named(LISTED.get(container, []), column)
     assert len(listed) == len(set(listed)), f"a room of {container} is listed twice"
-    assert not _difference(set(listed), _there(container), f"the rooms of {container}")
+    _check(f"the rooms of {container}", listed=set(listed), there=_there(container))
 
 
 @pytest.mark.parametrize("container", sorted(LISTED))
@@ -137,7 +138,7 @@ def _shown(layers: list[set[str]]) -> str:
 
 def test_every_table_of_the_schema_is_listed() -> None:
     listed = _first_column("Tables of the schema")
-    assert not _difference(listed, set(_created_tables()), "the tables of the schema")
+    _check("the tables of the schema", listed=listed, there=set(_created_tables()))
 
 
 def _created_tables() -> Iterator[str]:
@@ -152,8 +153,7 @@ def _created_tables() -> Iterator[str]:
     [("Functions of the schema", "functions"), ("Views of the schema", "views")],
 )
 def test_every_function_and_view_is_listed(heading: str, folder: str) -> None:
-    listed = _first_column(heading)
-    assert not _difference(listed, set(scripts(folder)), f"what sql/{folder}/ has")
+    _check(heading.lower(), listed=_first_column(heading), there=set(scripts(folder)))
 
 
 def _pages() -> list[Path]:
