@@ -68,6 +68,7 @@ class Queue:
 @pytest.fixture
 def queue(store: embeddb.Store) -> Iterator[Queue]:
     with store.database.open() as connection:
+        connection.execute("SET lock_timeout = '5s'")  # whoever waits for another fails
         yield Queue(store, connection)
 
 
@@ -109,11 +110,9 @@ def test_an_open_transaction_of_the_application_is_not_waited_for(queue: Queue) 
     claim = queue.claimed()
     with psycopg.connect(queue.url) as other:
         other.execute(ENQUEUE, [queue.id, ["a"]])
-        started = time.monotonic()
         assert queue.finish(claim) == {"b"}
         queue.jobs.renew(queue.connection, claim, claim.keys, LEASE_SECONDS)
         queue.jobs.release(queue.connection, claim, claim.keys)
-        assert time.monotonic() - started < 5
         other.commit()
     assert queue.claimed().keys == ["a"]
 
