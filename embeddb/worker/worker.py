@@ -282,7 +282,7 @@ class Worker:
         return collection
 
     def _assign(self) -> None:
-        """Give each collection to the pipeline of its model."""
+        """Assign each collection to the pipeline of its model."""
         groups: dict[str, list[WorkerCollection]] = defaultdict(list)
         for collection in self._collections.values():
             model = collection.record.generation.model
