@@ -26,6 +26,7 @@ from embeddb.db.shared import SharedDatabase
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
+    from embeddb.schema.attached import SourceTable
     from embeddb.schema.catalog import CollectionRecord
     from embeddb.store import Store
 
@@ -87,8 +88,7 @@ def unfollow_collection(operations: Operations, op: UnfollowCollectionOp) -> Non
 
     migration = operations.migration_context
     _refuse_script(migration, "unfollow_collection")
-    record = _record(migration, op.name)
-    Attachments(_shared(migration)).unfollow(record)
+    Attachments(_shared(migration)).unfollow(_attached(migration, op.name)[0])
 
 
 @Operations.implementation_for(FollowCollectionOp)
@@ -98,9 +98,8 @@ def follow_collection(operations: Operations, op: FollowCollectionOp) -> None:
 
     migration = operations.migration_context
     _refuse_script(migration, "follow_collection")
-    record = _record(migration, op.name)
-    assert record.source is not None
-    Attachments(_shared(migration)).reattach(record, declaration_of(record.source))
+    record, source = _attached(migration, op.name)
+    Attachments(_shared(migration)).reattach(record, declaration_of(source))
 
 
 @Operations.implementation_for(CreateCollectionOp)
@@ -129,13 +128,11 @@ def _read_anew(
     """Read something else of the table; the vectors of rows whose text stays the same stay too."""
     from embeddb.repository.attached.attach import Attachments, declaration_of
 
-    record = _record(migration, op.name)
-    if record.source is None:
-        raise CommandError(f"{op.name!r} is attached to no table, so it reads nothing of one.")
-    before = declaration_of(record.source)
+    record, source = _attached(migration, op.name)
     # the table's name is that of the migration: an operation before this one may have changed it
     table = table_text(op.schema, op.table_name)
-    Attachments(_shared(migration)).reattach(record, replace(before, source=table, **changes))
+    declared = replace(declaration_of(source), source=table, **changes)
+    Attachments(_shared(migration)).reattach(record, declared)
 
 
 def _convert(migration: MigrationContext, name: str, form: Mapping[str, Any]) -> None:
@@ -163,8 +160,11 @@ def _store(migration: MigrationContext) -> Store:
     return Store(_shared(migration), Settings.from_environment())
 
 
-def _record(migration: MigrationContext, name: str) -> CollectionRecord:
-    return _store(migration).collection(name).record
+def _attached(migration: MigrationContext, name: str) -> tuple[CollectionRecord, SourceTable]:
+    record = _store(migration).collection(name).record
+    if record.source is None:
+        raise CommandError(f"The collection {name!r} is attached to no table.")
+    return record, record.source
 
 
 def _shared(migration: MigrationContext) -> SharedDatabase:

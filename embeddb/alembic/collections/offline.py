@@ -44,6 +44,7 @@ def attach_script(migration: MigrationContext, attachment: Attachment) -> None:
             f"To write SQL for {declared.name!r}, op.attach_collection() needs key=[…] and "
             "types={…}, as revision --autogenerate writes them."
         )
+    declared.spec.check_metadata(declared.metadata)
     database = _Script(migration)
     source = source_unasked(attachment, DEFAULT_SCHEMA)
     name = check_name(declared.name)

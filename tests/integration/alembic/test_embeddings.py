@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +12,7 @@ from alembic.util import CommandError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import embeddb
+from embeddb.errors import SchemaMissingError
 from embeddb.sqlalchemy import Embedding
 from tests.support.alembic_application import Application, body
 
@@ -133,6 +135,70 @@ def test_another_model_is_another_collection(
     application.metadata = models(Embedding("title", model=MODEL, distance="l2"))
     script = body(application.there_and_back())
     assert script.index("op.detach_collection(") < script.index("op.attach_collection(")
+
+
+def test_a_layout_is_part_of_the_embedding(application: Application) -> None:
+    whole: Any = {"model": MODEL, "metadata": ["lang"], "normalize": True}
+    layout = embeddb.ListPartitions("lang", ("de", "en"))
+    application.metadata = models(Embedding("title", **whole, layout=layout))
+    script = application.there_and_back()
+    assert "layout=embeddb.ListPartitions(field='lang', values=('de', 'en'))," in script
+    assert "normalize=True," in script
+    assert len(partitions(application)) == 3
+    application.metadata = models(Embedding("title", **whole, partition_by="lang"))
+    script = body(application.there_and_back())
+    assert script.index("op.detach_collection(") < script.index("op.attach_collection(")
+    assert len(partitions(application)) == 16
+    # a conversion keeps the layout, and is what another storage takes
+    application.metadata = models(
+        Embedding("title", **whole, partition_by="lang", storage="halfvec")
+    )
+    assert "op.alter_collection(" in body(application.there_and_back())
+    assert len(partitions(application)) == 16
+
+
+def partitions(application: Application) -> list[str]:
+    statement = "SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON oid = inhrelid "
+    return [row[0] for row in application.run(statement + "WHERE relkind = 'r'")]
+
+
+def test_dimensions_that_are_said_are_no_difference(application: Application) -> None:
+    application.metadata = models(Embedding("title", model=MODEL, dim=64, index="ivfflat"))
+    assert "dim=64" in application.there_and_back()
+
+
+def test_what_the_application_leaves_out_has_no_embedding(application: Application) -> None:
+    application.metadata = models(None)
+    application.migrate()
+    application.metadata = models(Embedding("title", model=MODEL))
+    application.options = {"include_object": lambda item, name, *rest: name != "articles"}
+    application.check()
+    application.options = {}
+    assert application.differs()
+
+
+def test_without_embeddbs_schema_the_error_says_what_to_do(
+    empty_database: str, tmp_path: Path
+) -> None:
+    application = Application(tmp_path / "migrations", empty_database)
+    application.metadata = models(None)
+    application.migrate()
+    application.metadata = models(Embedding("title", model=MODEL))
+    with pytest.raises(SchemaMissingError, match="embeddb migrate"):
+        application.revision()
+    application.engine.dispose()
+
+
+def test_types_of_the_applications_own_reach_a_script(application: Application) -> None:
+    mood = sa.Enum("good", "bad", name="Mood")
+    application.metadata = models(
+        Embedding("title", model=MODEL, metadata=["mood", "size"], where="\"mood\" = 'good'"),
+        sa.Column("mood", mood),
+        sa.Column("size", sa.String(9)),
+    )
+    script = application.migrate()
+    assert "'mood': '\"Mood\"'" in script
+    assert "'size': 'character varying(9)'" in script
 
 
 def test_a_new_column_is_read_after_it_comes_and_until_it_goes(application: Application) -> None:
