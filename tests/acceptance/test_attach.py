@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 import embeddb
 from tests.conftest import RunCLI
 from tests.support.attaching import articles, drain, triggers
@@ -98,3 +100,22 @@ def test_doctor_says_what_became_of_the_source(
     assert any("is gone" in message for message in _doctor(run_cli, database))
     store.detach("articles")
     assert store.collections() == []
+
+
+def test_a_worker_scales_vectors_where_the_collection_says_so(
+    database: str, run_cli: RunCLI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDB_PYTHON_MODELS", "tests.support.encoders")
+    articles(database, 5)
+    model = "python:tests.support.encoders:encode_long"
+    with embeddb.connect(database) as store:
+        found = store.attach(
+            "articles", text="body", model=model, distance="l2", normalize=True, index=None
+        )
+        done = run_cli("worker", "--once", dsn=database)
+        assert done.returncode == 0, done.stderr
+        norms = rows(database, "SELECT vector_norm(embedding) FROM embeddb.articles_g1")
+        assert [row[0] for row in norms] == pytest.approx([1.0] * 5)
+        nearest = found.search("about word3", 1)[0]
+        assert nearest.id == "3"
+        assert nearest.distance == pytest.approx(0, abs=1e-3)

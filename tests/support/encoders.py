@@ -97,6 +97,11 @@ class _Function:
 encode = _Function()
 
 
+def encode_long(texts: Sequence[str]) -> Vector:
+    """Vectors of length 3, of a model that does not normalize them."""
+    return 3 * HashEncoder().encode(texts)
+
+
 @lru_cache(maxsize=100_000)
 def _direction(word: str, dim: int) -> Vector:
     seed = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest(), "big")

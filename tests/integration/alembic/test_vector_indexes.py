@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.util import CommandError
 from pgvector.sqlalchemy import BIT, HALFVEC, SPARSEVEC, VECTOR
 from sqlalchemy.types import TypeEngine
 
+from embeddb.alembic.vector_indexes.definition import VectorIndex
+from embeddb.alembic.vector_indexes.operations import AlterVectorIndexOp, CreateVectorIndexOp
 from tests.support.alembic_application import Application, body
 
 DDLElement = str | sa.TextClause | sa.ColumnElement[Any]
@@ -203,6 +209,19 @@ def test_an_operator_class_for_no_column_is_refused(application: Application) ->
         application.revision()
 
 
+def test_an_index_without_a_name_is_refused(application: Application) -> None:
+    application.metadata = items(indexes=(hnsw(),))
+    index = next(iter(application.metadata.tables["items"].indexes))
+    index.name = None
+    with pytest.raises(CommandError, match="A vector index of the table 'items' needs a name"):
+        application.revision()
+
+
+def test_a_predicate_may_be_plain_text(application: Application) -> None:
+    application.metadata = items(indexes=(hnsw(postgresql_where="lang = 'de'"),))
+    assert "where=\"lang = 'de'\"" in application.there_and_back()
+
+
 def test_other_indexes_stay_alembics(application: Application) -> None:
     def with_json(*indexes: sa.Index) -> sa.MetaData:
         column = sa.Column("embedding", VECTOR(3)), sa.Column("data", sa.dialects.postgresql.JSONB)
@@ -326,16 +345,62 @@ def test_the_applications_own_filters_are_asked(application: Application) -> Non
 def test_inside_a_transaction_held_open_the_error_says_what_to_do(
     application: Application,
 ) -> None:
-    from alembic.migration import MigrationContext
-    from alembic.operations import Operations
-
     application.metadata = items()
     application.migrate()
     with application.engine.begin() as connection:
-        op: Any = Operations(MigrationContext.configure(connection))
+        op = by_hand(connection)
         with pytest.raises(Exception, match="pass concurrently=False"):
             op.create_vector_index("i", "items", "embedding", opclass="vector_l2_ops")
         op.create_vector_index(
             "i", "items", "embedding", opclass="vector_l2_ops", concurrently=False
         )
     assert "i" in application.indexes()
+
+
+def by_hand(connection: sa.Connection) -> Any:  # noqa: ANN401  # Alembic adds our operations
+    return Operations(MigrationContext.configure(connection))
+
+
+def test_an_index_is_replaced_inside_a_transaction(application: Application) -> None:
+    application.metadata = items(indexes=(hnsw(),))
+    application.migrate()
+    with application.engine.begin() as connection:
+        by_hand(connection).alter_vector_index(
+            "items_embedding_idx",
+            "items",
+            "embedding",
+            opclass="vector_l2_ops",
+            with_={"m": 8},
+            concurrently=False,
+        )
+        names = connection.scalars(sa.text("SELECT indexname FROM pg_indexes")).all()
+        assert "items_embedding_idx_new" not in names
+    definition = application.indexes()["items_embedding_idx"]
+    assert "vector_l2_ops" in definition and "m='8'" in definition
+
+
+def test_a_partitioned_table_is_indexed_in_the_transaction(
+    application: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    application.run("CREATE TABLE parts (id int, embedding vector(3)) PARTITION BY RANGE (id)")
+    application.run("CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10)")
+    create = {"opclass": "vector_l2_ops"}
+    with caplog.at_level("INFO", "embeddb.alembic"), application.engine.begin() as connection:
+        # CONCURRENTLY, which Postgres refuses here, is asked for by default
+        by_hand(connection).create_vector_index("parts_idx", "parts", "embedding", **create)
+    assert "parts is partitioned: parts_idx is built in a transaction" in caplog.text
+    assert "parts_1_embedding_idx" in application.indexes()
+
+
+def test_operations_are_shown_and_reversed() -> None:
+    one = VectorIndex(name="i", table="items", schema=None, on="embedding", is_column=True)
+    other = replace(one, options=(("m", 8),))
+    create, alter = CreateVectorIndexOp(one), AlterVectorIndexOp(other, existing=one)
+    assert create.to_diff_tuple() == ("add_vector_index", one)
+    assert create.reverse().to_diff_tuple() == ("remove_vector_index", one)
+    assert create.reverse().reverse().to_diff_tuple() == create.to_diff_tuple()
+    assert alter.to_diff_tuple() == ("modify_vector_index", one, other)
+    assert alter.reverse().to_diff_tuple() == ("modify_vector_index", other, one)
+    assert repr(alter.reverse()) == f"AlterVectorIndexOp({one!r}, concurrently=True)"
+    with pytest.raises(ValueError, match="old definition is not known"):
+        AlterVectorIndexOp(other).reverse()

@@ -194,6 +194,49 @@ def test_a_vector_is_a_query_too_and_so_is_a_parameter(session: Session) -> None
     assert session.scalars(later, {"asked": "word23"}).all() != first
 
 
+def test_where_nearest_is_no_plain_first_ordering_it_is_a_distance(session: Session) -> None:
+    everything = truth(session, "word17 word3", COUNT)
+    nearest = Article.embedding.nearest("word17 word3")
+    some = sa.select(Article.id).limit(4)
+    orderings: dict[str, tuple[sa.Select[Any], list[int]]] = {
+        "descending": (some.order_by(nearest.desc()), everything[:-5:-1]),
+        "within an expression": (some.order_by(sa.func.sqrt(nearest)), everything[:4]),
+        "second": (
+            some.order_by(Article.id > 100, nearest),
+            [one for one in everything if one <= 100][:4],
+        ),
+        "with a computed limit": (
+            sa.select(Article.id).order_by(nearest).limit(sa.literal_column("2 + 2")),
+            everything[:4],
+        ),
+    }
+    for name, (statement, expected) in orderings.items():
+        distances = session.execute(statement.add_columns(nearest)).all()
+        assert [row[0] for row in distances] == expected, name
+
+
+def test_nearest_among_rows_that_another_query_is_near_to(session: Session) -> None:
+    close = Article.embedding.distance("word17") < 0.9
+    statement = sa.select(Article.id).where(close).limit(5)
+    found = session.scalars(statement.order_by(Article.embedding.nearest("word3"))).all()
+    passing = session.scalars(sa.select(Article.id).where(close)).all()
+    expected = [one for one in truth(session, "word3", COUNT) if one in set(passing)][:5]
+    assert len(found) == 5
+    assert len(set(found) & set(expected)) >= 4
+
+
+def test_nearest_among_the_rows_of_a_join(session: Session) -> None:
+    few = sa.select(Author.id).where(Author.id < 3).subquery()
+    joined = sa.select(Article.id).join(few, few.c.id == Article.author_id)
+    found = session.scalars(joined.order_by(Article.embedding.nearest("word17")).limit(5)).all()
+    expected = truth(session, "word17", 5, Article.author_id < 3)
+    assert len(set(found) & set(expected)) >= 4
+    explicit = (
+        sa.select(Article.id).select_from(Article).order_by(Article.embedding.nearest("word17"))
+    )
+    assert len(set(session.scalars(explicit.limit(5))) & set(truth(session, "word17", 5))) >= 4
+
+
 def test_aliases_offsets_and_subqueries(session: Session) -> None:
     other = aliased(Article)
     ordered = sa.select(other.id).order_by(other.embedding.nearest("word17"))
@@ -334,6 +377,39 @@ def test_without_a_collection_the_error_says_what_to_do(engine: sa.Engine) -> No
         session.scalars(sa.select(Article).order_by(Article.embedding.nearest("x")).limit(1))
 
 
+def test_rows_are_found_in_their_partitions(engine: sa.Engine, store: embeddb.Store) -> None:
+    metadata = sa.MetaData()
+    notes = sa.Table(
+        "notes",
+        metadata,
+        sa.Column("id", sa.BigInteger, primary_key=True),
+        sa.Column("the_body", sa.Text, key="body"),
+        sa.Column("the_lang", sa.Text, key="lang"),
+    )
+    layout = embeddb.ListPartitions("the_lang", ("de", "en"))
+    embedding = declare(
+        notes, Embedding("the_body", model=MODEL, metadata=["lang"], layout=layout, normalize=True)
+    )
+    declared = metadata.info["embeddb"]["notes"]["notes"]
+    assert (declared.text, declared.metadata) == (("the_body",), ("the_lang",))
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        words = [
+            {"id": number, "body": f"word{number % 9}", "lang": ("de", "en", "fr")[number % 3]}
+            for number in range(90)
+        ]
+        connection.execute(sa.insert(notes), words)
+    store.attach("notes", text="the_body", metadata=["the_lang"], **declared.spec.fields())
+    drain(store, store.collection("notes"))
+    store.collection("notes").create_index()
+    near = sa.select(notes.c.id).order_by(embedding.nearest("word4"), notes.c.id).limit(10)
+    with engine.connect() as connection:
+        assert set(connection.scalars(near)) == set(range(4, 90, 9))
+        french = connection.scalars(near.where(notes.c.lang == "fr").limit(3)).all()
+        assert len(french) == 3
+        assert {number % 3 for number in french} == {2}
+
+
 def test_what_is_declared_wrongly_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="has columns"):
         Embedding(model=MODEL)
@@ -341,3 +417,34 @@ def test_what_is_declared_wrongly_is_refused() -> None:
         declare(sa.Table("t", sa.MetaData(), sa.Column("a", sa.Text)), Embedding("b", model=MODEL))
     with pytest.raises(AttributeError, match="ask the class"):
         _ = Article(id=1).embedding
+    with pytest.raises(ConfigurationError, match="a name that every migration and worker"):
+        Embedding("title", model=HashEncoder())
+    wrong: list[Any] = [{"index": "btree"}, {"chunker": "pages"}, {"storage": "bit"}]
+    for fields in wrong:
+        with pytest.raises(ConfigurationError):
+            Embedding("title", model=MODEL, **fields)
+    with pytest.raises(TypeError, match="metric"):
+        Embedding("title", model=MODEL, metric="l2")  # type: ignore[call-arg]
+    table = sa.Table("t", sa.MetaData(), sa.Column("id", sa.Text, primary_key=True))
+    with pytest.raises(ConfigurationError, match="laid out by 'lang'"):
+        declare(table, Embedding("id", model=MODEL, partition_by="lang"))
+    declare(table, Embedding("id", model=MODEL))
+    declare(table, Embedding("id", model=MODEL))
+    with pytest.raises(ConfigurationError, match="Two embeddings of t are named 't'"):
+        declare(table, Embedding("id", model=MODEL, storage="int8"))
+
+
+def test_only_what_is_mapped_to_a_table_has_a_collection() -> None:
+    class Plain:
+        embedding = Embedding("title", model=MODEL)
+
+    with pytest.raises(ConfigurationError, match="Plain is mapped to no table"):
+        _ = Plain.embedding
+
+    class Report(Base):
+        __table__ = sa.select(Article.id, Article.title).subquery()
+        embedding = Embedding("title", model=MODEL)
+
+    with pytest.raises(ConfigurationError, match="Report is mapped to no table"):
+        _ = Report.embedding
+    assert repr(Article.embedding) == f"<EmbeddingAttribute 'articles' of {Article!r}>"
