@@ -35,7 +35,7 @@ def connect(
     schema: str | None = None,
     prepare: bool = True,
 ) -> Store:
-    """Open a store.
+    """Open a store: connect to a database that has embeddb's schema.
 
     Args:
         dsn: a libpq URL, a psycopg pool or a SQLAlchemy engine of your own. None: EMBEDDB_DSN,
@@ -81,10 +81,10 @@ def migrate_database(database: Database, revision: str = "head") -> MigrationRes
 
 
 def start_embedded(settings: Settings, *, schema: str | None = None) -> str:
-    """Start the embedded server, bring its schema up to date, and give its URL.
+    """Start the embedded server, bring its schema up to date, and return its URL.
 
-    That server is embeddb's own: starting it is what `CREATE DATABASE` is elsewhere. Whoever
-    asks at the same time waits until the schema is there.
+    That server is embeddb's own, so its schema is kept up to date without asking. Whoever starts it
+    at the same time waits until the schema is there.
     """
     name = schema or settings.schema
 
@@ -214,11 +214,11 @@ class Store:
         return Collection(self._database, record, self._encoder, encoder)
 
     def detach(self, name: str) -> None:
-        """Remove a collection that is attached; its table is as it was before.
+        """Remove a collection that is attached to a table; the table is left as it was before.
 
         Raises:
             CollectionNotFoundError: there is none of that name.
-            ConfigurationError: it has documents of its own, which `drop_collection` removes.
+            ConfigurationError: it is attached to no table; `drop_collection` removes it.
         """
         record = self._catalog.get(name)
         if record.source is None:
@@ -234,7 +234,7 @@ class Store:
         """Open a collection.
 
         Args:
-            name: its name.
+            name: the collection's name.
             encoder: needed where it was created with an object or a callable, which no name
                 can load again.
 
@@ -247,11 +247,11 @@ class Store:
         return Collection(self._database, record, self._encoder, own)
 
     def collections(self) -> list[Collection]:
-        """Give every collection, by name."""
+        """Return every collection, in the order of their names."""
         return [Collection(self._database, record, self._encoder) for record in self._catalog.all()]
 
     def drop_collection(self, name: str) -> None:
-        """Remove a collection with all its documents; what it is attached to stays as it is.
+        """Remove a collection with all its documents; a table that it is attached to stays.
 
         Raises:
             CollectionNotFoundError: there is none of that name.
@@ -267,7 +267,7 @@ class Store:
         with_source: bool = False,
         dry_run: bool = False,
     ) -> GrantReport:
-        """Give a role the rights that it needs, and no others; see docs/roles.md.
+        """Grant a role the privileges that it needs, and no others; see docs/roles.md.
 
         Args:
             kind: reader (searches), writer (writes embeddb's own collections), worker (encodes
@@ -275,8 +275,8 @@ class Store:
             role: a role that is there.
             collections: of these alone; None: of every one, those to come among them.
             with_source: also on the tables that collections are attached to, where a reader or
-                a worker reads them; else the report says what their owners have to give.
-            dry_run: report the statements, and run none.
+                a worker reads them; else the report says what their owners have to grant.
+            dry_run: whether the statements are only reported, and none is run.
 
         Raises:
             ConfigurationError, CollectionNotFoundError, PermissionDeniedError.
@@ -294,7 +294,14 @@ class Store:
         with_source: bool = False,
         dry_run: bool = False,
     ) -> GrantReport:
-        """Take what `grant` gave, but for what the role needs as what else it is.
+        """Revoke what `grant` granted, except what the role needs for its other kinds.
+
+        Args:
+            kind: reader, writer, worker or owner: what the role is no longer.
+            role: a role that is there.
+            collections: of these alone; None: of every one, those to come among them.
+            with_source: also on the tables that collections are attached to.
+            dry_run: whether the statements are only reported, and none is run.
 
         Raises:
             ConfigurationError, CollectionNotFoundError, PermissionDeniedError.
@@ -304,7 +311,13 @@ class Store:
         )
 
     def sizes(self, name: str) -> tuple[int | None, int, int, int]:
-        """Count a collection's documents and chunks, and the bytes of its tables and indexes."""
+        """Return the number of documents, of chunks, and the bytes of tables and of indexes.
+
+        Documents are None where the view that reads those of an attached table is gone.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+        """
         return self._catalog.sizes(self._catalog.get(name))
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from alembic.operations import ops
 from sqlalchemy import Column, Table
 
-from embeddb.alembic import types
+from embeddb.alembic import vector_types
 from embeddb.alembic.collections.compare import compare_collections
 from embeddb.alembic.vector_indexes.compare import compare_vector_indexes, take_over
 from embeddb.config import Settings
@@ -28,7 +28,11 @@ NAME = "alembic.autogenerate.embeddb"
 
 
 def setup(plugin: Plugin) -> None:
-    """Register what compares: first what keeps Alembic from it, last what takes its place."""
+    """Register our comparators, called by Alembic.
+
+    What keeps Alembic from comparing vector indexes itself comes first; what compares them in its
+    place comes after Alembic's own.
+    """
     from alembic.util import DispatchPriority
 
     first, last = DispatchPriority.FIRST, DispatchPriority.LAST
@@ -40,7 +44,7 @@ def setup(plugin: Plugin) -> None:
 
 
 def register() -> None:
-    """Register at once, where no entry point has done it: the package is not installed as such."""
+    """Register now where no entry point does it: with an older Alembic, or without installation."""
     try:
         from alembic.runtime.plugins import Plugin
     except ImportError:  # before Alembic 1.18
@@ -75,7 +79,7 @@ def prepare(context: AutogenContext, upgrade: ops.UpgradeOps, schemas: set[str |
     """Before tables are compared: leave embeddb's own schema out, and take vector indexes over."""
     if _is_postgres(context):
         schemas.discard(Settings.from_environment().schema)
-        context.opts["render_item"] = types.rendering(context.opts.get("render_item"))
+        context.opts["render_item"] = vector_types.rendering(context.opts.get("render_item"))
         take_over(context)
 
 
@@ -94,9 +98,9 @@ def compare_column(
     there: Column[Any],
     model: Column[Any],
 ) -> None:
-    """After Alembic has compared a column: see what it does not of pgvector's types."""
+    """After Alembic has compared a column: add what it misses of pgvector's types."""
     if _is_postgres(context) and context.migration_context._user_compare_type is not False:
-        types.compare_type(change, there, model)
+        vector_types.compare_type(change, there, model)
 
 
 def compare_table(

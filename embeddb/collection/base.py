@@ -67,7 +67,7 @@ class CollectionBase:
         self._database = database
         self._load_encoder = load_encoder
         self._indexed = False
-        self._take(record, encoder)
+        self._use(record, encoder)
 
     def __repr__(self) -> str:
         generation = self._record.generation
@@ -178,7 +178,7 @@ class CollectionBase:
             )
         return False
 
-    def _take(self, record: CollectionRecord, encoder: Encoder | None = None) -> None:
+    def _use(self, record: CollectionRecord, encoder: Encoder | None = None) -> None:
         """Work on a generation from now on: what is made of vectors, and where they are."""
         self._record = record
         self._form = StoredForm(self._database, record.generation)
@@ -204,7 +204,7 @@ class CollectionBase:
         return read()
 
     @contextmanager
-    def _written(self) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
         """Read the record again where a write finds its generation replaced, for the next call."""
         try:
             yield
@@ -215,7 +215,7 @@ class CollectionBase:
     def _update(self, record: CollectionRecord) -> None:
         """Work on a changed record: statements are compiled anew, for its index."""
         if record != self._record:
-            self._take(record, self._model.loaded)
+            self._use(record, self._model.loaded)
             self.__dict__.pop("_searcher", None)
 
     def _condition(self, filter: Filter) -> tuple[Any, dict[str, Any]]:

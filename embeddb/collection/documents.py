@@ -56,7 +56,7 @@ class DocumentMethods(CollectionBase):
         """
         self._check_own()
         opened = open_source(source)
-        with shown(progress) as display, self._written():
+        with shown(progress) as display, self._writing():
             display.documents(0, None)
             tally = Tally(display=display)
             run = self._run(fresh=self._documents.is_empty(), strict=strict)
@@ -90,7 +90,7 @@ class DocumentMethods(CollectionBase):
         for item in items:
             if isinstance(item, Failure):
                 raise IngestAbortedError(f"{item.id}: {item.message}")
-        with self._written():
+        with self._writing():
             self._run(fresh=False, strict=True).at_once(items, tally)
             if build_index:
                 self._ensure_indexes(Silent())
@@ -101,7 +101,8 @@ class DocumentMethods(CollectionBase):
 
         Args:
             ids: the documents; unknown ids are passed over.
-            filter: what the metadata of the documents is, as in `search`.
+            filter: what their metadata must be, as a dict such as `{"year": {"$gte": 2020}}` or an
+                expression over `collection.columns`.
 
         Raises:
             ConfigurationError: neither is given, or both are.
@@ -109,7 +110,7 @@ class DocumentMethods(CollectionBase):
         if (ids is None) == (filter is None):
             raise ConfigurationError("delete() takes either ids=[…] or filter={…}.")
         self._check_own()
-        with self._written():
+        with self._writing():
             if ids is not None:
                 wanted = [ids] if isinstance(ids, str) else list(ids)
                 return self._documents.delete_ids(wanted)

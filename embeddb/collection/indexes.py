@@ -172,7 +172,7 @@ class IndexMethods(CollectionBase):
             IndexSpecError: it has no vector index, or that is not built.
             GenerationChangedError: somebody built another index meanwhile.
         """
-        with shown(progress) as display, self._written():
+        with shown(progress) as display, self._writing():
             report, record = tune_index(
                 self._database,
                 self._record,

@@ -101,7 +101,7 @@ class StorageMethods(CollectionBase):
                 of its range. A form that cannot be had is in `advice.skipped`, with the reason.
             GenerationChangedError: somebody converted the collection meanwhile.
         """
-        with shown(progress) as display, self._written():
+        with shown(progress) as display, self._writing():
             return advise(
                 self._database,
                 self._record,
@@ -136,7 +136,7 @@ class StorageMethods(CollectionBase):
         from embeddb.sql_encoder import TrainOptions, train_sql_encoder  # it needs scipy
 
         given = options or TrainOptions()
-        with self._written():
+        with self._writing():
             return train_sql_encoder(
                 self._database,
                 self._record,

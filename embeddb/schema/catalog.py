@@ -1,4 +1,4 @@
-"""What the catalog tells of a collection, as frozen records."""
+"""What the catalog knows of a collection, as frozen records."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class TransformInfo:
 
     Attributes:
         words: what it was made of, e.g. ("normalize", "pca:128").
-        dim: dimensions of what it gives.
+        dim: dimensions of the vectors that come out.
         fingerprint: a digest of everything that moves a vector.
         leading: whether the first dimensions say most, as principal components do.
-        unit: whether what it gives has length 1.
+        unit: whether the vectors that come out have length 1.
         isometric: whether it only turns vectors, so that lengths and distances stay.
     """
 
@@ -50,14 +50,14 @@ class Generation:
     """What one model, one chunker, one transform and one storage make of the documents.
 
     Attributes:
-        dim: dimensions of what the model gives, and of queries.
+        dim: dimensions of the model's vectors, and of queries.
         model: None where the vectors are the caller's own.
         normalize: whether vectors are scaled to length 1 before anything else is done to them.
         chunker: the chunker's spec as JSON.
-        index: the index wished for; None for exact search.
+        index: the index that it is to have; None for exact search.
         transform: applied to documents and queries alike before they are stored or compared.
-        wanted: what the collection is converted to after its first documents; None: it is as it
-            is to be.
+        wanted: the form that the collection is converted to once there are enough documents to
+            learn its transform from; None: it has its form.
         layout: how the chunks lie, by a field of the metadata; None: in one table.
     """
 
@@ -92,7 +92,9 @@ class Generation:
 class CollectionRecord:
     """A collection with its active generation.
 
-    `source` is the table of the application's that it is attached to; None: it has its own.
+    Attributes:
+        tables: the tables of that generation.
+        source: the application's table that it is attached to; None: its documents are its own.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What an embedding gives on its class: an ordering, a distance, a search to be joined."""
+"""What an embedding is on its class: an ordering, a distance, a search to be joined."""
 
 from __future__ import annotations
 
@@ -29,26 +29,34 @@ class EmbeddingAttribute:
         return f"<EmbeddingAttribute {self._collection!r} of {self._entity!r}>"
 
     def __get__(self, instance: object, owner: Any) -> EmbeddingAttribute:  # noqa: ANN401
-        """Give the attribute of an alias: `aliased(Article).embedding`."""
+        """Return the attribute of an alias: `aliased(Article).embedding`."""
         return EmbeddingAttribute(self._collection, owner)
 
     def of(self, alias: NamedFromClause) -> EmbeddingAttribute:
-        """Give the attribute of an alias of a table."""
+        """Return the attribute of an alias of a table."""
         return EmbeddingAttribute(self._collection, alias)
 
     def nearest(self, query: QueryLike) -> EmbeddingDistance:
-        """Order by nearness, the nearest first: `select(Article).order_by(….nearest("text"))`.
+        """Return an ordering, the nearest first: `select(Article).order_by(….nearest("text"))`.
 
         As the first ordering of a select with a LIMIT it is answered by the vector index, over
-        the rows that pass the select's own conditions and joins: where so many pass, so many
-        come back. Rows that are not embedded yet are left out. Elsewhere it is a distance.
+        the rows that pass the select's own conditions and joins: if as many as the LIMIT pass, as
+        many are returned. Rows that are not embedded yet are left out. Anywhere else it is a
+        distance.
 
-        What it sets for itself (hnsw.ef_search, …) ends with the transaction.
+        Settings that it needs (hnsw.ef_search, …) end with the transaction.
+
+        Args:
+            query: what to be near to.
         """
         return self._distance(query)
 
     def distance(self, query: QueryLike) -> EmbeddingDistance:
-        """Give the distance of a row's nearest chunk; NULL where nothing is embedded yet."""
+        """Return the distance of a row's nearest chunk; NULL where nothing is embedded yet.
+
+        Args:
+            query: what the distance is to.
+        """
         return self._distance(query)
 
     def search(
@@ -59,15 +67,15 @@ class EmbeddingAttribute:
         filter: Mapping[str, Any] | None = None,
         max_distance: float | None = None,
     ) -> TableValuedAlias:
-        """Search chunks as a FROM that joins by the key: `join(found, found.c.id == Article.id)`.
+        """Return a search of chunks as a FROM: `join(found, found.c.id == Article.id)`.
 
         Its columns are the primary key's, chunk_no, content, metadata, distance, score, uri, span.
 
         Args:
             query: what to be near to.
             limit: how many chunks.
-            filter: over the declared metadata, as in docs/search.md.
-            max_distance: leave out what is farther.
+            filter: what the declared metadata must be; see docs/search.md.
+            max_distance: chunks that are farther from the query are left out.
         """
         function = getattr(getattr(sa.func, _schema()), f"{self._collection}_search")
         given = None if filter is None else dict(filter)
@@ -119,7 +127,7 @@ class _Vector(sa.types.UserDefinedType[Any]):
     cache_ok = True
 
     def get_col_spec(self, **keywords: object) -> str:
-        """Write the type's name."""
+        """Return the type's name."""
         return "vector"
 
 

@@ -24,7 +24,7 @@ _VECTOR_SCHEMAS: WeakKeyDictionary[sa.Engine, str] = WeakKeyDictionary()
 
 
 def read_record(connection: sa.Connection, name: str) -> CollectionRecord:
-    """Read a collection's active generation, as this transaction sees it.
+    """Return a collection with its active generation, as this transaction sees it.
 
     Raises:
         CollectionNotFoundError: there is none of that name.
@@ -39,7 +39,7 @@ def read_record(connection: sa.Connection, name: str) -> CollectionRecord:
 
 
 def vector_schema(connection: sa.Connection) -> str:
-    """Name the schema that pgvector is in."""
+    """Return the name of the schema that pgvector is in."""
     engine = connection.engine
     if engine not in _VECTOR_SCHEMAS:
         found = connection.execute(statement("server.vector_schema")).scalar_one()
@@ -48,9 +48,9 @@ def vector_schema(connection: sa.Connection) -> str:
 
 
 def as_vector(record: CollectionRecord, query: str | Sequence[float]) -> str:
-    """Make of a text, or check of a vector, what can be compared with what is stored.
+    """Return the vector of a query, as pgvector writes it: a text is encoded, a vector checked.
 
-    A transform is left to the database.
+    The collection's transform is not applied: the database does that.
 
     Raises:
         InvalidVectorError: it cannot be compared.
@@ -68,5 +68,5 @@ def _encoder(name: str) -> Encoder:
 
 
 def own_schema() -> str:
-    """Name embeddb's schema."""
+    """Return the name of embeddb's schema."""
     return Settings.from_environment().schema

@@ -19,8 +19,8 @@ from embeddb.sqlalchemy.attribute import EmbeddingAttribute
 class Embedding:
     """An embedding of a model's rows, as an attribute of its class.
 
-    Alembic creates what it needs in the database; triggers and workers keep it true. On the
-    class it gives `nearest(…)`, `distance(…)` and `search(…)`.
+    Alembic creates what it needs in the database, and triggers and workers keep it up to date. The
+    class attribute has `nearest(…)`, `distance(…)` and `search(…)`.
 
     Args:
         text: the attributes or columns that are the text, in their order.
@@ -35,6 +35,7 @@ class Embedding:
 
     Raises:
         ConfigurationError: what is declared contradicts itself.
+        IndexSpecError, TransformError: the same of the index and of the transform.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Embedding:
     def __get__(self, instance: object, owner: type) -> NoReturn: ...
 
     def __get__(self, instance: object | None, owner: type) -> EmbeddingAttribute:
-        """Give what searches, on the class or on an alias of it."""
+        """Return what searches, on the class or on an alias of it."""
         if instance is not None:
             raise AttributeError(
                 f"{owner.__name__}.{self._attribute} searches: ask the class, not an instance."
@@ -81,7 +82,7 @@ class Embedding:
         return EmbeddingAttribute(self.collection_of(owner), owner)
 
     def collection_of(self, owner: type) -> str:
-        """Name the collection of a mapped class.
+        """Return the name of a mapped class's collection.
 
         Raises:
             ConfigurationError: the class is not mapped to a table.
@@ -105,7 +106,8 @@ class Embedding:
             owner: the class that is mapped to it.
 
         Raises:
-            ConfigurationError: it names an unknown column, or one collection twice.
+            ConfigurationError: it names an unknown column, another embedding of the table has the
+                same name, or it is laid out by a column that is not in its metadata.
         """
         name = self.name or check_name(table.name)
         named = [_column(table, attributes, key) for key in self._text]
@@ -132,7 +134,7 @@ class Embedding:
 
 
 def declare(table: sa.Table, embedding: Embedding) -> EmbeddingAttribute:
-    """Declare an embedding on a Table that no class is mapped to, and give what searches it."""
+    """Declare an embedding on a Table that no class is mapped to, and return what searches it."""
     embedding.declared_on(table, {})
     return EmbeddingAttribute(embedding.name or table.name, table)
 
@@ -153,7 +155,7 @@ def _column(table: sa.Table, attributes: Mapping[str, sa.Column[Any]], key: str)
 
 @event.listens_for(Mapper, "after_mapper_constructed")
 def _declare_all(mapper: Mapper[Any], cls: type) -> None:
-    """Find the embeddings of a class that has been mapped, its mixins' too."""
+    """Declare the embeddings of a class that has been mapped, and those of its mixins."""
     seen: set[str] = set()
     for base in cls.__mro__:
         if base is not cls and "__mapper__" in vars(base):

@@ -32,7 +32,7 @@ class QueryVector(sa.types.TypeDecorator[Any]):
         self.collection = collection
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:  # noqa: ANN401
-        """Give the vector that the execution has prepared of a text, or checked of a vector."""
+        """Return the vector that the execution has made of a text, or has checked."""
         key = self.collection, value if isinstance(value, str) else tuple(value)
         return PREPARED.get()[key]
 
@@ -66,7 +66,7 @@ class EmbeddingDistance(sa.ColumnElement[float]):
 
 @compiles(EmbeddingDistance)
 def _show(element: EmbeddingDistance, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    """Show a statement that is not executed: by what the distance stands for."""
+    """Return what the distance stands for, in a statement that is printed and not executed."""
     schema = Settings.from_environment().schema
     own = getattr(sa.func, schema)
     shown = getattr(own, f"{element.collection}_distance")(*element.keys, element.query)

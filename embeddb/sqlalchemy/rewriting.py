@@ -33,7 +33,7 @@ def fill_in(
     params: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> tuple[Any, Sequence[Mapping[str, Any]], Mapping[str, Any]]:
-    """Fill in the embeddings of a statement, if it has any, before it is compiled."""
+    """Return a statement with its embeddings filled in, before it is compiled."""
     queries = _queries(statement)
     if queries:
         given = [params, *multiparams] if params else list(multiparams)
@@ -43,7 +43,7 @@ def fill_in(
 
 
 def _queries(statement: object) -> list[sa.BindParameter[Any]]:
-    """Find the queries in a statement: by its cache key, which SQLAlchemy needs anyway."""
+    """Return the queries in a statement, by its cache key, which SQLAlchemy needs anyway."""
     if not isinstance(statement, sa.ClauseElement) or isinstance(statement, sa.DDLElement):
         return []
     key = statement._generate_cache_key()
@@ -56,7 +56,7 @@ def _prepare(
     queries: Sequence[sa.BindParameter[Any]],
     given: Sequence[Mapping[str, Any]],
 ) -> dict[str, CollectionRecord]:
-    """Read the collections that are asked, and encode what they are asked for."""
+    """Return the collections that are searched, by name, with the queries encoded in PREPARED."""
     names = dict.fromkeys(map(_collection, queries))
     records = {name: catalog.read_record(connection, name) for name in names}
     vectors: dict[tuple[str, Any], str] = {}
@@ -94,7 +94,7 @@ class _Filling:
         self._values = values
 
     def fill(self, statement: Any) -> Any:  # noqa: ANN401  # of the statement's own kind
-        """Fill in a statement, its subqueries first."""
+        """Return a statement with its embeddings filled in, those of its subqueries first."""
         if any(map(_distances, _mapped_subqueries(statement))):
             raise ConfigurationError(
                 "An embedding's nearest() or distance() stands in a subquery that a class is "
@@ -141,7 +141,7 @@ class _Filling:
     def _nearest(
         self, statement: sa.Select[Any], ordering: EmbeddingDistance, limit: int
     ) -> tuple[sa.Subquery, Expression]:
-        """Search the nearest rows that the statement can have, and say how they are joined."""
+        """Return the nearest rows that the statement can have, and how they are joined to it."""
         rows = self._rows(ordering)
         condition = self._condition(statement, ordering, rows)
         found = rows.nearest(limit, condition)
@@ -150,7 +150,7 @@ class _Filling:
     def _condition(
         self, statement: sa.Select[Any], ordering: EmbeddingDistance, rows: NearestRows
     ) -> Expression | None:
-        """Ask of a document whether the statement has its row; None: it has them all."""
+        """Return whether the statement has a document's row, as a condition; None: it has all."""
         own = [
             part
             for part in statement._where_criteria
@@ -194,7 +194,7 @@ class _Filling:
 
 
 def _mapped_subqueries(statement: sa.ClauseElement) -> Iterable[sa.ClauseElement]:
-    """Give what the aliases of classes stand for that a select gives: `aliased(Article, …)`."""
+    """Yield the subqueries that a select's aliases of classes stand for: `aliased(Article, …)`."""
     if isinstance(statement, sa.Select):
         for part in statement.column_descriptions:
             inspected = sa.inspect(part.get("entity"), raiseerr=False)
@@ -203,7 +203,7 @@ def _mapped_subqueries(statement: sa.ClauseElement) -> Iterable[sa.ClauseElement
 
 
 def _check_names(statement: sa.Select[Any]) -> None:
-    """Refuse names that stand for something else within a search: it would ask of that."""
+    """Check that no table has a name that a search uses itself: conditions would be about that."""
     for whole in statement.get_final_froms():
         for one in whole._from_objects:
             if isinstance(one, NamedFromClause) and one.name in _TAKEN:
@@ -216,7 +216,7 @@ def _check_names(statement: sa.Select[Any]) -> None:
 def _with_froms(
     statement: sa.Select[Any], distances: Iterable[EmbeddingDistance]
 ) -> sa.Select[Any]:
-    """Select from the tables of distances that nothing else in a statement is from."""
+    """Return a statement that also selects from the tables that only its distances are of."""
     there = {one for whole in statement.get_final_froms() for one in whole._from_objects}
     needed = dict.fromkeys(one for distance in distances for one in distance._from_objects)
     lacking = [one for one in needed if one not in there]
@@ -228,7 +228,7 @@ def _distances(part: sa.ClauseElement) -> list[EmbeddingDistance]:
 
 
 def _first_ordering(statement: sa.Select[Any]) -> EmbeddingDistance | None:
-    """Give the distance that a select is ordered by before anything else, ascending."""
+    """Return the distance that a select is ordered by first and ascending; None: another."""
     if statement._distinct or statement._group_by_clauses or not statement._order_by_clauses:
         return None
     first: Any = statement._order_by_clauses[0]
@@ -242,7 +242,7 @@ def _first_ordering(statement: sa.Select[Any]) -> EmbeddingDistance | None:
 
 
 def _rows_wanted(statement: sa.Select[Any], values: Mapping[str, Any]) -> int | None:
-    """Say how many rows a select is to give, those that OFFSET skips included; None: all."""
+    """Return how many rows a select asks for, those that OFFSET skips included; None: all."""
     if statement._limit_clause is None:
         return None
     wanted = 0
@@ -256,7 +256,7 @@ def _rows_wanted(statement: sa.Select[Any], values: Mapping[str, Any]) -> int | 
 
 
 def _is_plain(statement: sa.Select[Any]) -> bool:
-    """Say whether a select has every row of its one table."""
+    """Return whether a select has every row of its one table."""
     if statement._setup_joins or statement._from_obj or len(statement.get_final_froms()) != 1:
         return False
     if any(isinstance(option, LoaderCriteriaOption) for option in statement._with_options):
@@ -276,7 +276,7 @@ _PARTS = ("_where_criteria", "_order_by_clauses", "_group_by_clauses", "_having_
 
 
 def _with_parts(statement: sa.Select[Any], replace: Any) -> sa.Select[Any]:  # noqa: ANN401
-    """Replace within the clauses of a select, its FROM apart."""
+    """Return a select whose clauses are replaced part by part, all but its FROM."""
 
     def changed(part: Any) -> Any:  # noqa: ANN401  # of a clause's own kind
         return visitors.replacement_traverse(part, {}, replace) if _distances(part) else part

@@ -44,7 +44,7 @@ _SEARCHED_WITH = ("ef_search", "probes", "oversample")
 def compare_collections(
     context: AutogenContext, upgrade: ops.UpgradeOps, schemas: set[str | None]
 ) -> None:
-    """Add what has to be done for embeddings: those that go first, those that come last."""
+    """Add what has to be done for embeddings: removals before all else, additions after it."""
     assert context.connection is not None
     wanted = dict(_declared(context))
     found = _found(context.connection, schemas, needed=bool(wanted))
@@ -72,7 +72,7 @@ def _declared(context: AutogenContext) -> Iterator[tuple[str, Attachment]]:
 def _found(
     connection: sa.Connection, schemas: set[str | None], *, needed: bool
 ) -> dict[str, CollectionRecord]:
-    """Read the attached collections of the schemas that are compared."""
+    """Return the attached collections of the schemas that are compared, by name."""
     own = connection.dialect.default_schema_name
     compared = {schema or own for schema in schemas}
     try:
@@ -143,7 +143,7 @@ def _changes_of(upgrade: ops.UpgradeOps, attachment: Attachment) -> list[ops.Mod
 
 
 def _place(upgrade: ops.UpgradeOps, attachment: Attachment, op: AlterCollectionOp) -> None:
-    """Change what is read after the columns that come, and before those that go."""
+    """Put a change of what is read after columns that are added, and before those dropped."""
     for change in _changes_of(upgrade, attachment):
         for position, part in enumerate(change.ops):
             if isinstance(part, ops.DropColumnOp):
@@ -153,7 +153,7 @@ def _place(upgrade: ops.UpgradeOps, attachment: Attachment, op: AlterCollectionO
 
 
 def _let_columns_change(upgrade: ops.UpgradeOps, attachment: Attachment) -> None:
-    """Take triggers and view away while a column that they read changes its type."""
+    """Have triggers and view removed while a column that they read changes its type."""
     for change in _changes_of(upgrade, attachment):
         if any(
             isinstance(part, ops.AlterColumnOp)

@@ -36,7 +36,7 @@ _FORM = frozenset({"storage", "index"})
 
 @Operations.implementation_for(AttachCollectionOp)
 def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
-    """Attach a collection."""
+    """Attach a collection, or write the statements that do."""
     migration, declared = operations.migration_context, op.attachment.declared
     if migration.as_sql:
         from embeddb.alembic.collections.offline import attach_script
@@ -56,7 +56,7 @@ def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
 
 @Operations.implementation_for(DetachCollectionOp)
 def detach_collection(operations: Operations, op: DetachCollectionOp) -> None:
-    """Detach a collection."""
+    """Detach a collection, or write the statements that do."""
     migration = operations.migration_context
     if migration.as_sql:
         from embeddb.alembic.collections.offline import detach_script
@@ -68,13 +68,13 @@ def detach_collection(operations: Operations, op: DetachCollectionOp) -> None:
 
 @Operations.implementation_for(AlterCollectionOp)
 def alter_collection(operations: Operations, op: AlterCollectionOp) -> None:
-    """Read other columns first, then build the other form outside of the transaction."""
+    """Change what a collection reads, then build another form outside of the transaction."""
     migration = operations.migration_context
     _refuse_script(migration, "alter_collection")
     form = {name: value for name, value in op.changes.items() if name in _FORM}
     source = {name: value for name, value in op.changes.items() if name not in _FORM}
     if source:
-        _read_anew(migration, op, source)
+        _change_source(migration, op, source)
     if form:
         # the new form is built on other connections, which see only what is committed
         with migration.autocommit_block():
@@ -83,23 +83,23 @@ def alter_collection(operations: Operations, op: AlterCollectionOp) -> None:
 
 @Operations.implementation_for(UnfollowCollectionOp)
 def unfollow_collection(operations: Operations, op: UnfollowCollectionOp) -> None:
-    """Take triggers and view away, so that columns can change."""
+    """Remove triggers and view of a collection, so that columns can change."""
     from embeddb.repository.attached.attach import Attachments
 
     migration = operations.migration_context
     _refuse_script(migration, "unfollow_collection")
-    Attachments(_shared(migration)).unfollow(_attached(migration, op.name)[0])
+    Attachments(_database(migration)).unfollow(_attached(migration, op.name)[0])
 
 
 @Operations.implementation_for(FollowCollectionOp)
 def follow_collection(operations: Operations, op: FollowCollectionOp) -> None:
-    """Follow a table again, as it is now."""
+    """Create triggers and view of a collection again, for its table as it is now."""
     from embeddb.repository.attached.attach import Attachments, declaration_of
 
     migration = operations.migration_context
     _refuse_script(migration, "follow_collection")
     record, source = _attached(migration, op.name)
-    Attachments(_shared(migration)).reattach(record, declaration_of(source))
+    Attachments(_database(migration)).reattach(record, declaration_of(source))
 
 
 @Operations.implementation_for(CreateCollectionOp)
@@ -112,7 +112,7 @@ def create_collection(operations: Operations, op: CreateCollectionOp) -> None:
 
 @Operations.implementation_for(DropCollectionOp)
 def drop_collection(operations: Operations, op: DropCollectionOp) -> None:
-    """Drop a collection."""
+    """Drop a collection, or write the statements that do."""
     migration = operations.migration_context
     if migration.as_sql:
         from embeddb.alembic.collections.offline import detach_script
@@ -122,7 +122,7 @@ def drop_collection(operations: Operations, op: DropCollectionOp) -> None:
     _store(migration).drop_collection(op.name)
 
 
-def _read_anew(
+def _change_source(
     migration: MigrationContext, op: AlterCollectionOp, changes: Mapping[str, Any]
 ) -> None:
     """Read something else of the table; the vectors of rows whose text stays the same stay too."""
@@ -132,7 +132,7 @@ def _read_anew(
     # the table's name is that of the migration: an operation before this one may have changed it
     table = table_text(op.schema, op.table_name)
     declared = replace(declaration_of(source), source=table, **changes)
-    Attachments(_shared(migration)).reattach(record, declared)
+    Attachments(_database(migration)).reattach(record, declared)
 
 
 def _convert(migration: MigrationContext, name: str, form: Mapping[str, Any]) -> None:
@@ -157,7 +157,7 @@ def _convert(migration: MigrationContext, name: str, form: Mapping[str, Any]) ->
 def _store(migration: MigrationContext) -> Store:
     from embeddb.store import Store
 
-    return Store(_shared(migration), Settings.from_environment())
+    return Store(_database(migration), Settings.from_environment())
 
 
 def _attached(migration: MigrationContext, name: str) -> tuple[CollectionRecord, SourceTable]:
@@ -167,7 +167,7 @@ def _attached(migration: MigrationContext, name: str) -> tuple[CollectionRecord,
     return record, record.source
 
 
-def _shared(migration: MigrationContext) -> SharedDatabase:
+def _database(migration: MigrationContext) -> SharedDatabase:
     assert migration.connection is not None
     driver = migration.connection.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):

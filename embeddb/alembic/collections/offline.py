@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from alembic.util import CommandError
 from psycopg import sql
 
-from embeddb.alembic.collections.attachment import Attachment, source_unasked
+from embeddb.alembic.collections.attachment import Attachment, source_offline
 from embeddb.config import Settings
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import query, script, verbatim
@@ -37,7 +37,12 @@ _MODEL = -1
 
 
 def attach_script(migration: MigrationContext, attachment: Attachment) -> None:
-    """Write what `attach_collection` does."""
+    """Write the statements that attach a collection.
+
+    Raises:
+        CommandError: something has to be asked of the database.
+        ConfigurationError: the collection is laid out by a column that is not read.
+    """
     declared = attachment.declared
     if not attachment.key or set(declared.text or ()) - set(attachment.types):
         raise CommandError(
@@ -46,7 +51,7 @@ def attach_script(migration: MigrationContext, attachment: Attachment) -> None:
         )
     declared.spec.check_metadata(declared.metadata)
     database = _Script(migration)
-    source = source_unasked(attachment, DEFAULT_SCHEMA)
+    source = source_offline(attachment, DEFAULT_SCHEMA)
     name = check_name(declared.name)
     record = CollectionRecord(
         name=name,
@@ -62,7 +67,7 @@ def attach_script(migration: MigrationContext, attachment: Attachment) -> None:
 
 
 def detach_script(migration: MigrationContext, name: str) -> None:
-    """Write what `detach_collection` does, as one block that looks at what is there."""
+    """Write one block that detaches a collection, or drops it: it looks up what is there."""
     database = _Script(migration)
     schema = database.schema
     named = {
@@ -103,17 +108,17 @@ class _Script(Database):
         self.recorder = _Recorder(migration, self.schema)
 
     def vector_schema(self) -> str:
-        """Give the schema that pgvector is said to be in."""
+        """Return the schema that pgvector is said to be in."""
         return self._vector_schema
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Lend what writes."""
+        """Yield what writes instead of executing."""
         yield cast(Connection, self.recorder)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Lend what writes; the migration's own transaction is around it."""
+        """Yield what writes instead of executing; the migration's transaction is around it."""
         yield cast(Connection, self.recorder)
 
 
@@ -128,7 +133,7 @@ class _Recorder:
     def execute(
         self, statement: sql.Composable, values: Mapping[str, Any] | None = None, **_: object
     ) -> _Answer:
-        """Write a statement."""
+        """Write a statement, with its values in it."""
         text = statement.as_string(None)
         if values is not None:
             text = _PARAMETER.sub(lambda match: self._value(match, values), text)
@@ -159,9 +164,9 @@ class _Answer:
     """What a script knows of an answer: the one id that is asked for is a model's."""
 
     def fetchone(self) -> tuple[int]:
-        """Give an id that is looked up later."""
+        """Return the one id that is asked for, which stands for a look-up by the script."""
         return (_MODEL,)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """Give no rows."""
+        """Return no rows."""
         return []

@@ -264,7 +264,8 @@ class CreateCollectionOp(MigrateOperation):
         Args:
             operations: given by Alembic.
             name: its name.
-            exist_ok: be content with a collection of that name that is of the same kind.
+            exist_ok: whether a collection of that name may be there already, if it has the same
+                model, dim, distance, storage, transform and layout.
             fields: what `EmbeddingSpec` takes. `model` is required; None where every document
                 brings its own vector of `dim` numbers. Optional are `distance`, `storage`,
                 `transform`, `index`, `chunker`, `normalize`, `layout` and `partition_by`.

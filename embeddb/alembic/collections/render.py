@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic.autogenerate.render import renderers
 
-from embeddb.alembic.code import call
+from embeddb.alembic.calls import call
 from embeddb.alembic.collections.operations import (
     AlterCollectionOp,
     AttachCollectionOp,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @renderers.dispatch_for(AttachCollectionOp)
 def render_attach(context: AutogenContext, op: AttachCollectionOp) -> str:
-    """Write `op.attach_collection(…)`."""
+    """Return `op.attach_collection(…)`."""
     attachment, declared = op.attachment, op.attachment.declared
     named = {
         "text": _plain(declared.source_text),
@@ -44,44 +44,44 @@ def render_attach(context: AutogenContext, op: AttachCollectionOp) -> str:
 
 @renderers.dispatch_for(DetachCollectionOp)
 def render_detach(context: AutogenContext, op: DetachCollectionOp) -> str:
-    """Write `op.detach_collection(…)`."""
+    """Return `op.detach_collection(…)`."""
     return call(context, "detach_collection", [op.name, op.table_name], {})
 
 
 @renderers.dispatch_for(UnfollowCollectionOp)
 def render_unfollow(context: AutogenContext, op: UnfollowCollectionOp) -> str:
-    """Write `op.unfollow_collection(…)`."""
+    """Return `op.unfollow_collection(…)`."""
     return call(context, "unfollow_collection", [op.name, op.table_name], {})
 
 
 @renderers.dispatch_for(FollowCollectionOp)
 def render_follow(context: AutogenContext, op: FollowCollectionOp) -> str:
-    """Write `op.follow_collection(…)`."""
+    """Return `op.follow_collection(…)`."""
     return call(context, "follow_collection", [op.name, op.table_name], {})
 
 
 @renderers.dispatch_for(AlterCollectionOp)
 def render_alter(context: AutogenContext, op: AlterCollectionOp) -> str:
-    """Write `op.alter_collection(…)`."""
+    """Return `op.alter_collection(…)`."""
     named = {**_written(context, op.changes), "schema": op.schema}
     return call(context, "alter_collection", [op.name, op.table_name], named)
 
 
 @renderers.dispatch_for(CreateCollectionOp)
 def render_create(context: AutogenContext, op: CreateCollectionOp) -> str:
-    """Write `op.create_collection(…)`."""
+    """Return `op.create_collection(…)`."""
     named = {**_written(context, op.spec.fields()), "exist_ok": op.exist_ok or None}
     return call(context, "create_collection", [op.name], named)
 
 
 @renderers.dispatch_for(DropCollectionOp)
 def render_drop(context: AutogenContext, op: DropCollectionOp) -> str:
-    """Write `op.drop_collection(…)`."""
+    """Return `op.drop_collection(…)`."""
     return call(context, "drop_collection", [op.name], {})
 
 
 def _written(context: AutogenContext, values: Mapping[str, Any]) -> dict[str, object]:
-    """Return values that are all written, None among them: an index of None is exact search."""
+    """Return values as code that is never left out: an index of None is exact search."""
     if any(isinstance(value, IndexSpec | Layout) for value in values.values()):
         context.imports.add("import embeddb")
     return {name: _Code(value) for name, value in values.items()}

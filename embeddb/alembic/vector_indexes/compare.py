@@ -18,7 +18,13 @@ from embeddb.alembic.vector_indexes.operations import (
     CreateVectorIndexOp,
     DropVectorIndexOp,
 )
-from embeddb.alembic.vector_indexes.reflected import Found, TableKey, as_written, read, same
+from embeddb.alembic.vector_indexes.reflected import (
+    ReflectedIndex,
+    TableKey,
+    as_written,
+    built_alike,
+    read,
+)
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
@@ -26,7 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("embeddb.alembic")
 
-_FOUND: WeakKeyDictionary[AutogenContext, dict[TableKey, dict[str, Found]]] = WeakKeyDictionary()
+_FOUND: WeakKeyDictionary[AutogenContext, dict[TableKey, dict[str, ReflectedIndex]]] = (
+    WeakKeyDictionary()
+)
 
 
 def take_over(context: AutogenContext) -> None:
@@ -81,7 +89,7 @@ def compare_vector_indexes(
 
 def _drop(
     changes: ops.ModifyTableOps,
-    found: dict[str, Found],
+    found: dict[str, ReflectedIndex],
     wanted: dict[str, VectorIndex],
     *,
     with_table: bool,
@@ -95,7 +103,7 @@ def _drop(
 
 def _create(
     changes: ops.ModifyTableOps,
-    found: dict[str, Found],
+    found: dict[str, ReflectedIndex],
     wanted: dict[str, VectorIndex],
     *,
     with_table: bool,
@@ -110,7 +118,7 @@ def _create(
 def _alter(
     context: AutogenContext,
     changes: ops.ModifyTableOps,
-    found: dict[str, Found],
+    found: dict[str, ReflectedIndex],
     wanted: dict[str, VectorIndex],
 ) -> None:
     both = [wanted[name] for name in wanted if name in found]
@@ -120,7 +128,7 @@ def _alter(
     written = as_written(context.connection, both)
     for index in both:
         given = found[index.name]
-        if given.valid and same(written.get(index.name, index), given.definition):
+        if given.valid and built_alike(written.get(index.name, index), given.definition):
             continue
         log.info("Detected changed vector index %r on %r", index.name, index.table)
         if _changes_types(changes):
@@ -132,7 +140,7 @@ def _alter(
 
 
 def _changes_types(changes: ops.ModifyTableOps) -> bool:
-    """Say whether a column changes its type: the table is locked and written anew anyway."""
+    """Return whether a column changes its type: then the table is locked and rewritten anyway."""
     return any(
         isinstance(change, ops.AlterColumnOp) and change.modify_type is not None
         for change in changes.ops
@@ -142,7 +150,7 @@ def _changes_types(changes: ops.ModifyTableOps) -> bool:
 def _is_included(
     context: AutogenContext, key: TableKey, name: str, index: Index | None, reflected: bool
 ) -> bool:
-    """Ask the application's own `include_name` and `include_object`."""
+    """Return whether the application's own `include_name` and `include_object` let an index in."""
     named, chosen = context.opts.get("include_name"), context.opts.get("include_object")
     if reflected and named:
         parents = {"schema_name": key[0], "table_name": key[1]}
@@ -153,7 +161,7 @@ def _is_included(
 
 
 def _reflected(index: VectorIndex, table: Table | None) -> Index | None:
-    """Give an index of the database as SQLAlchemy would reflect it."""
+    """Return an index of the database as SQLAlchemy would reflect it."""
     if table is None:
         return None
     on: Any = table.c.get(index.on) if index.is_column else None

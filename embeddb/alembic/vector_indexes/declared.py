@@ -24,12 +24,12 @@ _DIALECT = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-cal
 
 
 def is_vector_index(index: Index) -> bool:
-    """Say whether a model's index is one of pgvector's."""
+    """Return whether a model's index is one of pgvector's."""
     return _option(index, "using") in METHODS
 
 
 def vector_indexes_of(table: Table) -> dict[str, VectorIndex]:
-    """Read the vector indexes of a model, by name.
+    """Return the vector indexes of a model, by name.
 
     Raises:
         CommandError: one has no name, or operator classes that belong to none of its columns.
@@ -39,7 +39,11 @@ def vector_indexes_of(table: Table) -> dict[str, VectorIndex]:
 
 
 def from_model(index: Index) -> VectorIndex:
-    """Read a vector index of a model."""
+    """Return a vector index of a model as a migration sees it.
+
+    Raises:
+        CommandError: it has no name, or operator classes that belong to none of its columns.
+    """
     assert index.table is not None
     if index.name is None:
         raise CommandError(f"A vector index of the table {index.table.name!r} needs a name.")
@@ -60,7 +64,7 @@ def from_model(index: Index) -> VectorIndex:
 
 
 def _on(element: ClauseElement) -> tuple[str, bool, str | None]:
-    """Say what an index is on, whether that is a column, and the operator class in its text."""
+    """Return what an index is on, whether that is a column, and the operator class in its text."""
     if isinstance(element, Column):
         return element.name, True, None
     text = _sql(element.element if isinstance(element, Label) else element)
@@ -72,7 +76,7 @@ def _on(element: ClauseElement) -> tuple[str, bool, str | None]:
 
 
 def _opclass(index: Index, element: ClauseElement) -> str | None:
-    """Find the operator class in `postgresql_ops`, whose keys are columns' keys and labels."""
+    """Return the operator class in `postgresql_ops`, whose keys are columns' keys and labels."""
     classes: dict[str, str] = _option(index, "ops") or {}
     if not classes:
         return None

@@ -62,11 +62,11 @@ class VectorIndex:
         return int(found[-1]) if found and not self.is_column else None
 
     def named(self, name: str) -> VectorIndex:
-        """Give the same index under another name."""
+        """Return the same index under another name."""
         return replace(self, name=name)
 
     def create(self, *, concurrently: bool) -> sql.Composed:
-        """Write the statement that builds it."""
+        """Return the statement that builds the index."""
         return query(
             "vector_indexes.create",
             concurrently=_CONCURRENTLY if concurrently else _NOTHING,
@@ -80,7 +80,7 @@ class VectorIndex:
         )
 
     def drop(self, *, concurrently: bool) -> sql.Composed:
-        """Write the statement that removes it."""
+        """Return the statement that removes the index."""
         return query(
             "vector_indexes.drop",
             concurrently=_CONCURRENTLY if concurrently else _NOTHING,
@@ -88,7 +88,7 @@ class VectorIndex:
         )
 
     def rename_to(self, name: str) -> sql.Composed:
-        """Write the statement that gives it another name."""
+        """Return the statement that gives the index another name."""
         return query(
             "vector_indexes.rename",
             index=_qualified(self.schema, self.name),
@@ -97,12 +97,12 @@ class VectorIndex:
 
 
 def options_of(given: Mapping[str, object] | None) -> tuple[tuple[str, int], ...]:
-    """Read what stands in WITH: numbers, or their text."""
+    """Return what stands in WITH, as numbers; it may be given as numbers or as their text."""
     return tuple((name, int(str(value))) for name, value in (given or {}).items())
 
 
 def without_brackets(expression: str) -> str:
-    """Leave out brackets around the whole of an expression."""
+    """Return an expression without brackets around the whole of it."""
     text = expression.strip()
     while text.startswith("(") and text.endswith(")") and _is_one_group(text):
         text = text[1:-1].strip()
@@ -119,12 +119,12 @@ def _is_one_group(text: str) -> bool:
 
 
 def _literal(text: str) -> LiteralString:
-    """Vouch for SQL that is part of an application."""
+    """Return SQL of an application's own code, which is no input of anybody's."""
     return text
 
 
 def as_sql(text: str) -> sql.SQL:
-    """Take SQL that a migration or a model has written."""
+    """Return SQL that a migration or a model has written, ready to be part of a statement."""
     return sql.SQL(_literal(text))
 
 

@@ -1,4 +1,4 @@
-"""Operations on vector indexes carried out: concurrently, with memory, never leaving a ruin."""
+"""Operations on vector indexes carried out: concurrently, and leaving nothing invalid behind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NEW = "_new"
 
 @Operations.implementation_for(CreateVectorIndexOp)
 def create_vector_index(operations: Operations, op: CreateVectorIndexOp) -> None:
-    """Build an index; what an interrupted build left of it is dropped first."""
+    """Build an index, after dropping what an interrupted build left of it."""
     migration = operations.migration_context
     with _mode(migration, op.index, op.concurrently) as concurrently:
         _build(migration, op.index, concurrently=concurrently)
@@ -108,7 +108,7 @@ def _remove_invalid(connection: Connection, index: VectorIndex, *, concurrently:
 
 @contextmanager
 def _mode(migration: MigrationContext, index: VectorIndex, concurrently: bool) -> Iterator[bool]:
-    """Leave the migration's transaction where a statement has to be outside of it."""
+    """Yield whether to work CONCURRENTLY, and leave the migration's transaction where so."""
     if concurrently and _is_partitioned(migration, index):
         log.info("%s is partitioned: %s is built in a transaction", index.table, index.name)
         concurrently = False

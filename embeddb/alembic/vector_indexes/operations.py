@@ -22,7 +22,7 @@ class _VectorIndexOp(MigrateOperation):
         return f"{type(self).__name__}({self.index!r}, concurrently={self.concurrently})"
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Say what changes, for `alembic check`."""
+        """Return what changes, for `alembic check`."""
         return (self.verb, self.index)
 
     verb = ""
@@ -35,7 +35,7 @@ class CreateVectorIndexOp(_VectorIndexOp):
     verb = "add_vector_index"
 
     def reverse(self) -> DropVectorIndexOp:
-        """Drop it."""
+        """Return the operation that drops the index."""
         return DropVectorIndexOp(self.index, concurrently=self.concurrently)
 
     @classmethod
@@ -55,9 +55,8 @@ class CreateVectorIndexOp(_VectorIndexOp):
     ) -> None:
         """Build a vector index while others read and write.
 
-        What an interrupted build left invalid is dropped first; the build gets memory and
-        parallel workers by an estimate, and tells how far it is to the logger
-        `embeddb.alembic`.
+        What an interrupted build left invalid is dropped first. The build gets memory and
+        parallel workers by an estimate, and logs how far it is as `embeddb.alembic`.
 
         Args:
             operations: given by Alembic.
@@ -69,8 +68,8 @@ class CreateVectorIndexOp(_VectorIndexOp):
             with_: m and ef_construction of hnsw, lists of ivfflat.
             where: the condition of a partial index.
             schema: the table's schema.
-            concurrently: what came before is committed first; False builds in the migration's
-                own transaction, and others cannot write meanwhile.
+            concurrently: whether others may write meanwhile; what came before in the migration is
+                committed first. False: build in the migration's own transaction.
         """
         index = _index(index_name, table_name, column, schema, method, opclass, with_, where)
         operations.invoke(cls(index, concurrently=concurrently))
@@ -83,7 +82,7 @@ class DropVectorIndexOp(_VectorIndexOp):
     verb = "remove_vector_index"
 
     def reverse(self) -> CreateVectorIndexOp:
-        """Build it again, as it was found."""
+        """Return the operation that builds the index again, as it was found."""
         return CreateVectorIndexOp(self.index, concurrently=self.concurrently)
 
     @classmethod
@@ -96,7 +95,16 @@ class DropVectorIndexOp(_VectorIndexOp):
         schema: str | None = None,
         concurrently: bool = True,
     ) -> None:
-        """Drop a vector index, if it is there, while others read and write."""
+        """Drop a vector index, if it is there, while others read and write.
+
+        Args:
+            operations: given by Alembic.
+            index_name: the index's name.
+            table_name: its table.
+            schema: the table's schema.
+            concurrently: whether others may write meanwhile; what came before in the migration is
+                committed first. False: drop it in the migration's own transaction.
+        """
         index = VectorIndex(name=index_name, table=table_name, schema=schema, on="", is_column=True)
         operations.invoke(cls(index, concurrently=concurrently))
 
@@ -118,7 +126,7 @@ class AlterVectorIndexOp(_VectorIndexOp):
         self.existing = existing
 
     def reverse(self) -> AlterVectorIndexOp:
-        """Give the index its old definition again."""
+        """Return the operation that gives the index its old definition again."""
         if self.existing is None:
             raise ValueError("The index's old definition is not known.")
         return AlterVectorIndexOp(
@@ -126,7 +134,7 @@ class AlterVectorIndexOp(_VectorIndexOp):
         )
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """Say what changes, for `alembic check`."""
+        """Return what changes, for `alembic check`."""
         return (self.verb, self.existing, self.index)
 
     @classmethod
@@ -146,8 +154,20 @@ class AlterVectorIndexOp(_VectorIndexOp):
     ) -> None:
         """Build an index by a new definition beside the old one, then put it in its place.
 
-        Searches use the old one until the new one is whole. The arguments are those of
-        `create_vector_index`, and say how the index is to be.
+        Searches use the old one until the new one is whole.
+
+        Args:
+            operations: given by Alembic.
+            index_name: the index's name, which stays.
+            table_name: the table.
+            column: a column, or an expression as `sa.text("embedding::halfvec(384)")`.
+            opclass: e.g. `vector_cosine_ops`; HNSW has no default one.
+            method: hnsw or ivfflat.
+            with_: m and ef_construction of hnsw, lists of ivfflat.
+            where: the condition of a partial index.
+            schema: the table's schema.
+            concurrently: whether others may write meanwhile; what came before in the migration is
+                committed first. False: drop and build in the migration's own transaction.
         """
         index = _index(index_name, table_name, column, schema, method, opclass, with_, where)
         operations.invoke(cls(index, concurrently=concurrently))

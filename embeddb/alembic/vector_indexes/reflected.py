@@ -17,7 +17,7 @@ from embeddb.db.queries import statement, text_of
 _CAST = re.compile(r"cast\((.*)as([a-z]+(?:\(\d+\))?)\)", re.S)
 
 
-class Found(NamedTuple):
+class ReflectedIndex(NamedTuple):
     """A vector index of the database."""
 
     definition: VectorIndex
@@ -28,13 +28,17 @@ TableKey = tuple[str | None, str]
 """A schema, None for the connection's own one, and a table."""
 
 
-def read(connection: Connection, schema: str | None = None) -> dict[TableKey, dict[str, Found]]:
-    """Read the vector indexes of a database, or of a schema, by table and name."""
+def read(
+    connection: Connection, schema: str | None = None
+) -> dict[TableKey, dict[str, ReflectedIndex]]:
+    """Return the vector indexes of a database, or of one schema, by table and name."""
     own = connection.dialect.default_schema_name
-    found: dict[TableKey, dict[str, Found]] = {}
+    found: dict[TableKey, dict[str, ReflectedIndex]] = {}
     for row in connection.execute(statement("vector_indexes.list"), {"schema": schema}).all():
         given = _index(None if row[0] == own else row[0], tuple(row))
-        found.setdefault((given.schema, given.table), {})[given.name] = Found(given, row[3])
+        found.setdefault((given.schema, given.table), {})[given.name] = ReflectedIndex(
+            given, row[3]
+        )
     return found
 
 
@@ -54,10 +58,10 @@ def _index(schema: str | None, row: Sequence[Any]) -> VectorIndex:
 
 
 def as_written(connection: Connection, wanted: Iterable[VectorIndex]) -> dict[str, VectorIndex]:
-    """Let Postgres write the indexes of one table as it writes those that it has.
+    """Return the indexes of one table as Postgres would write them, by name.
 
-    They are made on an empty temporary table like theirs, and rolled back. One that cannot be
-    made so, on a column that is still to come for instance, is left out.
+    Each is made on an empty temporary table of the same columns, read, and rolled back. One that
+    cannot be made so is left out, for instance on a column that is still to come.
     """
     written: dict[str, VectorIndex] = {}
     for index in wanted:
@@ -81,8 +85,8 @@ def _sketched(connection: Connection, index: VectorIndex) -> VectorIndex:
     return replace(found, schema=index.schema)
 
 
-def same(wanted: VectorIndex, found: VectorIndex) -> bool:
-    """Say whether two indexes are built alike; what they are on is compared as text."""
+def built_alike(wanted: VectorIndex, found: VectorIndex) -> bool:
+    """Return whether two indexes are built alike; what they are on is compared as text."""
     return (
         wanted.method == found.method
         and wanted.built_with == found.built_with
@@ -96,7 +100,7 @@ _DEFAULT_OPCLASS = "vector_l2_ops"
 
 
 def _plain(text: str | None) -> str:
-    """Leave out what Postgres adds when it writes an expression."""
+    """Return an expression without what Postgres adds when it writes one."""
     plain = re.sub(r'[\s"]', "", (text or "").rpartition(".")[2] if _is_name(text) else text or "")
     plain = _CAST.sub(r"\1::\2", plain.lower())
     plain = re.sub(r"::(text|charactervarying|integer)\b", "", plain)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from alembic.autogenerate.render import renderers
 
-from embeddb.alembic.code import Text, call
+from embeddb.alembic.calls import Text, call
 from embeddb.alembic.vector_indexes.definition import VectorIndex
 from embeddb.alembic.vector_indexes.operations import (
     AlterVectorIndexOp,
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 @renderers.dispatch_for(CreateVectorIndexOp)
 def render_create(context: AutogenContext, op: CreateVectorIndexOp) -> str:
-    """Write `op.create_vector_index(…)`."""
+    """Return `op.create_vector_index(…)`."""
     return call(context, "create_vector_index", *_definition(context, op.index, op.concurrently))
 
 
 @renderers.dispatch_for(AlterVectorIndexOp)
 def render_alter(context: AutogenContext, op: AlterVectorIndexOp) -> str:
-    """Write `op.alter_vector_index(…)`."""
+    """Return `op.alter_vector_index(…)`."""
     return call(context, "alter_vector_index", *_definition(context, op.index, op.concurrently))
 
 
 @renderers.dispatch_for(DropVectorIndexOp)
 def render_drop(context: AutogenContext, op: DropVectorIndexOp) -> str:
-    """Write `op.drop_vector_index(…)`."""
+    """Return `op.drop_vector_index(…)`."""
     index = op.index
     named = {"schema": index.schema, "concurrently": None if op.concurrently else False}
     return call(context, "drop_vector_index", [index.name, index.table], named)

@@ -19,7 +19,7 @@ def call(
     arguments: Sequence[object],
     named: Mapping[str, object],
 ) -> str:
-    """Write a call of an operation: on one line if it fits, else with one for each argument.
+    """Return a call of an operation: on one line if it fits, else with one for each argument.
 
     Named arguments that are None are left out.
     """

@@ -20,7 +20,7 @@ _TYPES = (VECTOR, HALFVEC, SPARSEVEC, BIT)
 
 
 def render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Literal[False]:
-    """Write one of pgvector's types; False: it is none of them."""
+    """Return the code of one of pgvector's types; False: it is none of them."""
     kind = type(type_)
     if kind not in _TYPES:
         return False
@@ -30,7 +30,7 @@ def render_type(type_: TypeEngine[Any], context: AutogenContext) -> str | Litera
 
 
 def rendering(own: RenderItem | None) -> RenderItem:
-    """Give a `render_item` that asks the application's own first."""
+    """Return a `render_item` that asks the application's own first."""
 
     def render_item(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
         rendered = own(kind, item, context) if own else False
@@ -42,7 +42,7 @@ def rendering(own: RenderItem | None) -> RenderItem:
 
 
 def compare_type(change: ops.AlterColumnOp, there: sa.Column[Any], model: sa.Column[Any]) -> None:
-    """See that a vector gets dimensions or loses them, which Alembic takes for no change."""
+    """Add a change of dimensions to a column's changes; Alembic takes it for none."""
     kind = type(model.type)
     alike = change.modify_type is None and kind in _TYPES and type(there.type) is kind
     if alike and _size(there.type) != _size(model.type):
