@@ -12,6 +12,7 @@ from embeddb.config import Settings
 from embeddb.db import embedded
 from embeddb.db.database import Connection, Database
 from embeddb.db.migrate import MigrationResult, check_revision, head, migrate_schema
+from embeddb.db.pooled import PooledDatabase
 from embeddb.encoders.loader import EncoderLoader
 from embeddb.encoders.settings import EncoderSettings
 from embeddb.errors import CollectionExistsError, ConfigurationError
@@ -52,7 +53,7 @@ def connect(
     """
     settings = Settings.from_environment()
     source = dsn or settings.dsn or start_embedded(settings, schema=schema)
-    database = Database(source, schema=schema or settings.schema, prepare=prepare)
+    database = PooledDatabase(source, schema=schema or settings.schema, prepare=prepare)
     return Store(database, settings)
 
 
@@ -67,7 +68,7 @@ def migrate(
     """
     settings = Settings.from_environment()
     url = dsn or settings.dsn or embedded.start(settings.data_dir).url
-    return migrate_database(Database(url, schema=schema or settings.schema), revision)
+    return migrate_database(PooledDatabase(url, schema=schema or settings.schema), revision)
 
 
 def migrate_database(database: Database, revision: str = "head") -> MigrationResult:
@@ -89,7 +90,7 @@ def start_embedded(settings: Settings, *, schema: str | None = None) -> str:
     name = schema or settings.schema
 
     def run(url: str) -> None:
-        with closing(Database(url, schema=name)) as database:
+        with closing(PooledDatabase(url, schema=name)) as database:
             migrate_database(database)
 
     preparation = embedded.Preparation(stamp=f"schema {head()} {name!r}", run=run)

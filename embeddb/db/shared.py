@@ -9,24 +9,32 @@ from functools import cached_property
 from psycopg.rows import tuple_row
 
 from embeddb.db.boundary import translated
-from embeddb.db.database import Connection, Database, ServerInfo, check_server, describe_server
+from embeddb.db.database import Connection, ServerInfo, redact, usable_server, vector_schema_of
 from embeddb.db.queries import query
 from embeddb.db.vectors import teach
-from embeddb.errors import SchemaMissingError
+from embeddb.errors import DatabaseError
 
 _LOCAL_SETTINGS = ("search_path", "lock_timeout")
+"""What embeddb sets in transactions of its own, which end where the caller's goes on."""
 
 
-class SharedDatabase(Database):
+class SharedDatabase:
     """Works inside the caller's transaction: all of it is committed with that, or nothing."""
+
+    lendable = 1
 
     def __init__(self, connection: Connection, *, schema: str) -> None:
         self.schema = schema
-        self.url = ""
-        self.lendable = 1
-        self._owned = None
         self._connection = connection
         teach(connection)
+
+    def __repr__(self) -> str:
+        return f"<SharedDatabase {redact(self.url)}>"
+
+    @property
+    def url(self) -> str:
+        """The libpq connection string, without a password."""
+        return self._connection.info.dsn
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -55,12 +63,36 @@ class SharedDatabase(Database):
 
     @cached_property
     def server(self) -> ServerInfo:
-        """Ask the server once what it is, as this transaction sees it."""
-        info = describe_server(self._connection, self.schema)
-        check_server(info)
-        if info.migration is None:
-            raise SchemaMissingError(
-                f"The database has no schema {self.schema!r}: run `embeddb migrate` first, which "
-                "keeps embeddb's own tables up to date."
-            )
-        return info
+        """What the server is, as this transaction sees it; asked once.
+
+        Raises:
+            UnsupportedServerError: Postgres or pgvector is too old or missing.
+            SchemaMissingError: embeddb's schema is not there.
+        """
+        return usable_server(self._connection, self.schema)
+
+    def vector_schema(self) -> str:
+        """Return the schema that pgvector is installed in."""
+        return vector_schema_of(self.server)
+
+    def open(self) -> Connection:
+        """Refuse: another connection would not see what this transaction did.
+
+        Raises:
+            DatabaseError: always.
+        """
+        raise DatabaseError(
+            "This takes a connection of its own, which would not see what this transaction did: "
+            "do it after the transaction, outside of the migration for one."
+        )
+
+    def dedicated(self) -> Connection:
+        """Refuse as `open` does.
+
+        Raises:
+            DatabaseError: always.
+        """
+        return self.open()
+
+    def close(self) -> None:
+        """Leave the connection to the caller, whose it is."""

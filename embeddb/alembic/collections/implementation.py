@@ -137,12 +137,12 @@ def _change_source(
 
 def _convert(migration: MigrationContext, name: str, form: Mapping[str, Any]) -> None:
     """Build another form of a collection, on connections of its own: it may take hours."""
-    from embeddb.db.database import Database
+    from embeddb.db.pooled import PooledDatabase
     from embeddb.store import Store
 
     assert migration.connection is not None
     settings = Settings.from_environment()
-    database = Database(migration.connection.engine, schema=settings.schema)
+    database = PooledDatabase(migration.connection.engine, schema=settings.schema)
     with Store(database, settings) as store:
         collection = store.collection(name)
         if "storage" in form or collection.record.generation.wanted is not None:

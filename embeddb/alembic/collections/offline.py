@@ -12,7 +12,7 @@ from psycopg import sql
 
 from embeddb.alembic.collections.attachment import Attachment, source_offline
 from embeddb.config import Settings
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection
 from embeddb.db.queries import query, script, verbatim
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.pipeline.conversion.forms import first_generation
@@ -99,7 +99,7 @@ def _generation(database: _Script, attachment: Attachment) -> Generation:
     return first_generation(database, declared.spec, info)
 
 
-class _Script(Database):
+class _Script:
     """A database that is not there: what would be executed is written."""
 
     def __init__(self, migration: MigrationContext) -> None:

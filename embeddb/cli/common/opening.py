@@ -42,10 +42,10 @@ def opened_store(dsn: str | None, schema: str | None) -> Iterator[Store]:
 @contextmanager
 def opened_database(url: str, schema: str | None) -> Iterator[Database]:
     """Open a database that may lack embeddb's schema."""
-    from embeddb.db.database import Database
+    from embeddb.db.pooled import PooledDatabase
 
     chosen = schema or Settings.from_environment().schema
-    with closing(Database(url, schema=chosen)) as database:
+    with closing(PooledDatabase(url, schema=chosen)) as database:
         yield database
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 
-from embeddb.db.database import Database
+from embeddb.db.database import TransactionSource
 from embeddb.errors import IndexResolvedWarning, TransformError
 from embeddb.pipeline.generation.form import keep_transform
 from embeddb.records import ModelInfo
@@ -18,7 +18,7 @@ from embeddb.transforms import TransformSpec, fit
 
 
 def first_generation(
-    database: Database, spec: EmbeddingSpec, model: ModelInfo | None
+    database: TransactionSource, spec: EmbeddingSpec, model: ModelInfo | None
 ) -> Generation:
     """Return the generation that a collection begins with.
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from embeddb.db.database import Database
+from embeddb.db.database import Database, TransactionSource
 from embeddb.errors import DocumentError, InvalidVectorError
 from embeddb.pipeline.generation.vectors import as_row, check_vectors
 from embeddb.records import Vector
@@ -104,7 +104,7 @@ def read_transform(stored: StoredTransform) -> Transform:
     )
 
 
-def keep_transform(database: Database, transform: Transform) -> TransformInfo:
+def keep_transform(database: TransactionSource, transform: Transform) -> TransformInfo:
     """Write a transform into the catalog."""
     steps, rows = dump(transform)
     stored = StoredTransform(

@@ -10,7 +10,7 @@ from psycopg import errors as pg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query
 from embeddb.errors import (
     AttachError,
@@ -45,7 +45,7 @@ wait as well, so this must not take long."""
 class Attachments:
     """The collections of one database whose source is a table of the application's."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: TransactionSource) -> None:
         self._database = database
         self._catalog = Collections(database)
         self._parts: dict[str, sql.Composable] = {
@@ -155,11 +155,10 @@ class Attachments:
         for each in self._catalog.generations_on(connection, record.name):
             for block in ("drop_policy", "drop_policy_itself"):
                 connection.execute(query("attach." + block, chunks=each.tables.chunks), {})
+            followed = replace(each, source=record.source)
             if attached_ddl.source_of(record).row_security:
-                connection.execute(
-                    attached_ddl.policy(replace(each, source=record.source)), prepare=False
-                )
-            Privileges(self._database).follow(connection, replace(each, source=record.source))
+                connection.execute(attached_ddl.policy(followed), prepare=False)
+            Privileges(self._database.schema).follow(connection, followed)
 
     def _resolve(self, connection: Connection, declaration: SourceSpec) -> Resolved:
         check_rights(connection, self._database.schema)
@@ -167,14 +166,14 @@ class Attachments:
 
     @contextmanager
     def _attaching(self) -> Iterator[Connection]:
-        if self._database.server.version < OLDEST_POSTGRES:
-            raise UnsupportedServerError(
-                "Attaching to a table needs PostgreSQL 15 or newer: before it no view is read as "
-                "the caller, so row-level security would be lost."
-            )
         limit = {"milliseconds": str(LOCK_TIMEOUT_MS)}
         try:
             with self._database.transaction() as connection:
+                if connection.info.server_version < OLDEST_POSTGRES:
+                    raise UnsupportedServerError(
+                        "Attaching to a table needs PostgreSQL 15 or newer: before it no view is "
+                        "read as the caller, so row-level security would be lost."
+                    )
                 connection.execute(query("attach.lock_timeout"), limit)
                 yield connection
         except EmbedDBError as error:

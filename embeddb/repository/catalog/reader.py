@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query
 from embeddb.errors import CollectionNotFoundError
 from embeddb.repository.catalog.rows import collection_record
@@ -14,7 +14,7 @@ from embeddb.schema.catalog import CollectionRecord
 class CatalogReader:
     """Reads the catalog of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: TransactionSource) -> None:
         self._database = database
         self._schema = database.schema
         self._catalog: dict[str, sql.Composable] = {

@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from embeddb.db import copy
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query
 from embeddb.errors import GenerationChangedError
 from embeddb.records import Vector
@@ -39,7 +39,7 @@ class StoredTransform:
 class Transforms:
     """The transforms of one database."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: TransactionSource) -> None:
         self._database = database
         self._parts: dict[str, sql.Composable] = {
             name: Name(database.schema, name) for name in ("transforms", "transform_rows")

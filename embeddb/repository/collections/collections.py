@@ -209,7 +209,7 @@ class Collections(CatalogReader):
         functions = Functions(self._database)
         for record in self._read_on(connection, None):
             functions.create_search(connection, record)
-        Privileges(self._database).renew(connection, self.generations_of_all(connection))
+        Privileges(self._schema).renew(connection, self.generations_of_all(connection))
 
     def add_generation(
         self,
@@ -243,7 +243,7 @@ class Collections(CatalogReader):
             self._add_generation(connection, made)
             self._create_chunks(connection, made, rights_of=record)
             Functions(self._database).create(connection, made)
-            Privileges(self._database).follow(connection, made)
+            Privileges(self._schema).follow(connection, made)
         return made
 
     def drop_generation(

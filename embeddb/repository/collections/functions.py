@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from psycopg import sql
 
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query, script, verbatim
 from embeddb.db.rendering import as_function_body
 from embeddb.records import Vector
@@ -29,8 +29,8 @@ _NORMAL_QUANTILES = {2: (-0.43, 0.43), 3: (-0.67, 0.0, 0.67)}
 class Functions:
     """Creates and drops what a collection has in `pg_proc`."""
 
-    def __init__(self, database: Database) -> None:
-        self._privileges = Privileges(database)
+    def __init__(self, database: TransactionSource) -> None:
+        self._privileges = Privileges(database.schema)
         self._schema = database.schema
         self._vector_schema = database.vector_schema()
         self._texts = TextFunctions(database)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query, script, verbatim
 from embeddb.schema.attached import KeyColumn
 from embeddb.schema.catalog import CollectionRecord
@@ -13,7 +13,7 @@ from embeddb.schema.catalog import CollectionRecord
 class TextFunctions:
     """Creates and drops the search by a text; a collection without a model has none."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: TransactionSource) -> None:
         self._schema = database.schema
         self._vector_schema = database.vector_schema()
 

@@ -19,7 +19,7 @@ import numpy as np
 from psycopg import sql
 
 from embeddb.db import copy
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection, Database, TransactionSource
 from embeddb.db.queries import Name, query
 from embeddb.db.vectors import BinaryVector, from_binary, to_int8
 from embeddb.quantizers import IVFPQCodebook
@@ -160,7 +160,7 @@ class Codes:
 class CodeTables:
     """Creates, fills and drops the tables of one generation's index."""
 
-    def __init__(self, database: Database, record: CollectionRecord) -> None:
+    def __init__(self, database: TransactionSource, record: CollectionRecord) -> None:
         self._vector_schema = database.vector_schema()
         self._record = record
         self._tables = record.tables

@@ -61,7 +61,7 @@ class Grants:
         self._database = database
         self._schema = database.schema
         self._catalog = CatalogReader(database)
-        self._privileges = Privileges(database)
+        self._privileges = Privileges(database.schema)
 
     def grant(
         self,

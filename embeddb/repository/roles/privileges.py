@@ -8,7 +8,7 @@ from itertools import groupby
 
 from psycopg import sql
 
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection
 from embeddb.db.queries import Name, fragment, query
 from embeddb.repository.roles.source_privileges import policy_name
 from embeddb.schema import privileges
@@ -68,8 +68,8 @@ class Snapshot:
 class Privileges:
     """The rights in one database's schema, in the caller's transactions."""
 
-    def __init__(self, database: Database) -> None:
-        self._schema = database.schema
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
 
     def snapshot(
         self, connection: Connection, role: str, names: Sequence[str] | None = None

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from embeddb.db.database import Database, ServerInfo, check_server, pgvector_version, redact
+from embeddb.db.database import ServerInfo, check_server, pgvector_version, redact
+from embeddb.db.pooled import PooledDatabase
 from embeddb.errors import ConfigurationError, UnsupportedServerError
 
 GOOD = ServerInfo(
@@ -60,9 +61,9 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
 
 
 def test_a_database_shows_no_password() -> None:
-    assert "secret" not in repr(Database("postgresql://me:secret@db.example/mine"))
+    assert "secret" not in repr(PooledDatabase("postgresql://me:secret@db.example/mine"))
 
 
 def test_a_malformed_url_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(ConfigurationError, match="malformed"):
-        Database("host=a b=c")
+        PooledDatabase("host=a b=c")

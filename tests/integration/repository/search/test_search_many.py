@@ -14,8 +14,9 @@ from psycopg_pool import ConnectionPool
 
 import embeddb
 from embeddb import HNSW, Collection
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection
 from embeddb.db.parallel import run_parallel
+from embeddb.db.pooled import PooledDatabase
 from embeddb.errors import DatabaseError, DatabaseUnavailableError, FilterError, InvalidVectorError
 from embeddb.repository.search.searcher import PIPELINED
 from tests.support.encoders import HashEncoder
@@ -115,6 +116,7 @@ def test_a_pool_of_several_connections_and_an_engine_serve_too(docs: Collection)
 def test_a_few_queries_are_asked_on_one_connection(
     docs: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert isinstance(docs._database, PooledDatabase)
     lend, lent = docs._database._connect, []
 
     def counted() -> AbstractContextManager[Connection]:
@@ -153,13 +155,13 @@ def test_many_threads_share_a_pool(docs: Collection) -> None:
 
 
 @pytest.fixture
-def connections(database: str) -> Iterator[Database]:
-    found = Database(database)
+def connections(database: str) -> Iterator[PooledDatabase]:
+    found = PooledDatabase(database)
     yield found
     found.close()
 
 
-def test_each_piece_is_done_once(connections: Database) -> None:
+def test_each_piece_is_done_once(connections: PooledDatabase) -> None:
     done: list[int] = []
 
     def work(connection: Connection, number: int) -> int:
@@ -173,7 +175,7 @@ def test_each_piece_is_done_once(connections: Database) -> None:
     assert run_parallel(connections, 0, work, connections=CONNECTIONS) == []
 
 
-def test_an_error_ends_the_work_and_is_raised(connections: Database) -> None:
+def test_an_error_ends_the_work_and_is_raised(connections: PooledDatabase) -> None:
     done: list[int] = []
 
     def work(connection: Connection, number: int) -> None:
@@ -188,7 +190,7 @@ def test_an_error_ends_the_work_and_is_raised(connections: Database) -> None:
 
 
 def test_without_a_second_connection_the_first_does_all(
-    connections: Database, monkeypatch: pytest.MonkeyPatch
+    connections: PooledDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lend, lent = connections._connect, threading.Event()
 

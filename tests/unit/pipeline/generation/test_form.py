@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from embeddb.db.database import Database
+from embeddb.db.pooled import PooledDatabase
 from embeddb.errors import DimensionMismatchError, InvalidVectorError
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.records import Vector
@@ -31,7 +31,7 @@ PAIRS = [
 
 def _form(of: Generation) -> StoredForm:
     """A form on a database that is never asked."""
-    return StoredForm(Database("postgresql://nobody@nowhere.invalid/none"), of)
+    return StoredForm(PooledDatabase("postgresql://nobody@nowhere.invalid/none"), of)
 
 
 def _transformed(*words: str, dim: int = 3, of: Generation | None = None) -> StoredForm:
