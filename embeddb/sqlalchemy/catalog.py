@@ -11,13 +11,12 @@ import sqlalchemy as sa
 from pgvector import Vector as PgVector
 
 from embeddb.config import Settings
-from embeddb.db.queries import statement
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionNotFoundError
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.protocols import Encoder
-from embeddb.repository.catalog.sqlalchemy_reader import read_records
+from embeddb.repository.catalog.sqlalchemy_reader import read_records, read_vector_schema
 from embeddb.schema.catalog import CollectionRecord
 
 _VECTOR_SCHEMAS: WeakKeyDictionary[sa.Engine, str] = WeakKeyDictionary()
@@ -42,8 +41,7 @@ def vector_schema(connection: sa.Connection) -> str:
     """Return the name of the schema that pgvector is in."""
     engine = connection.engine
     if engine not in _VECTOR_SCHEMAS:
-        found = connection.execute(statement("server.vector_schema")).scalar_one()
-        _VECTOR_SCHEMAS[engine] = found
+        _VECTOR_SCHEMAS[engine] = read_vector_schema(connection)
     return _VECTOR_SCHEMAS[engine]
 
 

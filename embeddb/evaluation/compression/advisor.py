@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from embeddb.db.database import Connection, Database
-from embeddb.db.queries import query
+from embeddb.db.database import Database
 from embeddb.errors import ConfigurationError, DocumentError, IndexBuildError, IndexSpecError
 from embeddb.evaluation.compression.advice import Advice, Measured, Skipped
 from embeddb.evaluation.compression.candidates import (
@@ -45,6 +44,7 @@ from embeddb.repository.collections.documents import Documents
 from embeddb.repository.collections.generations import ChunkKey
 from embeddb.repository.collections.samples import Samples, Size
 from embeddb.repository.indexes.indexes import Indexes
+from embeddb.repository.search.scan_settings import read_the_index
 from embeddb.repository.search.searcher import Searcher
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import IVFPQ, IndexSpec
@@ -233,7 +233,7 @@ class _Panel:
         times: list[float] = []
         with self._database.transaction() as connection:
             if index is not None and not isinstance(index, IVFPQ):
-                _read_the_index(connection)
+                read_the_index(connection)  # as in the whole collection, however few rows these are
             ask = asking(Searcher(self._database, record), connection, self._limit)
             ask(questions[0])  # what the first search of a kind takes is no part of the others'
             for done, question in enumerate(questions, start=1):
@@ -352,8 +352,3 @@ def _draw(
 def _each(samples: Samples, keys: Sequence[ChunkKey]) -> list[tuple[ChunkKey, Vector]]:
     with closing(samples.vectors(keys)) as stream:
         return [pair for found, vectors in stream for pair in zip(found, vectors, strict=True)]
-
-
-def _read_the_index(connection: Connection) -> None:
-    """Have the index read as it will be read in the whole collection, however small the sample."""
-    connection.execute(query("generations.read_the_index"), {})

@@ -30,5 +30,11 @@ def read_records(
     return [collection_record(schema, tuple(map(_plain, names, row))) for row in result]
 
 
+def read_vector_schema(connection: sa.Connection) -> str:
+    """Return the schema that pgvector is in."""
+    found: str = connection.execute(statement("server.vector_schema")).scalar_one()
+    return found
+
+
 def _plain(key: str, value: Any) -> Any:  # noqa: ANN401  # what the driver gave
     return json.loads(value) if key in _JSON and isinstance(value, str) else value

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from embeddb.db.database import Connection
+from embeddb.db.queries import query
 from embeddb.db.rendering import Expression, constant, number
 from embeddb.schema.indexes import (
     DEFAULT_EF_SEARCH,
@@ -58,6 +60,11 @@ def scan_settings(
             return [scan, ("ivfflat.probes", constant(str(probes or 1)))]
         case _:
             return []
+
+
+def read_the_index(connection: Connection) -> None:
+    """Have this transaction read a vector index even where reading all rows would be cheaper."""
+    connection.execute(query("generations.read_the_index"), {})
 
 
 def _ef_search(ef_search: int, wanted: Expression | int) -> list[Setting]:

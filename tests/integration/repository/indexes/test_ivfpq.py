@@ -16,7 +16,6 @@ from psycopg import sql
 
 import embeddb
 from embeddb import HNSW, IVFPQ, Collection
-from embeddb.db.database import Connection
 from embeddb.db.queries import Name
 from embeddb.db.rendering import Expression, as_text
 from embeddb.db.vectors import from_binary
@@ -26,6 +25,7 @@ from embeddb.quantizers import IVFPQCodebook, imbalance, training
 from embeddb.records import Vector
 from embeddb.repository.collections.documents import Documents
 from embeddb.repository.indexes.ivfpq import Codes, as_compared
+from embeddb.repository.indexes.ivfpq_build import CodesBuild
 from embeddb.repository.search.options import Filter
 from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.vector_expressions import Vectors
@@ -220,21 +220,17 @@ def test_others_write_while_it_is_built(
     store: embeddb.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docs = _loaded(store, index=None)
-    stage = building._Build._stage
+    load = CodesBuild.load
 
-    def stage_and_write(
-        build: building._Build,
-        connection: Connection,
-        cursor: psycopg.ServerCursor[Any],
-        words: IVFPQCodebook,
-    ) -> None:
-        stage(build, connection, cursor, words)
+    def write_and_load(build: CodesBuild) -> None:
         other = store.collection("docs")
         other.add([{"id": f"v{n}", "embedding": -VECTORS[n]} for n in range(10)])
         other.add([{"id": "new", "embedding": QUERIES[0]}])
         other.delete(ids=["v20", "v21"])
 
-    monkeypatch.setattr(building._Build, "_stage", stage_and_write)
+        load(build)
+
+    monkeypatch.setattr(CodesBuild, "load", write_and_load)
     docs.create_index(SPEC)
     assert docs.count() == ROWS - 1
     _check_codes(store)
@@ -374,7 +370,7 @@ def _refuse(*arguments: object) -> None:
     raise psycopg.errors.DiskFull("no space left")
 
 
-@pytest.mark.parametrize("where", ["_stage", "_load", "_catch_up"])
+@pytest.mark.parametrize("where", ["stage", "load", "stop_writers", "switch"])
 @pytest.mark.parametrize(
     ("how", "error"), [(_cancel, KeyboardInterrupt), (_refuse, IndexBuildError)]
 )
@@ -388,7 +384,7 @@ def test_a_build_that_fails_leaves_everything_as_it_was(
     docs = _made(store, index=IVFPQ(lists=8, subvectors=4, probes=3))
     docs.ingest(as_documents(VECTORS[:500]))
     before = _tables(store.url), _codebook(store).centroids, docs.search(QUERIES[0])
-    monkeypatch.setattr(building._Build, where, how)
+    monkeypatch.setattr(CodesBuild, where, how)
     with pytest.raises(error):
         docs.create_index(IVFPQ(lists=4, subvectors=4, probes=2))
     assert _tables(store.url) == before[0]
@@ -403,14 +399,15 @@ def test_a_build_that_loses_its_connection_leaves_nothing(
     store: embeddb.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docs = _loaded(store, index=HNSW())
-    load = building._Build._load
+    load = CodesBuild.load
 
-    def die(build: building._Build, connection: Connection) -> None:
+    def die(build: CodesBuild) -> None:
+        pid = build._connection.info.backend_pid
         with session(store.url) as other:
-            other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
-        load(build, connection)
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        load(build)
 
-    monkeypatch.setattr(building._Build, "_load", die)
+    monkeypatch.setattr(CodesBuild, "load", die)
     with pytest.raises(IndexBuildError, match="docs_g1_ivfpq"):
         docs.create_index(SPEC)
     assert {info.method for info in docs.indexes() if info.valid} == {"gin", "hnsw"}
