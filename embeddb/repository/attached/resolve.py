@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -13,7 +12,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from embeddb.db.database import Connection
-from embeddb.db.queries import Name, fragment, query
+from embeddb.db.queries import query
 from embeddb.errors import (
     AttachError,
     ColumnNotFoundError,
@@ -23,6 +22,7 @@ from embeddb.errors import (
     PermissionDeniedError,
     TableNotFoundError,
 )
+from embeddb.repository.attached.probe import Probe, plain_path
 from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.attached_ddl import FollowedTable
 
@@ -36,8 +36,6 @@ _NOT_TABLES = {
     "c": "a type",
 }
 _NAME = re.compile(r'\s*("(?:[^"]|"")+"|[^\W\d][\w$]*)\s*')
-_CONSTRAINT = "embeddb_probe"
-_IS_NOT_NULL = " IS NOT NULL)"
 _TEXTS = frozenset({25, 1043, 1042, 19})
 """The OIDs of text, varchar, char(n) and name."""
 _BOOLEAN = 16
@@ -68,14 +66,6 @@ class Resolved:
     followed: tuple[FollowedTable, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """An expression as Postgres understands it."""
-
-    text: str
-    columns: tuple[str, ...]
-
-
 def resolve(connection: Connection, own_schema: str, wanted: SourceSpec) -> Resolved:
     """Make a source of a declaration, in the caller's transaction, which stays as it is.
 
@@ -84,7 +74,7 @@ def resolve(connection: Connection, own_schema: str, wanted: SourceSpec) -> Reso
         ExpressionError, PermissionDeniedError.
     """
     oid, schema, table, row_security = _find(connection, own_schema, wanted.source)
-    with _plain_path(connection):
+    with plain_path(connection):
         types: dict[str, str] = dict(
             connection.execute(query("attach.columns"), {"oid": oid}).fetchall()
         )
@@ -97,7 +87,7 @@ def resolve(connection: Connection, own_schema: str, wanted: SourceSpec) -> Reso
         )
     text, expression = _text(wanted.text, types, place)
     metadata = tuple(_known(name, types, place) for name in wanted.metadata)
-    probe = _Probe(connection, schema, table)
+    probe = Probe(connection, schema, table)
     content = None if expression is None else probe.understand(expression, _TEXTS, "text")
     where = None if not wanted.where else probe.understand(wanted.where, {_BOOLEAN}, "boolean")
     content_columns = text or (content.columns if content else ())
@@ -227,101 +217,6 @@ def _followed(connection: Connection, oid: int) -> tuple[FollowedTable, ...]:
             "cannot be followed."
         )
     return tuple(FollowedTable(schema=row[0], table=row[1], is_whole=row[2]) for row in rows)
-
-
-@contextmanager
-def _plain_path(connection: Connection) -> Iterator[None]:
-    """Have names written with their schemas inside the block."""
-    path = connection.execute(query("attach.search_path"), {}).fetchone()
-    assert path is not None
-    connection.execute(query("attach.plain_path"), {})
-    yield
-    connection.execute(
-        sql.SQL("SELECT pg_catalog.set_config('search_path', %(path)s, true)"), {"path": path[0]}
-    )
-
-
-class _Undo(Exception):  # noqa: N818  # no error: it ends a transaction that is to leave nothing
-    """Raised to roll a savepoint back."""
-
-
-class _Probe:
-    """Tries the user's SQL on an empty table of the source's columns."""
-
-    def __init__(self, connection: Connection, schema: str, table: str) -> None:
-        self._connection = connection
-        self._place = schema + "." + table
-        self._parts: dict[str, sql.Composable] = {
-            "source": Name(schema, table),
-            "probe": Name("pg_temp", table),
-            "constraint": Name(_CONSTRAINT),
-        }
-        self._name = sql.Identifier("pg_temp", table).as_string()
-
-    def understand(self, text: str, types: frozenset[int] | set[int], wanted: str) -> _Kept:
-        """Give an expression as Postgres understands it; nothing of the attempt is left.
-
-        Raises:
-            ExpressionError: it does not parse, has another type, looks at more than one row, or
-                is not the same each time.
-        """
-        found: list[_Kept] = []
-        try:
-            with self._connection.transaction():
-                self._connection.execute(query("attach.copy_shape", **self._parts), {})
-                self._check_type(text, types, wanted)
-                found.append(self._keep(text))
-                raise _Undo
-        except _Undo:
-            return found[0]
-        except psycopg.Error as error:
-            if isinstance(error, pg.InsufficientPrivilege):
-                raise
-            raise ExpressionError(self._told(text, error)) from error
-
-    def _check_type(self, text: str, types: frozenset[int] | set[int], wanted: str) -> None:
-        statement = query("attach.try_expression", expression=fragment(text), **self._parts)
-        cursor = self._connection.execute(statement, {"rows": 0})
-        columns = cursor.description or []
-        if len(columns) != 1:
-            raise ExpressionError(
-                f"{text!r} is {len(columns)} expressions, not one: join texts with || or concat_ws."
-            )
-        if columns[0].type_code not in types:
-            row = self._connection.execute(
-                sql.SQL("SELECT pg_catalog.format_type(%(oid)s::bigint::oid, NULL)"),
-                {"oid": columns[0].type_code},
-            ).fetchone()
-            assert row is not None
-            raise ExpressionError(
-                f"{text!r} is of type {row[0]}, not {wanted}: cast it with ({text})::{wanted}."
-            )
-
-    def _keep(self, text: str) -> _Kept:
-        statement = query("attach.keep_expression", expression=fragment(text), **self._parts)
-        self._connection.execute(statement, {})
-        with _plain_path(self._connection):
-            row = self._connection.execute(
-                query("attach.kept"), {"probe": self._name, "constraint": _CONSTRAINT}
-            ).fetchone()
-        assert row is not None
-        written, columns, volatile = row
-        if volatile:
-            raise ExpressionError(
-                f"{text!r} calls {', '.join(volatile)}, which gives another result each time: what "
-                "was encoded could not be told from what changed."
-            )
-        if None in columns:
-            raise ExpressionError(f"{text!r} reads whole rows: name the columns that it needs.")
-        if not (written.startswith("(") and written.endswith(_IS_NOT_NULL)):
-            raise ExpressionError(f"{text!r} is nothing that embeddb can read back: {written}")
-        return _Kept(written[1 : -len(_IS_NOT_NULL)], tuple(columns))
-
-    def _told(self, text: str, error: psycopg.Error) -> str:
-        message = error.diag.message_primary or str(error)
-        message = message.replace("check constraint", "such an expression")
-        hint = " " + error.diag.message_hint if error.diag.message_hint else ""
-        return f"{text!r} cannot be had of a row of {self._place}: {message}.{hint}"
 
 
 def check_rights(connection: Connection, schema: str) -> None:

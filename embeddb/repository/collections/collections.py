@@ -26,7 +26,7 @@ from embeddb.repository.catalog.rows import (
 )
 from embeddb.repository.collections.functions import Functions
 from embeddb.repository.collections.layout_tables import column_parts, create_partitions
-from embeddb.repository.indexes.ivfpq import CodeTables, names_of
+from embeddb.repository.indexes.ivfpq_tables import CodeTables, names_of
 from embeddb.repository.roles.privileges import Privileges
 from embeddb.schema import attached_ddl, indexes
 from embeddb.schema.catalog import CollectionRecord, Generation

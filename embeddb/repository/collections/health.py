@@ -13,7 +13,7 @@ from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.functions import Functions
 from embeddb.repository.collections.generations import GenerationLock
 from embeddb.repository.indexes.indexes import build_key
-from embeddb.repository.indexes.ivfpq import CodeTables
+from embeddb.repository.indexes.ivfpq_tables import CodeTables
 from embeddb.schema.attached_ddl import EVENTS
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import IVFPQ, derived_of

@@ -14,7 +14,7 @@ from embeddb.db.rendering import Written, as_text
 from embeddb.db.vectors import from_binary
 from embeddb.records import Vector
 from embeddb.repository.collections.generations import ROWS_AT_ONCE, ChunkKey, key_values
-from embeddb.repository.indexes.ivfpq import names_of
+from embeddb.repository.indexes.ivfpq_tables import names_of
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.vector_expressions import Vectors
 

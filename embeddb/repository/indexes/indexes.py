@@ -29,7 +29,7 @@ from embeddb.repository.indexes.build import (
     prepare_session,
     run_build,
 )
-from embeddb.repository.indexes.ivfpq import CodeTables, names_of
+from embeddb.repository.indexes.ivfpq_tables import CodeTables, names_of
 from embeddb.repository.indexes.partitions import (
     attach,
     counted,

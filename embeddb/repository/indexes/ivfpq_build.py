@@ -20,7 +20,8 @@ from embeddb.db.rendering import Written, as_text
 from embeddb.db.vectors import from_binary
 from embeddb.quantizers import IVFPQCodebook
 from embeddb.records import Vector
-from embeddb.repository.indexes.ivfpq import CODE_COLUMNS, CodeTables, code_fields, parts_of
+from embeddb.repository.indexes.ivfpq import CODE_COLUMNS, code_fields
+from embeddb.repository.indexes.ivfpq_tables import CodeTables, parts_of
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.vector_expressions import Vectors
 

@@ -1,0 +1,121 @@
+"""Asking Postgres what the user's own SQL means: on an empty table of the source's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import errors as pg
+from psycopg import sql
+
+from embeddb.db.database import Connection
+from embeddb.db.queries import Name, fragment, query
+from embeddb.errors import ExpressionError
+
+_CONSTRAINT = "embeddb_probe"
+_IS_NOT_NULL = " IS NOT NULL)"
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """An expression as Postgres understands it."""
+
+    text: str
+    columns: tuple[str, ...]
+
+
+class _Undo(Exception):  # noqa: N818  # no error: it ends a transaction that is to leave nothing
+    """Raised to roll a savepoint back."""
+
+
+class Probe:
+    """Tries the user's SQL on an empty table of the source's columns."""
+
+    def __init__(self, connection: Connection, schema: str, table: str) -> None:
+        self._connection = connection
+        self._place = schema + "." + table
+        self._parts: dict[str, sql.Composable] = {
+            "source": Name(schema, table),
+            "probe": Name("pg_temp", table),
+            "constraint": Name(_CONSTRAINT),
+        }
+        self._name = sql.Identifier("pg_temp", table).as_string()
+
+    def understand(self, text: str, types: frozenset[int] | set[int], wanted: str) -> Understood:
+        """Give an expression as Postgres understands it; nothing of the attempt is left.
+
+        Raises:
+            ExpressionError: it does not parse, has another type, looks at more than one row, or
+                is not the same each time.
+        """
+        found: list[Understood] = []
+        try:
+            with self._connection.transaction():
+                self._connection.execute(query("attach.copy_shape", **self._parts), {})
+                self._check_type(text, types, wanted)
+                found.append(self._keep(text))
+                raise _Undo
+        except _Undo:
+            return found[0]
+        except psycopg.Error as error:
+            if isinstance(error, pg.InsufficientPrivilege):
+                raise
+            raise ExpressionError(self._told(text, error)) from error
+
+    def _check_type(self, text: str, types: frozenset[int] | set[int], wanted: str) -> None:
+        statement = query("attach.try_expression", expression=fragment(text), **self._parts)
+        cursor = self._connection.execute(statement, {"rows": 0})
+        columns = cursor.description or []
+        if len(columns) != 1:
+            raise ExpressionError(
+                f"{text!r} is {len(columns)} expressions, not one: join texts with || or concat_ws."
+            )
+        if columns[0].type_code not in types:
+            row = self._connection.execute(
+                sql.SQL("SELECT pg_catalog.format_type(%(oid)s::bigint::oid, NULL)"),
+                {"oid": columns[0].type_code},
+            ).fetchone()
+            assert row is not None
+            raise ExpressionError(
+                f"{text!r} is of type {row[0]}, not {wanted}: cast it with ({text})::{wanted}."
+            )
+
+    def _keep(self, text: str) -> Understood:
+        statement = query("attach.keep_expression", expression=fragment(text), **self._parts)
+        self._connection.execute(statement, {})
+        with plain_path(self._connection):
+            row = self._connection.execute(
+                query("attach.kept"), {"probe": self._name, "constraint": _CONSTRAINT}
+            ).fetchone()
+        assert row is not None
+        written, columns, volatile = row
+        if volatile:
+            raise ExpressionError(
+                f"{text!r} calls {', '.join(volatile)}, which gives another result each time: what "
+                "was encoded could not be told from what changed."
+            )
+        if None in columns:
+            raise ExpressionError(f"{text!r} reads whole rows: name the columns that it needs.")
+        if not (written.startswith("(") and written.endswith(_IS_NOT_NULL)):
+            raise ExpressionError(f"{text!r} is nothing that embeddb can read back: {written}")
+        return Understood(written[1 : -len(_IS_NOT_NULL)], tuple(columns))
+
+    def _told(self, text: str, error: psycopg.Error) -> str:
+        message = error.diag.message_primary or str(error)
+        message = message.replace("check constraint", "such an expression")
+        hint = " " + error.diag.message_hint if error.diag.message_hint else ""
+        return f"{text!r} cannot be had of a row of {self._place}: {message}.{hint}"
+
+
+@contextmanager
+def plain_path(connection: Connection) -> Iterator[None]:
+    """Have names written with their schemas inside the block."""
+    path = connection.execute(query("attach.search_path"), {}).fetchone()
+    assert path is not None
+    connection.execute(query("attach.plain_path"), {})
+    yield
+    connection.execute(
+        sql.SQL("SELECT pg_catalog.set_config('search_path', %(path)s, true)"), {"path": path[0]}
+    )
