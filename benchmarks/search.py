@@ -23,7 +23,8 @@ from benchmarks.common import clustered, documents, fresh_database, parser, peer
 from embeddb.db.rendering import as_text
 from embeddb.db.vectors import BinaryVector
 from embeddb.records import Vector
-from embeddb.repository.search.compiler import Compiler, SearchShape
+from embeddb.repository.search.compiler import Compiler
+from embeddb.repository.search.shape import SearchShape
 
 LIMIT = 10
 WARM_UP = 50

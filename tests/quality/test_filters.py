@@ -24,7 +24,7 @@ import embeddb
 from embeddb import HNSW, Collection, Hit, IVFFlat
 from embeddb.evaluation.recall import recall_of
 from embeddb.repository.collections.functions import Functions
-from embeddb.repository.search import compiler, document_rows, selectivity
+from embeddb.repository.search import document_rows, selectivity, strategies
 from embeddb.schema.indexes import IndexSpec
 from tests.support.plans import read_indexes, run, ways
 from tests.support.postgres import rows, session
@@ -188,7 +188,7 @@ def test_a_second_look_goes_as_far_as_what_passes(
     beyond_sixty = [f"v{row}" for row in range(ROWS) if ranks[row] >= 60 and ranks[row] % 2]
     beyond_half = [f"v{row}" for row in range(ROWS) if ranks[row] >= ROWS // 2]
     with _few(0), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "ROWS_FOR_A_NEAREST", 1)
+        patch.setattr(strategies, "ROWS_FOR_A_NEAREST", 1)
         for passing, way in ((beyond_sixty, INDEX), (beyond_half, BOTH)):
             wanted = docs.columns.id.in_(passing)
             assert ways(docs, QUERY, 10, filter=wanted) == {way}

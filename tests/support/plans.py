@@ -10,9 +10,9 @@ from embeddb import Collection
 from embeddb.db.rendering import as_text
 from embeddb.db.vectors import BinaryVector
 from embeddb.records import Vector
-from embeddb.repository.search.compiler import SearchShape
 from embeddb.repository.search.options import Filter
 from embeddb.repository.search.searcher import split_filter
+from embeddb.repository.search.shape import SearchShape
 from tests.support.postgres import Row, session
 
 

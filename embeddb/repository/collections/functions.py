@@ -13,7 +13,8 @@ from embeddb.db.rendering import as_function_body
 from embeddb.records import Vector
 from embeddb.repository.collections.text_functions import TextFunctions
 from embeddb.repository.roles.privileges import Privileges
-from embeddb.repository.search.compiler import Compiler, SearchShape
+from embeddb.repository.search.compiler import Compiler
+from embeddb.repository.search.shape import SearchShape
 from embeddb.schema import attached_ddl
 from embeddb.schema.attached import KeyColumn
 from embeddb.schema.catalog import CollectionRecord, Generation

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.visitors import ExternallyTraversible
 
 from embeddb.db.rendering import Expression, count_all, number
-from embeddb.repository.search.compiler import Compiler, SearchShape
+from embeddb.repository.search.compiler import Compiler
+from embeddb.repository.search.shape import SearchShape
 from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.key_expressions import key_text, key_value

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from embeddb.db.database import Database
 from embeddb.db.rendering import as_text, count_all
 from embeddb.records import Hit, SearchPlan, Vector
-from embeddb.repository.search.compiler import SearchShape
 from embeddb.repository.search.searcher import ResultRow, Searcher, SearchRequest, hit
 from embeddb.repository.search.selectivity import selectivity
+from embeddb.repository.search.shape import SearchShape
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import IVFPQ
 from embeddb.schema.names import Tables

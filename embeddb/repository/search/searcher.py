@@ -17,8 +17,9 @@ from embeddb.db.vectors import BinaryVector
 from embeddb.errors import ConfigurationError, FilterError
 from embeddb.records import Hit, Vector
 from embeddb.repository.indexes.ivfpq import Codes
-from embeddb.repository.search.compiler import Compiler, SearchShape
+from embeddb.repository.search.compiler import Compiler
 from embeddb.repository.search.options import Filter, SearchOptions
+from embeddb.repository.search.shape import SearchShape
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.layouts import Layout
 

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from embeddb.db.rendering import as_function_body, as_text
-from embeddb.repository.search.compiler import MOST_NEAREST, SearchShape
+from embeddb.repository.search.shape import SearchShape
+from embeddb.repository.search.strategies import MOST_NEAREST
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import HNSW, IndexSpec, IVFFlat
 from embeddb.schema.storage import Storage

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from embeddb.db.rendering import as_function_body, as_text
-from embeddb.repository.search.compiler import Compiler, SearchShape
+from embeddb.repository.search.compiler import Compiler
+from embeddb.repository.search.shape import SearchShape
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ
