@@ -1,1 +1,1 @@
-"""The stages composed: documents are checked, chunked, encoded and written as they stream."""
+"""Work on whole collections: ingest, generations, conversion, indexes."""

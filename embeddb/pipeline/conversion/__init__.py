@@ -1,1 +1,1 @@
-"""From one generation to the next."""
+"""Conversion: from one generation of a collection to the next."""

@@ -1,8 +1,8 @@
 """Converting a collection: its vectors in another form, in a new generation beside the old one.
 
-The model stays, and nothing is encoded again: what is stored is the source. The old generation is
-searched and written until the new one is complete, indexed, and takes its place in one short
-transaction.
+The model stays and nothing is encoded again: the new vectors are made of those that are stored. The
+old generation is searched and written to until the new one is complete and indexed, and takes its
+place in one short transaction.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ DROP_PAUSE_SECONDS = 0.5
 LOCK_TIMEOUT_MS = 2_000
 
 FAREWELL_SECONDS = 5.0
-"""How long to wait for the transactions that a switch found running. One of them may have begun
-the SQL function as it was before, and not yet read the table that it names."""
+"""How long to wait for the transactions that were running at a switch. One of them may have begun
+the SQL function as it was before, and not yet have read the table that the function names."""
 
 POLL_SECONDS = 0.02
 ADD_ATTEMPTS = 3
@@ -59,10 +59,10 @@ ADD_ATTEMPTS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Form:
-    """What the vectors are to become.
+    """The form that the vectors are to take.
 
     Attributes:
-        transform: applied to what is stored now, after the transform that it has; empty: none.
+        transform: applied to what is stored now, after the transform that it has; empty for none.
         index: None for exact search.
     """
 
@@ -75,31 +75,30 @@ class Form:
 def convert(
     database: Database, record: CollectionRecord, form: Form, display: Display | None = None
 ) -> CollectionRecord:
-    """Build a generation of the form, put it in the old one's place, and drop that.
+    """Build a generation of the form, switch to it, drop the old one, and return the new record.
 
-    What earlier conversions of the collection left behind, for one because they were killed, is
-    dropped first.
+    What earlier conversions of the collection left behind, because they were killed for example, is
+    dropped first. After any error the collection is as it was.
 
     Raises:
         TransformError: there are too few vectors to learn the transform from.
         IndexSpecError, ConfigurationError: the form contradicts itself.
         IndexBuildError: the index could not be built.
-        GenerationChangedError: somebody else converted the collection at the same time.
-        After any error the collection is as it was.
+        GenerationChangedError: another process converted the collection at the same time.
     """
     drop_leftovers(database, record)
-    with GenerationLock(database) as claim:
-        built = build_generation(database, record, form, display or Silent(), claim)
+    with GenerationLock(database) as lock:
+        built = build_generation(database, record, form, display or Silent(), lock)
         try:
             active = take_over(database, record, built)
         except BaseException as error:
             dropped = _discard(database, built)
             if dropped or not isinstance(error, DatabaseUnavailableError):
                 raise
-            active = _active(built)  # it was switched to, and only the answer was lost
+            active = _active(built)  # the switch was committed, and only the answer was lost
     _drop_retired(database, replace(record, generation=_state(record, "retired")))
     if active.source is not None:
-        # whoever deleted a row and had not committed yet knew nothing of the new generation
+        # a transaction that deleted a row and had not committed knew nothing of the new generation
         with database.transaction() as connection:
             remove_orphans(connection, active)
     return active
@@ -113,17 +112,17 @@ def scratch_generation(
     display: Display,
     keys: Sequence[ChunkKey] | None = None,
 ) -> Iterator[CollectionRecord]:
-    """Build a generation that is only to be looked at, and drop it at the end of the block.
+    """Build a generation to try it out, yield its record, and drop it at the end of the block.
 
     Args:
         database: where the collection is.
         record: the generation that its vectors come from.
         form: what they become.
-        display: shows how far it is.
-        keys: the chunks to take; None: all.
+        display: shows how far the build is.
+        keys: the chunks to take; None takes all.
     """
-    with GenerationLock(database) as claim:
-        built = build_generation(database, record, form, display, claim, keys=keys)
+    with GenerationLock(database) as lock:
+        built = build_generation(database, record, form, display, lock, keys=keys)
         try:
             yield built
         finally:
@@ -133,50 +132,54 @@ def scratch_generation(
 def apply_pending_form(
     database: Database, record: CollectionRecord, display: Display
 ) -> CollectionRecord:
-    """Convert a collection to the form that it was created for, if there are enough rows now."""
-    wanted = record.generation.wanted
-    if wanted is None or Documents(database, record).count_chunks() < rows_needed(record):
+    """Convert a collection to the form that it was created for, once it has enough rows for that.
+
+    Returns:
+        The record of the new generation, or the same record where there is nothing to do.
+    """
+    pending = record.generation.wanted
+    if pending is None or Documents(database, record).count_chunks() < rows_needed(record):
         return record
     try:
-        return convert(database, record, wanted_form(record.generation, wanted), display)
-    except GenerationChangedError:  # another writer did it, and what was written is there
+        return convert(database, record, form_of(record.generation, pending), display)
+    except GenerationChangedError:  # another writer did it, and kept what was written here
         return Collections(database).get(record.name)
 
 
 def rows_needed(record: CollectionRecord) -> int:
-    """Say how many chunks a collection must have before its transform can be learned."""
+    """Return how many chunks a collection must have before its transform can be learned."""
     generation = record.generation
     if generation.wanted is None:
         return 0
     return TransformSpec(words=generation.wanted.transform).min_rows(generation.dim)
 
 
-def wanted_form(generation: Generation, wanted: PendingForm) -> Form:
-    """Give the form that a collection was created for."""
+def form_of(generation: Generation, pending: PendingForm) -> Form:
+    """Return the form that a collection was created for."""
     return Form(
-        storage=wanted.storage,
+        storage=pending.storage,
         distance=generation.distance,
-        transform=wanted.transform,
-        index=wanted.index,
+        transform=pending.transform,
+        index=pending.index,
     )
 
 
 def default_index(record: CollectionRecord) -> IndexSpec | None:
-    """Give the index that a converted collection gets where nothing else is said: its own."""
+    """Return the index that a converted collection gets unless another is asked for: its own."""
     generation = record.generation
     return (generation.wanted or generation).index
 
 
 def drop_leftovers(database: Database, record: CollectionRecord) -> None:
-    """Drop what earlier conversions left behind, where nobody works on it or reads it."""
+    """Drop what earlier conversions left behind, unless another process works on it or reads it."""
     catalog = Collections(database)
-    with GenerationLock(database) as claim:
+    with GenerationLock(database) as lock:
         for left in catalog.generations(record.name):
-            if left.generation.state == "active" or not claim.take(left.tables):
+            if left.generation.state == "active" or not lock.take(left.tables):
                 continue
             if left not in catalog.generations(record.name):
-                continue  # whoever claimed it before dropped it, and its number may be taken again
-            with suppress(DatabaseError):  # `embeddb index repair` says what is in the way
+                continue  # the process that held the lock dropped it, and its number may be reused
+            with suppress(DatabaseError):  # `embeddb index repair` reports what is in the way
                 catalog.drop_generation(left, lock_timeout_ms=LOCK_TIMEOUT_MS)
 
 
@@ -185,46 +188,46 @@ def build_generation(
     record: CollectionRecord,
     form: Form,
     display: Display,
-    claim: GenerationLock,
+    lock: GenerationLock,
     *,
     keys: Sequence[ChunkKey] | None = None,
 ) -> CollectionRecord:
-    """Make a generation of the form, filled and indexed, that nobody searches yet.
+    """Build a generation of the form, filled and indexed, that no search reads yet.
 
     Args:
         database: where the collection is.
         record: the generation that its vectors come from.
         form: what they become.
-        display: shows how far it is.
-        claim: tells others that it is being made.
-        keys: the chunks to take; None: all.
+        display: shows how far the build is.
+        lock: keeps other processes from dropping the generation meanwhile.
+        keys: the chunks to take; None takes all.
     """
     check_form(record, form)
     with while_active(database, record):
-        target = _added(database, record, form, claim)
+        new = _added(database, record, form, lock)
         try:
-            _copy(database, record, target, display, keys)
-            return build_index(database, target, form.index, display)
+            _copy(database, record, new, display, keys)
+            return build_index(database, new, form.index, display)
         except BaseException:
-            _discard(database, target)
+            _discard(database, new)
             raise
 
 
 def check_form(record: CollectionRecord, form: Form) -> IndexSpec | None:
-    """Refuse what contradicts itself before anything is learned or copied.
+    """Check a form for contradictions before anything is learned or copied.
 
     Returns:
-        The index that is built: another one than asked for where pgvector cannot build that.
+        The index to build: another one than asked for where pgvector cannot build that.
 
     Raises:
-        ConfigurationError: the collection cannot be of that form.
-        TransformError, IndexSpecError: its transform or its index cannot be.
+        ConfigurationError: the collection cannot take the form.
+        TransformError, IndexSpecError: the transform or the index contradicts the rest.
     """
     old = record.generation
     if old.storage is Storage.BIT and form.storage is not Storage.BIT:
         raise ConfigurationError(
-            f"Collection {record.name!r} keeps only bits, and numbers cannot be made of them: "
-            "encode the documents anew in another collection."
+            f"Collection {record.name!r} stores only bits, which cannot be turned back into "
+            "numbers: encode the documents again in another collection."
         )
     form.storage.check(form.distance)
     transform = old.transform
@@ -240,30 +243,30 @@ def check_form(record: CollectionRecord, form: Form) -> IndexSpec | None:
 
 
 def take_over(
-    database: Database, record: CollectionRecord, target: CollectionRecord
+    database: Database, record: CollectionRecord, new: CollectionRecord
 ) -> CollectionRecord:
-    """Bring over what was written meanwhile, and switch to the new generation.
+    """Copy what was written meanwhile, switch to the new generation, and return it as active.
 
     Raises:
-        GenerationChangedError: the old one is not the active one any more.
+        GenerationChangedError: the old generation is no longer the active one.
     """
-    succession = Switchover(database, record, target)
-    active = _active(target)
+    switchover = Switchover(database, record, new)
+    active = _active(new)
     with database.transaction() as connection:
-        if not succession.stop_writers(connection):
+        if not switchover.stop_writers(connection):
             raise _changed(record)
-        succession.remove_stale(connection)
-        documents = Documents(database, target)
-        continuation = Transition(database, record, target)
-        for found, vectors in succession.missing_now(connection):
-            documents.insert_chunks(connection, continuation.chunks(found, vectors))
-        succession.switch(connection)
+        switchover.remove_stale(connection)
+        documents = Documents(database, new)
+        transition = Transition(database, record, new)
+        for found, vectors in switchover.missing_now(connection):
+            documents.insert_chunks(connection, transition.chunks(found, vectors))
+        switchover.switch(connection)
         Functions(database).create_search(connection, active)
     return active
 
 
 def _drop_retired(database: Database, retired: CollectionRecord) -> None:
-    """Drop the old generation once nobody reads it; the next conversion tries again."""
+    """Drop the old generation once no search reads it, or leave it to the next conversion."""
     end = time.monotonic() + FAREWELL_SECONDS
     running = running_transactions(database)
     while running and time.monotonic() < end:
@@ -281,9 +284,9 @@ def _drop_retired(database: Database, retired: CollectionRecord) -> None:
 
 
 def _discard(database: Database, built: CollectionRecord) -> bool:
-    """Drop a generation that is not needed; False: it is the active one, and stays.
+    """Drop a generation that is not needed; return False where it is the active one, and stays.
 
-    Called while another error is on its way, which is the one to tell.
+    It is called while another error is raised, so that an error of its own must not hide that.
     """
     with suppress(EmbedDBError):
         return Collections(database).drop_generation(built, lock_timeout_ms=LOCK_TIMEOUT_MS)
@@ -291,9 +294,9 @@ def _discard(database: Database, built: CollectionRecord) -> bool:
 
 
 def _added(
-    database: Database, record: CollectionRecord, form: Form, claim: GenerationLock
+    database: Database, record: CollectionRecord, form: Form, lock: GenerationLock
 ) -> CollectionRecord:
-    """Learn the transform, and enter the new generation into the catalog."""
+    """Learn the transform, enter the new generation into the catalog, and return its record."""
     old = record.generation
     transform = joined_transform(database, record, form.transform, form.distance)
     for attempt in range(ADD_ATTEMPTS):
@@ -307,9 +310,9 @@ def _added(
         )
         made = replace(made, index=checked_index(form.index, made))
         try:
-            return Collections(database).add_generation(record, made, claim.hold)
+            return Collections(database).add_generation(record, made, lock.hold)
         except DatabaseError as error:
-            # somebody who dropped another generation found the transform without a use
+            # another process dropped a generation, and with it the transform that had no use yet
             unused = isinstance(error.__cause__, pg.ForeignKeyViolation)
             if not unused or attempt == ADD_ATTEMPTS - 1:
                 raise
@@ -318,34 +321,34 @@ def _added(
 
 def _copy(
     database: Database,
-    source: CollectionRecord,
-    target: CollectionRecord,
+    old: CollectionRecord,
+    new: CollectionRecord,
     display: Display,
     keys: Sequence[ChunkKey] | None,
 ) -> None:
-    """Copy chunks over, in transactions of their own; what changes meanwhile comes later."""
-    documents = Documents(database, target)
-    continuation = Transition(database, source, target)
-    total = Documents(database, source).count_chunks() if keys is None else len(keys)
+    """Copy chunks in transactions of their own; `take_over` copies what changes meanwhile."""
+    documents = Documents(database, new)
+    transition = Transition(database, old, new)
+    total = Documents(database, old).count_chunks() if keys is None else len(keys)
     done = 0
     with (
         database.dedicated() as connection,
         translated(),
-        closing(Switchover(database, source, target).missing(keys)) as stream,
+        closing(Switchover(database, old, new).missing(keys)) as stream,
     ):
         for found, vectors in stream:
             with connection.transaction():
-                documents.insert_chunks(connection, continuation.chunks(found, vectors))
+                documents.insert_chunks(connection, transition.chunks(found, vectors))
             done += len(found)
             display.index("copying vectors", done, total)
 
 
 @contextmanager
 def while_active(database: Database, record: CollectionRecord) -> Iterator[None]:
-    """Tell a table that went away while it was read for what it is.
+    """Run a block that reads a generation, and explain a table that goes away meanwhile.
 
     Raises:
-        GenerationChangedError: in place of Postgres's error, where the generation was replaced.
+        GenerationChangedError: the generation was replaced; Postgres's own error is the cause.
     """
     try:
         yield
@@ -359,8 +362,8 @@ def while_active(database: Database, record: CollectionRecord) -> Iterator[None]
 
 def _changed(record: CollectionRecord) -> GenerationChangedError:
     return GenerationChangedError(
-        f"Collection {record.name!r} was converted by somebody else meanwhile: open it again with "
-        "store.collection(…)."
+        f"Collection {record.name!r} was converted by another process meanwhile: open it again "
+        "with store.collection(…)."
     )
 
 

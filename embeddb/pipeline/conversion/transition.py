@@ -1,4 +1,4 @@
-"""From what one generation stores to what the next one does."""
+"""From the vectors that one generation stores to those of the next."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ FIT_SAMPLE = 50_000
 def joined_transform(
     database: Database, record: CollectionRecord, words: tuple[str, ...], distance: Distance
 ) -> Transform | None:
-    """Fit what is to be done to the stored vectors, and join it to what was done before.
+    """Fit a transform to the stored vectors, and join it to the one that made them.
 
     Returns:
-        None where there are no words: what was done before is all.
+        The transform from the model's vectors to the new ones; None where there are no words, so
+        that the one that made the stored vectors is all.
 
     Raises:
         TransformError: the words contradict themselves, or there are too few vectors.
@@ -49,32 +50,31 @@ def joined_transform(
 
 
 class Transition:
-    """What is done to vectors that one generation stores, to make the next one's of them.
+    """Makes the vectors of a new generation of those that the old one stores.
 
-    The next one's transform begins with that of the first, which is done to them already.
+    The new transform begins with the steps of the old one, which the stored vectors have behind
+    them.
     """
 
-    def __init__(
-        self, database: Database, source: CollectionRecord, target: CollectionRecord
-    ) -> None:
-        self._form = StoredForm(database, target.generation)
-        old, new = source.generation.transform, self._form.transform
+    def __init__(self, database: Database, old: CollectionRecord, new: CollectionRecord) -> None:
+        self._form = StoredForm(database, new.generation)
+        before, after = old.generation.transform, self._form.transform
         done = 0
-        if old is not None and new is not None:
-            done = len(read_transform(Transforms(database).get(old.id)).steps)
-        self._steps = () if new is None else new.steps[done:]
+        if before is not None and after is not None:
+            done = len(read_transform(Transforms(database).get(before.id)).steps)
+        self._steps = () if after is None else after.steps[done:]
 
     def vectors(self, vectors: Vector) -> Vector:
-        """Give vectors, shape (n, the first one's dim), in the form of the next: (n, its dim)."""
+        """Return vectors of shape (n, dim of the old generation) as (n, dim of the new one)."""
         for step in self._steps:
             vectors = step.apply(vectors)
         return vectors
 
     def chunks(self, rows: list[ChunkRow], vectors: Vector) -> Chunks:
-        """Give chunks with their vectors as they are to be stored.
+        """Return chunks with their vectors as they are to be stored.
 
         Raises:
-            InvalidVectorError: one cannot be stored in that form.
+            InvalidVectorError: the new form cannot store one of them.
         """
         vectors, problems = self._form.storable(
             self.vectors(vectors), lambda row: f"Chunk {rows[row][:2]}"

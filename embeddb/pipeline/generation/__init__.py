@@ -1,1 +1,1 @@
-"""What one generation makes of a vector."""
+"""What one generation makes of a vector: its model, its form, its checks."""

@@ -1,4 +1,4 @@
-"""From what a model or a caller gives to what a generation stores and compares."""
+"""From the vector of a model or a caller to what a generation stores and compares."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from embeddb.transforms import Transform, dump, load
 QUERY = "The query vector"
 
 SMALLEST_INT8 = 1e-3
-"""What the largest number of an int8 vector must reach under a distance that knows of lengths: a
-row's scale is this over 127, and float16 keeps 1 % of it down to there."""
+"""The least that the largest number of an int8 vector must reach, under a distance that depends on
+lengths. A row's scale is that number over 127; below this, float16 rounds it by more than 1 %."""
 
 
 class StoredForm:
     """Normalizes and transforms vectors as one generation does, documents and queries alike.
 
-    Its transform is read from the catalog when the first vector comes; a generation without one
-    needs no database.
+    The transform is read from the catalog for the first vector; a generation without one needs no
+    database.
     """
 
     def __init__(self, database: Database | None, generation: Generation) -> None:
@@ -39,7 +39,7 @@ class StoredForm:
 
     @property
     def dim(self) -> int:
-        """Dimensions of what is stored."""
+        """The dimensions of what is stored."""
         return self._generation.stored_dim
 
     @cached_property
@@ -54,7 +54,11 @@ class StoredForm:
     def vectors(
         self, vectors: Vector, label: Callable[[int], str]
     ) -> tuple[Vector, dict[int, DocumentError]]:
-        """Give rows of shape (n, dim of the model) as they are to be stored: (n, self.dim).
+        """Return rows of shape (n, dim of the model) as they are stored, shape (n, self.dim).
+
+        Args:
+            vectors: the rows.
+            label: what a message calls a row, by its number.
 
         Returns:
             The rows, and the error of each that cannot be stored.
@@ -71,14 +75,14 @@ class StoredForm:
     def storable(
         self, vectors: Vector, label: Callable[[int], str]
     ) -> tuple[Vector, dict[int, DocumentError]]:
-        """Check rows that are transformed already: those beyond what the column takes."""
+        """Return rows that are transformed already, and the error of each that does not fit."""
         return vectors, _storage_problems(vectors, self._generation, label)
 
     def query(self, value: object, label: str = QUERY) -> Vector:
-        """Read a query, shape (dim of the model,), and give what is compared, shape (self.dim,).
+        """Return what is compared for a query, shape (dim of the model,): shape (self.dim,).
 
         Raises:
-            InvalidVectorError: not comparable with what is stored.
+            InvalidVectorError: the query cannot be compared with what is stored.
         """
         generation = self._generation
         row = as_row(value, generation.dim, label)
@@ -94,7 +98,7 @@ class StoredForm:
 
 
 def read_transform(stored: StoredTransform) -> Transform:
-    """Make a transform of its rows."""
+    """Return the transform of its rows in the catalog."""
     return load(
         stored.words,
         stored.steps,
@@ -105,7 +109,7 @@ def read_transform(stored: StoredTransform) -> Transform:
 
 
 def keep_transform(database: TransactionSource, transform: Transform) -> TransformInfo:
-    """Write a transform into the catalog."""
+    """Write a transform into the catalog, and return what the catalog says of it."""
     steps, rows = dump(transform)
     stored = StoredTransform(
         words=transform.spec,
@@ -129,7 +133,7 @@ def keep_transform(database: TransactionSource, transform: Transform) -> Transfo
 def _storage_problems(
     vectors: Vector, generation: Generation, label: Callable[[int], str]
 ) -> dict[int, DocumentError]:
-    """Find the rows that are finite, but beyond what the storage or the distance can take."""
+    """Return the errors of the finite rows that the storage or the distance cannot take."""
     with np.errstate(invalid="ignore", over="ignore"):
         sizes = np.abs(vectors).max(axis=1, initial=0)
         in_half: Vector = np.abs(vectors.astype(np.float16)).max(axis=1, initial=0)
@@ -143,12 +147,12 @@ def _storage_problems(
 def _refusals(
     generation: Generation, sizes: Vector, zero_in_half: NDArray[np.bool_]
 ) -> Iterator[tuple[NDArray[np.bool_], str]]:
-    """Say which rows cannot be stored, and why.
+    """Yield which rows cannot be stored, and why.
 
     Args:
         generation: what is to store them.
-        sizes: the largest number of each row, signs apart, shape (n,).
-        zero_in_half: whether each is zero in float16, shape (n,).
+        sizes: the largest absolute number of each row, shape (n,).
+        zero_in_half: whether each row is zero in float16, shape (n,).
     """
     storage, distance = generation.storage, generation.distance
     yield (

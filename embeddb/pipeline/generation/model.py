@@ -1,4 +1,4 @@
-"""The model that a collection is bound to: by its fingerprint, not by its name."""
+"""The model that a collection is bound to, by its fingerprint rather than by its name."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ class BoundModel:
     Args:
         record: the collection.
         form: what the collection makes of a vector.
-        load: makes an encoder of a name; it is called for the first text, not before.
-        encoder: what to use instead, where no name can load it.
+        load: returns the encoder of a name; it is called for the first input, not before.
+        encoder: used instead, where no name can load it.
 
     Raises:
+        ConfigurationError: the collection has no model, and takes no `encoder`.
         ModelMismatchError: `encoder` is another model than the collection's.
     """
 
@@ -49,11 +50,11 @@ class BoundModel:
 
     @cached_property
     def encoder(self) -> Encoder:
-        """The encoder, loaded at the first text.
+        """The encoder, loaded for the first input.
 
         Raises:
             ConfigurationError: the collection has no model.
-            ModelMismatchError: what the name stands for here is another model.
+            ModelMismatchError: the model of this name on this machine is another one.
         """
         model = self._generation.model
         if model is None:
@@ -70,7 +71,7 @@ class BoundModel:
 
     @property
     def loaded(self) -> Encoder | None:
-        """The encoder, if a text was encoded or it was given."""
+        """The encoder, if it was given or has been loaded."""
         return self.__dict__.get("encoder")
 
     def query(self, query: Query) -> Vector:
@@ -100,11 +101,11 @@ class BoundModel:
         return [self._form.query(row, f"Query vector {number}") for number, row in enumerate(rows)]
 
     def tokenizer(self) -> Tokenizer | None:
-        """Give the model's tokenizer, if it has one to show."""
+        """Return the model's tokenizer, or None where the encoder has none."""
         return self.encoder.tokenizer() if isinstance(self.encoder, Tokenized) else None
 
     def capacity(self) -> int | None:
-        """Tokens that the model reads of a chunk: its limit, less special tokens and prompt."""
+        """Return the tokens that the model reads of a chunk, without special tokens and prompt."""
         info = self.encoder.info
         if info.max_tokens is None:
             return None
@@ -126,6 +127,6 @@ class BoundModel:
                 f"Collection {self._name!r} was made with {model.name} "
                 f"({model.fingerprint[:20]}…), but {encoder.info.name} here is another model "
                 f"({encoder.info.fingerprint[:20]}…): their vectors cannot be compared. Use the "
-                "first one, or make a new collection."
+                "collection's own model, or make a new collection."
             )
         return encoder

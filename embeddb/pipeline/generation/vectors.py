@@ -1,4 +1,4 @@
-"""What a vector must be before it may be stored."""
+"""The checks that a vector passes before it is stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from embeddb.schema.distances import Distance
 def check_vectors(
     vectors: Vector, generation: Generation, label: Callable[[int], str]
 ) -> tuple[Vector, dict[int, DocumentError]]:
-    """Check rows of shape (n, dim), and normalize them where the collection does.
+    """Check rows of shape (n, dim), and normalize them where the generation does.
 
     Returns:
         The rows, and the error of each row that no storage could take.
@@ -43,17 +43,17 @@ def check_vectors(
 
 
 def as_row(value: object, dim: int, label: str) -> Vector:
-    """Read one vector of shape (dim,).
+    """Return one vector as float32, shape (dim,).
 
     Raises:
-        InvalidVectorError: not an array of numbers.
-        DimensionMismatchError: of another length.
+        InvalidVectorError: the value is not an array of numbers.
+        DimensionMismatchError: it has another length.
     """
     if _is_float32(value) and value.shape == (dim,):
         return value  # what nearly every row is
     row = _as_float32(value, label)
     if row.ndim != 1:
-        raise InvalidVectorError(f"{label} has shape {row.shape}; one vector of ({dim},) is due.")
+        raise InvalidVectorError(f"{label} has shape {row.shape}, not ({dim},): pass one vector.")
     if len(row) != dim:
         raise DimensionMismatchError(
             f"{label} has {len(row)} dimensions; the collection stores {dim}."

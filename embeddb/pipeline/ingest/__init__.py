@@ -1,1 +1,1 @@
-"""Documents in: validate, prepare, encode, write."""
+"""Ingest: documents are validated, prepared, encoded and written."""

@@ -1,4 +1,4 @@
-"""The middle stage: gives every chunk its vector, and sets aside documents the model fails on."""
+"""The middle stage: encodes every chunk, and sets aside documents that the model fails on."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class EncodeStage:
         self._cache = VectorCache()
 
     def works(self, works: Iterable[Work]) -> Generator[Work, None, None]:
-        """Fill in the vectors of each work."""
+        """Yield each work with its vectors."""
         for work in works:
             self._encode(work)
             yield work
@@ -93,7 +93,7 @@ class EncodeStage:
         return found.vectors, found.errors
 
     def _without(self, work: Work, vectors: Vector, problems: dict[int, EmbedDBError]) -> Vector:
-        """Drop the documents that a failing chunk belongs to, and give the other rows."""
+        """Drop the documents with a failing chunk, and return the rows of the others."""
         kept: list[ReadyDocument] = []
         rows: list[int] = []
         start = 0

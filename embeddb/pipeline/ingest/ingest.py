@@ -1,4 +1,4 @@
-"""An ingest: read → check → chunk → encode → write, each stage working while the next one does."""
+"""An ingest: read → validate → chunk → encode → write, with all stages at work at the same time."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Run:
         fresh: bool,
         strict: bool,
     ) -> Run:
-        """Make the stages: `fresh` where the collection is empty, `strict` to stop at an error."""
+        """Return a run on a collection: `fresh` if it is empty, `strict` to stop at an error."""
         generation = record.generation
         documents = Documents(database, record)
         tokenizer = capacity = chunker = None
@@ -75,10 +75,10 @@ class Run:
         )
 
     def stream(self, source: Source, tally: Tally) -> None:
-        """Write batch by batch; each is kept whatever comes after it.
+        """Write batch by batch; a batch that is written stays, whatever comes after it.
 
         Raises:
-            IngestAbortedError: strict, and a document could not be taken.
+            IngestAbortedError: the run is strict, and a document could not be taken.
         """
         tally.total = source.count()
         works = self._encoded(source.documents(), tally)
@@ -90,15 +90,15 @@ class Run:
             if not self.strict:
                 raise
             raise IngestAbortedError(
-                f"{error} The documents before it are kept; mend it and run again, or run "
+                f"{error} The documents before it are written: correct it and run again, or run "
                 "without strict."
             ) from error
 
     def _written(self, works: Iterable[Work], writer: Writer) -> Iterator[Work]:
-        """Write each batch while the next one is encoded, and yield it when it is written.
+        """Yield each batch once it is written; the next one is encoded meanwhile.
 
-        The encoder keeps the caller's thread: PyTorch is slower in others, each of which starts
-        a pool of its own. Without an encoder both sides are Python, and take turns at best.
+        The encoder stays in the caller's thread: PyTorch is slower in others, each of which starts
+        a pool of its own. Without an encoder both sides are Python, and only take turns.
         """
         if self.encoder is None:
             for work in works:
@@ -117,7 +117,7 @@ class Run:
                 yield before[1]
 
     def at_once(self, documents: Iterable[Document | Failure], tally: Tally) -> None:
-        """Write everything in one transaction: all of it or, on any error, nothing."""
+        """Write everything in one transaction: all of it, or nothing on any error."""
         works = list(self._encoded(iter(documents), tally, ahead=0))
         with self.writer() as writer:
             writer.write_all(works)
@@ -125,15 +125,15 @@ class Run:
             tally.written(work)
 
     def prune(self, tally: Tally) -> int:
-        """Delete the documents that the source did not have; give their number.
+        """Delete the documents that the source did not have, and return their number.
 
         Raises:
-            ConfigurationError: it had none at all.
+            ConfigurationError: the source had no documents at all.
         """
         if tally.seen == 0:
             raise ConfigurationError(
                 "The source has no documents at all, so pruning would empty the collection; "
-                "if that is meant, drop it or delete its documents."
+                "if that is what you want, drop it or delete its documents."
             )
         seen = self.preparer.seen
         gone = [id for id in self.documents.all_ids() if hash(id) not in seen]

@@ -1,4 +1,4 @@
-"""Runs one stage in a thread while the next one works on what it gave."""
+"""Running one stage in a thread while the next one works on its items."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Item = TypeVar("Item")
 POLL_SECONDS = 0.1
 
 JOIN_SECONDS = 5.0
-"""How long a stopped stage is waited for; one that waits for its own input, a terminal say, is
+"""How long a stopped stage is waited for. One that waits for its own input, such as a terminal, is
 left behind, and ends with the program."""
 
 
 class _End:
-    """The stage is done, or failed with an error."""
+    """The last item of the queue: the stage is done, or failed with an error."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
@@ -57,7 +57,7 @@ class _Stage(Generic[Item]):
         self._put(end)
 
     def _put(self, item: Item | _End) -> bool:
-        """Wait for a place in the queue; False once nobody reads any more."""
+        """Wait for a place in the queue; return False once nobody reads from it."""
         while not self._stopped.is_set():
             try:
                 self._queue.put(item, timeout=POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""The first stage: reads documents, leaves out what is unchanged, cuts the rest into chunks."""
+"""The first stage: validates documents, leaves out what is unchanged, cuts the rest into chunks."""
 
 from __future__ import annotations
 
@@ -50,14 +50,24 @@ WINDOW_VECTORS = 4096
 """The same where they bring their vectors: 6 MB at 384 dimensions."""
 
 BATCH_CHUNKS = 1024
-"""Chunks encoded as one length-sorted window and written together: what an
-interrupted run has to do again."""
+"""Chunks that are encoded and written together: what an interrupted run has to do again."""
 
 HASH_BYTES = 16
 
 
 class Preparer:
-    """Turns the documents of one source into batches of work."""
+    """Turns the documents of one source into batches of work.
+
+    Args:
+        documents: what the collection has already.
+        generation: the form that the documents take.
+        form: what the generation makes of a caller's own vector.
+        chunker: cuts texts; None where the documents bring their vectors.
+        tokenizer: measures chunks; None where the model shows none.
+        capacity: the most tokens of a chunk; None where the model has no limit.
+        fresh: whether the collection is empty, so that nothing can be unchanged.
+        strict: whether to raise at the first document that cannot be taken.
+    """
 
     def __init__(
         self,
@@ -118,7 +128,7 @@ class Preparer:
         key = hash(item.id)
         if key in self.seen:
             raise DuplicateIdError(
-                f"Document {item.id!r} occurs twice; the first one was taken. "
+                f"Document {item.id!r} occurs twice, and the first one was taken. "
                 "Give each document an id of its own."
             )
         self.seen.add(key)
@@ -134,7 +144,7 @@ class Preparer:
         return [_Checked(document, vector, length)]
 
     def _changed(self, work: Work, checked: list[_Checked]) -> list[_Checked]:
-        """Leave what is new or changed; note the rest in the work."""
+        """Return what is new or changed, and note the rest in the work."""
         known = self._documents.known([item.document.id for item in checked])
         changed: list[_Checked] = []
         updated: list[str] = []
@@ -155,7 +165,7 @@ class Preparer:
         return changed
 
     def _take_vectors(self, work: Work, changed: list[_Checked]) -> None:
-        """Use the caller's vectors: one chunk a document, its text as it is."""
+        """Take the caller's vectors: each document is one chunk."""
         if not changed:
             return
         rows = np.stack([item.vector for item in changed if item.vector is not None])
@@ -187,13 +197,13 @@ class Preparer:
             work.documents.append(document)
 
     def _check_lengths(self, document: ReadyDocument, texts: list[str]) -> None:
-        """Refuse what the model would cut off without a word."""
+        """Check that the model reads every chunk whole: it would cut off the rest silently."""
         if self._tokenizer is None or self._capacity is None:
             return
         for encoding in self._tokenizer.encode_batch(texts, add_special_tokens=False):
             if len(encoding) > self._capacity:
                 raise ChunkTooLongError(
-                    f"A chunk of document {document.id!r} has {len(encoding)} tokens and the "
+                    f"A chunk of document {document.id!r} has {len(encoding)} tokens, and the "
                     f"model reads {self._capacity}: let a chunker cut it (chunker='auto')."
                 )
 

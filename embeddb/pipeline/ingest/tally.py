@@ -1,4 +1,4 @@
-"""Adds up what a run did, and tells how far it has come."""
+"""The counts of a run, and how far it has come."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embeddb.records import Failure, IngestReport
 
 @dataclass(kw_only=True, slots=True)
 class Tally:
-    """Adds up what a run did."""
+    """Adds up what a run does, and shows its progress."""
 
     display: Display
     total: int | None = None
@@ -44,7 +44,7 @@ class Tally:
         self.display.documents(self.seen, self.total)
 
     def report(self, deleted: int = 0) -> IngestReport:
-        """Give the totals."""
+        """Return the totals."""
         return IngestReport(
             added=self.added,
             updated=self.updated,

@@ -1,4 +1,4 @@
-"""What a document must be before it may be written; every refusal names it and the remedy."""
+"""The checks that a document passes before it is written; each error names it and the remedy."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ _EMPTY_OBJECT = b"{}"
 
 
 def id_data(document: Document) -> bytes:
-    """Give the id in UTF-8.
+    """Return the id of a document in UTF-8.
 
     Raises:
-        InvalidDocumentError: not a string, empty, or not storable.
+        InvalidDocumentError: the id is not a string, or empty.
+        InvalidTextError: Postgres cannot store it.
     """
     id = document.id
     if not isinstance(id, str):
-        raise InvalidDocumentError(f"The id {id!r} is a {type(id).__name__}; ids are strings.")
+        raise InvalidDocumentError(
+            f"The id {id!r} is of type {type(id).__name__}; ids are strings."
+        )
     if not id:
         raise InvalidDocumentError("A document has an empty id; give each an id of its own.")
     data = utf8(id)
@@ -44,7 +47,7 @@ def id_data(document: Document) -> bytes:
 
 
 def utf8(text: str) -> bytes | None:
-    """Encode text; None where Postgres cannot store it: NUL, or a lone surrogate."""
+    """Return a text in UTF-8, or None where Postgres cannot store it: NUL, or a lone surrogate."""
     try:
         data = text.encode()
     except UnicodeEncodeError:
@@ -53,26 +56,29 @@ def utf8(text: str) -> bytes | None:
 
 
 def repair(text: str) -> str:
-    """Replace what Postgres cannot store, NUL and lone surrogates, by U+FFFD."""
+    """Return a text with U+FFFD for what Postgres cannot store: NUL and lone surrogates."""
     text = text.replace("\0", REPLACEMENT)
     return "".join(REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
 
 
 def check_content(document: Document, *, has_model: bool) -> None:
-    """Refuse a document that holds nothing to encode, or too much.
+    """Check that a document holds something to encode, and not too much.
 
     Raises:
-        EmptyDocumentError: neither text nor, where the caller brings vectors, an embedding.
-        DocumentTooLargeError: more than 64 Mi characters.
+        EmptyDocumentError: there is no text, or no embedding where the caller brings vectors.
+        DocumentTooLargeError: the text has more than 64 Mi characters.
+        InvalidDocumentError: the content is no string, or the embedding is not wanted.
     """
     content = document.content
     if content is not None and not isinstance(content, str):
         kind = type(content).__name__
-        raise InvalidDocumentError(f"The content of {document.id!r} is a {kind}, not a string.")
+        raise InvalidDocumentError(
+            f"The content of {document.id!r} is of type {kind}, not a string."
+        )
     if content is not None and len(content) > MAX_DOCUMENT_CHARACTERS:
         raise DocumentTooLargeError(
             f"Document {document.id!r} has {len(content):,} characters; "
-            f"{MAX_DOCUMENT_CHARACTERS:,} are the limit: split it into several documents."
+            f"the limit is {MAX_DOCUMENT_CHARACTERS:,}: split it into several documents."
         )
     if has_model and (content is None or not content.strip()):
         raise EmptyDocumentError(f"Document {document.id!r} has no text to encode.")
@@ -89,18 +95,18 @@ def check_content(document: Document, *, has_model: bool) -> None:
 
 
 def metadata_json(document: Document) -> bytes:
-    """Write the metadata as JSON in UTF-8.
+    """Return the metadata of a document as JSON in UTF-8.
 
     Raises:
-        InvalidMetadataError: not an object, or not representable in jsonb.
+        InvalidMetadataError: the metadata is no object, or jsonb cannot hold it.
     """
     metadata = document.metadata
     if not metadata and isinstance(metadata, Mapping):
         return _EMPTY_OBJECT
     if not isinstance(metadata, Mapping):
         raise InvalidMetadataError(
-            f"The metadata of {document.id!r} is a {type(metadata).__name__}; it must be a JSON "
-            "object such as {'year': 2020}."
+            f"The metadata of {document.id!r} is of type {type(metadata).__name__}; it must be a "
+            "JSON object such as {'year': 2020}."
         )
     try:
         data = orjson.dumps(metadata if isinstance(metadata, dict) else dict(metadata))
@@ -112,11 +118,13 @@ def metadata_json(document: Document) -> bytes:
     # orjson writes NaN as null without a word, and jsonb refuses NUL
     if b"null" in data and any(True for _ in _leaves(metadata, _not_finite)):
         raise InvalidMetadataError(
-            f"The metadata of {document.id!r} holds NaN or an infinite number, which JSON cannot."
+            f"The metadata of {document.id!r} holds NaN or an infinite number, which JSON cannot "
+            "store: leave it out, or use None."
         )
     if b"\\u0000" in data and any(True for _ in _leaves(metadata, _holds_nul)):
         raise InvalidMetadataError(
-            f"The metadata of {document.id!r} holds a NUL character, which jsonb cannot store."
+            f"The metadata of {document.id!r} holds a NUL character, which jsonb cannot store: "
+            "leave it out."
         )
     return data
 
@@ -130,7 +138,7 @@ def _holds_nul(leaf: object) -> bool:
 
 
 def _leaves(value: object, wanted: Callable[[object], bool]) -> Iterator[object]:
-    """Find the keys and values that are wanted, at any depth."""
+    """Yield the keys and values that are wanted, at any depth."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves(key, wanted)

@@ -1,4 +1,4 @@
-"""What travels between the stages of an ingest."""
+"""The batch that travels between the stages of an ingest."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from embeddb.repository.collections.documents import ReadyDocument
 
 @dataclass(kw_only=True, slots=True)
 class Work:
-    """A batch on its way: encoded as one window, written together.
+    """A batch on its way through the stages: prepared, encoded and written together.
 
     Attributes:
         documents: new or changed documents, their chunks cut.
         metadata_changes: documents whose text stayed and whose metadata did not.
-        vectors: one row a chunk in order, None until it is encoded.
-        known_vectors: vectors that the old chunks have already, by the hash of their text.
+        vectors: one row for each chunk, in order; None until they are encoded.
+        known_vectors: vectors that the replaced chunks have already, by the hash of their text.
         updated: ids of the documents that replace a stored one.
         seen: documents of the source that this batch accounts for.
     """
@@ -34,5 +34,5 @@ class Work:
 
     @property
     def chunks(self) -> int:
-        """Count the chunks."""
+        """The number of chunks of all documents."""
         return sum(len(document.chunks) for document in self.documents)

@@ -1,4 +1,4 @@
-"""The last stage: writes batches on connections of its own, and survives losing them."""
+"""The last stage: writes batches on connections of its own, and reconnects when it loses one."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from embeddb.pipeline.ingest.work import Work
 from embeddb.repository.collections.documents import Batch, Documents, empty_vectors
 
 RETRY_SECONDS = (0.5, 2.0, 5.0)
-"""Pauses at most before a part is tried again, after a lost connection or a deadlock with another
-writer; it is one transaction, so writing it a second time gives the same rows even if the first
-commit went through unseen."""
+"""The longest pauses before a part is tried again, after a lost connection or a deadlock. A part is
+one transaction, so writing it a second time makes the same rows, even if the first commit went
+through unseen."""
 
-LANES = 2
-"""Connections that share a batch: putting a row into an HNSW index takes one server process some
-milliseconds, nearly all of the time that replacing a row takes."""
+CONNECTIONS = 2
+"""Connections that share a batch. Replacing a row takes some milliseconds, nearly all of them in
+the HNSW index, and one server process does one row at a time."""
 
-LANE_DOCUMENTS = 64
-"""A batch of fewer documents per connection is not worth a second one."""
+DOCUMENTS_PER_CONNECTION = 64
+"""With fewer documents to each, a batch is not worth a second connection."""
 
 
 class Writer:
-    """Writes the works of one run.
+    """Writes the batches of one run.
 
     Args:
         fresh: the collection was empty at the start, so rows go straight into the tables until
-            one turns out to be there already, written by somebody else.
+            one turns out to be there already, from another writer.
     """
 
     def __init__(self, database: Database, documents: Documents, *, dim: int, fresh: bool) -> None:
         self._dim = dim
         self._fresh = fresh
-        self._lanes = [WriterConnection(database, documents) for _ in range(LANES)]
-        self._threads = ThreadPoolExecutor(LANES, thread_name_prefix="embeddb-write")
+        self._connections = [WriterConnection(database, documents) for _ in range(CONNECTIONS)]
+        self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="embeddb-write")
 
     def __enter__(self) -> Writer:
         return self
@@ -54,34 +54,34 @@ class Writer:
         traceback: TracebackType | None,
     ) -> None:
         self._threads.shutdown()
-        for lane in self._lanes:
-            lane.close()
+        for connection in self._connections:
+            connection.close()
 
     def write(self, work: Work) -> None:
-        """Write one batch, each document in one transaction, in one or a few of them.
+        """Write one batch, in one transaction or a few; no document is spread over two.
 
         Raises:
-            DatabaseUnavailableError: the server stayed away; what was committed is kept.
+            DatabaseUnavailableError: the server stayed away; what is committed stays.
         """
         batch = self._batch(work)
         if self._fresh:
-            # an empty table takes rows faster than they are made ready
-            self._fresh = self._lanes[0].write(batch, fresh=True)
+            # an empty table takes rows faster than they are prepared
+            self._fresh = self._connections[0].write(batch, fresh=True)
             return
         parts = list(_parts(batch))
         writes = [
-            self._threads.submit(lane.write, part)
-            for lane, part in zip(self._lanes, parts, strict=False)
+            self._threads.submit(connection.write, part)
+            for connection, part in zip(self._connections, parts, strict=False)
         ]
         errors = [error for write in writes if (error := write.exception())]
         if errors:
             raise errors[0]
 
     def write_all(self, works: Sequence[Work]) -> None:
-        """Write several works as one batch: all of them or none."""
+        """Write several batches in one transaction: all of them or none."""
         batches = [self._batch(work) for work in works]
         if batches:
-            self._lanes[0].write(
+            self._connections[0].write(
                 Batch(
                     documents=[document for part in batches for document in part.documents],
                     vectors=np.concatenate([part.vectors for part in batches]),
@@ -97,7 +97,7 @@ class Writer:
 
 
 class WriterConnection:
-    """One connection, opened when it is needed and again when it is lost."""
+    """One connection, opened when it is needed, and again when it is lost."""
 
     def __init__(self, database: Database, documents: Documents) -> None:
         self._database = database
@@ -105,7 +105,7 @@ class WriterConnection:
         self._connection: Connection | None = None
 
     def write(self, batch: Batch, *, fresh: bool = False) -> bool:
-        """Write a batch in one transaction; False if `fresh` turned out to be wrong."""
+        """Write a batch in one transaction; return whether the table was empty, as `fresh` says."""
         for pause in (*RETRY_SECONDS, None):
             try:
                 self._try(batch, fresh=fresh)
@@ -136,9 +136,9 @@ class WriterConnection:
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:
-    """Share a batch among the lanes; a document stays whole."""
+    """Yield a part of the batch for each connection; a document stays whole."""
     documents = batch.documents
-    count = max(1, min(LANES, len(documents) // LANE_DOCUMENTS))
+    count = max(1, min(CONNECTIONS, len(documents) // DOCUMENTS_PER_CONNECTION))
     size = -(-len(documents) // count) or 1
     row = 0
     for start in range(0, max(len(documents), 1), size):

@@ -120,7 +120,7 @@ def test_everything_becomes_bits(store: embeddb.Store, before: str, distance: st
 @pytest.mark.parametrize("after", ["vector", "halfvec", "int8"])
 def test_numbers_are_not_made_of_bits(store: embeddb.Store, after: str) -> None:
     docs = _loaded(store, "bit")
-    with pytest.raises(ConfigurationError, match="encode the documents anew"):
+    with pytest.raises(ConfigurationError, match="encode the documents again"):
         docs.convert(storage=after, distance="cosine")
     assert _generations(store.url) == [(1, "active")]
 
