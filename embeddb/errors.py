@@ -10,10 +10,10 @@
     │   ├── TransformError              a transform that contradicts itself or cannot be fitted
     │   ├── AttachError                 a table that a collection cannot be attached to
     │   │   ├── TableNotFoundError      there is no such table
-    │   │   ├── NotATableError          a view, a foreign table, a partition: no triggers there
-    │   │   ├── NoPrimaryKeyError       nothing says which row is which
+    │   │   ├── NotATableError          a view, a foreign table, one partition: no triggers there
+    │   │   ├── NoPrimaryKeyError       nothing identifies a row
     │   │   ├── ColumnNotFoundError     the table has no such column
-    │   │   └── ExpressionError         SQL that is no text or condition of one row
+    │   │   └── ExpressionError         SQL that is not a text or condition of one row
     │   └── FilterError                 an unknown operator or a malformed filter
     ├── DatabaseError                   Postgres answered with an error
     │   ├── DatabaseUnavailableError    no server, or the connection was lost
@@ -48,18 +48,18 @@
     │   │   └── UnsupportedMediumError  an input of a medium that the model does not take
     │   ├── SQLEncoderError             no encoder for SQL can be made of the model
     │   └── QueryEncoderError           nothing can encode a text that SQL asked with
-    └── IngestAbortedError              a strict run met a document it could not take
+    └── IngestAbortedError              a strict run stopped at a document it could not take
 """
 
 from __future__ import annotations
 
 
 class EmbedDBWarning(UserWarning):
-    """Something was done in another way than it was asked for, and how."""
+    """Something was done in another way than you asked for."""
 
 
 class IndexResolvedWarning(EmbedDBWarning):
-    """The index is another one than asked for, because pgvector cannot build that one."""
+    """The index is another one than you asked for, because pgvector cannot build that one."""
 
 
 class IndexBuildWarning(EmbedDBWarning):
@@ -102,7 +102,7 @@ class TableNotFoundError(AttachError):
 
 
 class NotATableError(AttachError):
-    """It is no table of its own: nothing can follow what is written to it."""
+    """This is not an ordinary table, and triggers cannot follow what is written to it."""
 
 
 class NoPrimaryKeyError(AttachError):
@@ -114,7 +114,7 @@ class ColumnNotFoundError(AttachError):
 
 
 class ExpressionError(AttachError):
-    """The SQL is no text, or no condition, of one row of the table."""
+    """The SQL is not a text, or not a condition, of one row of the table."""
 
 
 class FilterError(ConfigurationError):
@@ -206,7 +206,7 @@ class ChunkTooLongError(DocumentError):
 
 
 class WorkerDiedError(DocumentError):
-    """The worker died each time it was at work on this row alone."""
+    """The worker died each time it worked on this row alone."""
 
 
 class SourceError(EmbedDBError):
@@ -246,12 +246,12 @@ class UnsupportedMediumError(EncodingError):
 
 
 class SQLEncoderError(ModelError):
-    """An encoder for SQL cannot be made of the model."""
+    """No SQL encoder can be made of the model."""
 
 
 class QueryEncoderError(ModelError):
-    """There is neither a running worker nor an encoder in the database for a text in SQL."""
+    """No worker is running, and no SQL encoder is in the database, to encode a text in SQL."""
 
 
 class IngestAbortedError(EmbedDBError):
-    """A strict run met a document that it could not take."""
+    """A strict run stopped at a document that it could not take."""

@@ -1,4 +1,4 @@
-"""What a person sees while an ingest runs: one bar for documents, one for the index."""
+"""Progress bars for people: one for documents, one for the index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     Task,
     TaskID,
@@ -19,18 +18,19 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as RichProgress
 from rich.text import Text
 
 
 class Display(Protocol):
-    """Hears how far a run has come."""
+    """Shows how far a run has come."""
 
     def documents(self, done: float, total: int | None) -> None:
-        """So many documents are written or being encoded (in fractions)."""
+        """Show how many documents are done; one that is being encoded counts in part."""
         ...
 
     def index(self, phase: str, done: int, total: int) -> None:
-        """A build is in this phase; total 0 means unknown."""
+        """Show how far a phase of a build is; a total of 0 means unknown."""
         ...
 
 
@@ -38,17 +38,17 @@ class Silent:
     """Shows nothing."""
 
     def documents(self, done: float, total: int | None) -> None:
-        """Take the news."""
+        """Show nothing."""
 
     def index(self, phase: str, done: int, total: int) -> None:
-        """Take the news."""
+        """Show nothing."""
 
 
 class Bars:
     """Progress bars with rate and time left, on stderr."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
+        self._bars = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -61,7 +61,7 @@ class Bars:
         self._index: TaskID | None = None
 
     def __enter__(self) -> Bars:
-        self._progress.start()
+        self._bars.start()
         return self
 
     def __exit__(
@@ -70,26 +70,26 @@ class Bars:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        self._bars.stop()
 
     def documents(self, done: float, total: int | None) -> None:
-        """Move the bar of documents."""
+        """Move the bar of documents, which appears with the first call."""
         if self._documents is None:
-            self._documents = self._progress.add_task("ingest", total=None)
-        self._progress.update(self._documents, completed=int(done), total=total)
+            self._documents = self._bars.add_task("ingest", total=None)
+        self._bars.update(self._documents, completed=int(done), total=total)
 
     def index(self, phase: str, done: int, total: int) -> None:
-        """Move the bar of the index."""
+        """Move the bar of the index, which appears with the first call."""
         if self._index is None:
-            self._index = self._progress.add_task("index", total=None)
-        self._progress.update(
+            self._index = self._bars.add_task("index", total=None)
+        self._bars.update(
             self._index, description="index: " + phase, completed=done, total=total or None
         )
 
 
 @contextmanager
 def shown(progress: bool) -> Iterator[Display]:
-    """Show progress bars on stderr, or nothing."""
+    """Yield progress bars on stderr, or a display that shows nothing."""
     if not progress:
         yield Silent()
         return
@@ -98,7 +98,7 @@ def shown(progress: bool) -> Iterator[Display]:
 
 
 class _Rate(ProgressColumn):
-    """Documents a second."""
+    """Shows steps per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed

@@ -49,7 +49,7 @@ class Encoder(Protocol):
 
     @property
     def info(self) -> ModelInfo:
-        """Name, fingerprint, dim and limits: known without loading the weights."""
+        """The model's record, which must be known without loading the weights."""
         ...
 
     def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:

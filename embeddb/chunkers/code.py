@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tokenizers import Tokenizer
 
-from embeddb.chunkers.cutting import SOURCE, Cutter
+from embeddb.chunkers.cutting import CODE, Cutter
 from embeddb.chunkers.languages import language_of
 from embeddb.chunkers.outline import definition_borders
 from embeddb.chunkers.rulers import TokenCounter
@@ -26,7 +26,7 @@ class CodeChunker:
             counter=TokenCounter(tokenizer),
             max_tokens=max_tokens,
             overlap=overlap,
-            patterns=SOURCE,
+            patterns=CODE,
             keep_indent=True,
         )
 

@@ -21,7 +21,7 @@ WORDS = re.compile(r"\s+")
 PUNCTUATION = re.compile(r"[,;:/|\\)\]}>&=?_-]")
 
 PROSE = (PARAGRAPHS, SENTENCES, LINES, WORDS, PUNCTUATION)
-SOURCE = (PARAGRAPHS, LINES, WORDS, PUNCTUATION)
+CODE = (PARAGRAPHS, LINES, WORDS, PUNCTUATION)
 
 # Some tokenizers take any word, however long, for one unknown token. No real text has this
 # many characters to a token, and a chunk of them could not be shown to anybody.

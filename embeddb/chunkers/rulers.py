@@ -26,11 +26,11 @@ class Ruler(Protocol):
     """Token positions of one text."""
 
     def forward(self, start: int, tokens: int) -> int:
-        """Give the furthest stop such that [start, stop) holds at most `tokens`."""
+        """Return the furthest stop such that [start, stop) holds at most `tokens`."""
         ...
 
     def back(self, stop: int, tokens: int) -> int:
-        """Give the first start such that [start, stop) holds at most `tokens`."""
+        """Return the first start such that [start, stop) holds at most `tokens`."""
         ...
 
 
@@ -62,12 +62,12 @@ class TokenRuler:
         self._starts = _token_starts(content, tokenizer)
 
     def forward(self, start: int, tokens: int) -> int:
-        """Give the furthest stop such that [start, stop) holds at most `tokens`."""
+        """Return the furthest stop such that [start, stop) holds at most `tokens`."""
         index = int(np.searchsorted(self._starts, start)) + tokens
         return int(self._starts[index]) if index < len(self._starts) else self._length
 
     def back(self, stop: int, tokens: int) -> int:
-        """Give the first start such that [start, stop) holds at most `tokens`."""
+        """Return the first start such that [start, stop) holds at most `tokens`."""
         index = int(np.searchsorted(self._starts, stop)) - tokens
         return int(self._starts[index]) if index > 0 else 0
 
@@ -81,12 +81,12 @@ class ByteRuler:
         self._before: NDArray[np.int64] = np.concatenate(([0], np.cumsum(widths)))
 
     def forward(self, start: int, tokens: int) -> int:
-        """Give the furthest stop such that [start, stop) holds at most `tokens`."""
+        """Return the furthest stop such that [start, stop) holds at most `tokens`."""
         limit = self._before[start] + tokens * BYTES_PER_TOKEN
         return int(np.searchsorted(self._before, limit, side="right")) - 1
 
     def back(self, stop: int, tokens: int) -> int:
-        """Give the first start such that [start, stop) holds at most `tokens`."""
+        """Return the first start such that [start, stop) holds at most `tokens`."""
         limit = self._before[stop] - tokens * BYTES_PER_TOKEN
         return int(np.searchsorted(self._before, limit))
 

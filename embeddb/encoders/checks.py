@@ -36,7 +36,7 @@ def check_vectors(values: ArrayLike, count: int, dim: int | None, name: str) -> 
 
 
 def unit_length(vectors: Vector) -> Vector:
-    """Scale vectors, shape (n, dim), to length 1; a zero vector stays zero."""
+    """Return vectors, shape (n, dim), scaled to length 1; a zero vector stays zero."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     norms[norms == 0] = 1
     scaled: Vector = np.divide(vectors, norms, dtype=np.float32)

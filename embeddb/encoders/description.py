@@ -67,7 +67,7 @@ class Description:
 
 
 def describe(folder: Path) -> Description:
-    """Describe the model in a folder.
+    """Return the description of the model in a folder.
 
     Raises:
         ModelError: the files do not say enough, or are not JSON.
@@ -143,7 +143,7 @@ def _modules(folder: Path) -> tuple[Module, ...]:
 
 
 def _plain_transformer(folder: Path) -> tuple[Module, ...]:
-    """Describe a bare transformers model as sentence-transformers would wrap it."""
+    """Return the modules of a bare transformers model, as sentence-transformers wraps it."""
     config = read_json(folder / "config.json")
     architecture = (config.get("architectures") or [""])[0]
     causal = architecture.endswith("ForCausalLM") and config.get("is_causal", True)

@@ -75,13 +75,13 @@ def fingerprint(description: Description, *, query: str, document: str, normaliz
 
 
 def digest(facts: dict[str, Any]) -> str:
-    """Hash facts through their canonical JSON: 64 hex digits."""
+    """Return a hash of facts through their canonical JSON: 64 hex digits."""
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _weights(description: Description) -> list[Path]:
-    """List the weight files in the order of the modules, one format for each folder."""
+    """Return the weight files in the order of the modules, one format for each folder."""
     folders = dict.fromkeys(module.folder for module in description.modules)
     return [path for folder in folders for path in _folder_weights(folder)]
 

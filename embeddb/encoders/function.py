@@ -123,7 +123,7 @@ class FunctionEncoder:
 
 
 def import_function(reference: str, *, allowed: Sequence[str]) -> Callable[..., Any]:
-    """Import `package.module:attribute`, if the module is allowed.
+    """Import `package.module:attribute`, if the module is allowed, and return it.
 
     The reference may come from a database catalog, and importing runs code: so only modules
     that this machine's owner listed are imported.

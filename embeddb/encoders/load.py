@@ -18,7 +18,7 @@ from embeddb.protocols import Encoder
 def load_encoder(
     model: str | Encoder | Callable[..., Any], *, settings: EncoderSettings
 ) -> Encoder:
-    """Make the encoder that `model` names; no weights are loaded yet.
+    """Return the encoder that `model` names; no weights are loaded yet.
 
     Args:
         model: a folder, a preset, a hub name with or without `@revision`, `openai:MODEL[@dim]`,

@@ -34,7 +34,7 @@ class Location:
 
 
 def locate(name: str, *, offline: bool = False) -> Location:
-    """Find the files of a model: a folder, or `name` or `owner/name`, either with `@revision`.
+    """Return where the files of a folder, of `name` or of `owner/name` are; `@revision` may follow.
 
     Raises:
         ModelNotFoundError: it is nowhere; the message lists every place tried and the remedy.

@@ -52,7 +52,7 @@ class TorchModel:
         return np.empty((0, 0), dtype=np.float32) if vectors is None else vectors
 
     def _block(self, texts: list[str], prompt: str, role: Role) -> Vector:
-        """Tokenize a block once, then run slices of it."""
+        """Encode a block of texts: tokenize it once, then run slices of it."""
         features = self._tokenize(texts, prompt, role)
         if not _can_slice(features, len(texts)):
             return self._unsliced(texts, features, prompt, role)
@@ -69,7 +69,7 @@ class TorchModel:
         return np.concatenate(parts)[np.argsort(np.concatenate(order))]
 
     def _sliced(self, features: dict[str, Any], rows: Rows, columns: slice, role: Role) -> Vector:
-        """Run some rows of tokenized texts; with too little memory, half of them at a time."""
+        """Encode some rows of tokenized texts, in halves where memory is short."""
         import torch
 
         index = torch.from_numpy(rows)
@@ -90,7 +90,7 @@ class TorchModel:
     def _unsliced(
         self, texts: list[str], features: dict[str, Any], prompt: str, role: Role
     ) -> Vector:
-        """Run texts whose features do not have one row each; with too little memory, in halves."""
+        """Encode texts whose features do not have one row each, in halves where memory is short."""
         try:
             return self._forward(features, role)
         except RuntimeError as error:
@@ -136,7 +136,7 @@ _loading = Lock()
 def load_torch_model(
     folder: Path, *, device: str | None, dtype: str | None, model_type: str, max_tokens: int | None
 ) -> TorchModel:
-    """Load a model, or share the one that another encoder of this process holds."""
+    """Return a loaded model, shared with other encoders of this process."""
     import torch
 
     device = device or _torch_device()

@@ -1,1 +1,1 @@
-"""How good the answers are: recall against exact search."""
+"""How good the answers are: recall against exact search, tuning, and compression."""

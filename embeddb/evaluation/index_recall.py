@@ -1,4 +1,4 @@
-"""Recall of a collection's index, on its own vectors or on queries of the caller's."""
+"""Recall of a collection's index, on its own vectors or on the caller's queries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ def index_recall(
     truth: Truth | None,
     progress: Callable[[int], None],
 ) -> RecallReport:
-    """Compare the index with exact search, and keep the result in recall_history."""
+    """Compare the index with exact search, write the result into recall_history, and return it.
+
+    Raises:
+        ConfigurationError: `sample` is below 1, or `truth` and `queries` do not match.
+    """
     asked = questions(database, record, sample=sample, limit=limit, queries=queries, truth=truth)
     index = index_read_by(database, record, searcher, asked, limit)
     with database.connection() as connection:
@@ -55,7 +59,7 @@ def index_read_by(
     asked: Sequence[Question],
     limit: int,
 ) -> str | None:
-    """Name the vector index that Postgres reads for such questions; None: it reads none."""
+    """Return the name of the vector index that Postgres reads for such questions, or None."""
     if not asked or record.generation.index is None:
         return None
     request = make_request(limit, without=asked[0].without)
@@ -73,16 +77,16 @@ def keep(
     """Write a measurement into recall_history, if the role may.
 
     Args:
-        database: where to.
+        database: where the collection is.
         record: the collection, with the index that was measured.
-        recall: what was measured, for so many rows with so many queries.
-        limit: see there.
-        sample: see there.
-        how: what else tells it from others: `queries` and `truth` of the caller's, a `target`.
+        recall: what was measured.
+        limit: how many rows each search was for.
+        sample: how many queries were asked.
+        how: what else tells it from other measurements, e.g. whether the caller gave the queries.
     """
     try:
         RecallHistory(database).add(record, recall=recall, limit=limit, sample=sample, how=how)
-    except DatabaseError as error:  # a reader may measure, though not write it down
+    except DatabaseError as error:  # a reader may measure, but not write
         cause = error.__cause__
         if not isinstance(cause, pg.InsufficientPrivilege | pg.ReadOnlySqlTransaction):
             raise

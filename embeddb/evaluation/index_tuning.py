@@ -1,4 +1,4 @@
-"""Tuning of a collection's index: tried on its own vectors, kept in the catalog."""
+"""Tuning of a collection's index: settings tried on its own vectors, and kept in the catalog."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, derived_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TuneReport:
-    """What tuning found.
+    """The result of tuning.
 
     Attributes:
         target: the recall that was asked for, at `limit` rows.
         reached: whether some settings reach it.
-        recall: what those chosen reach, or the best where none reaches the target.
+        recall: the recall of the chosen settings.
         sample: how many queries were asked.
-        before: the settings as they were.
+        before: the collection's settings before.
         chosen: the fastest that reach the target, or those with the best recall.
-        stored: whether the chosen ones are the collection's now.
-        trials: everything that was tried, the least settings first.
+        stored: whether the collection keeps the chosen settings.
+        trials: everything that was tried, the lowest settings first.
         exact_p50_ms: median milliseconds of reading every row.
         advice: what would help, where the target was not reached or nothing was stored.
     """
@@ -63,12 +63,12 @@ def tune_index(
     dry_run: bool,
     progress: PhaseProgress,
 ) -> tuple[TuneReport, CollectionRecord]:
-    """Find the cheapest settings that reach a recall, and keep them; give the record anew.
+    """Find the cheapest settings that reach a recall, keep them, and return the new record too.
 
     Raises:
-        ConfigurationError: the target is no share, or there is nothing to ask for.
+        ConfigurationError: the target is not between 0 and 1, or there is nothing to search for.
         IndexSpecError: there is no index to tune.
-        GenerationChangedError: somebody built another index meanwhile.
+        GenerationChangedError: another process built an index meanwhile.
     """
     if not 0 < target <= 1:
         raise ConfigurationError(f"recall must be above 0 and at most 1, not {target!r}.")
@@ -77,9 +77,9 @@ def tune_index(
     if not asked:
         raise ConfigurationError("There are no queries to tune with: queries= is empty.")
     with database.connection() as connection:
-        panel = _Panel(database, record, connection, asked, limit, progress)
-        exact_p50_ms = panel.find_truth()
-        trials = Trials(panel.measure, target)
+        benchmark = _Benchmark(database, record, connection, asked, limit, progress)
+        exact_p50_ms = benchmark.find_exact_answers()
+        trials = Trials(benchmark.measure, target)
         before = trials.of(index)
         found = trials.cheapest(limit, index)
     chosen = found or trials.best()
@@ -105,8 +105,8 @@ def tune_index(
     return report, record
 
 
-class _Panel:
-    """The same questions for all settings, with answers that are found once."""
+class _Benchmark:
+    """Asks the same questions with each settings, and compares the hits with the exact answers."""
 
     def __init__(
         self,
@@ -123,23 +123,23 @@ class _Panel:
         self._asked = asked
         self._limit = limit
         self._progress = progress
-        self._truth: list[list[Hit]] = []
+        self._exact: list[list[Hit]] = []
 
-    def find_truth(self) -> float:
-        """Read every row for each question; give the median milliseconds."""
+    def find_exact_answers(self) -> float:
+        """Find the exact answers, and return the median milliseconds of reading every row."""
         searcher = Searcher(self._database, self._record)
         ask = asking(searcher, self._connection, self._limit, exact=True)
-        self._truth, p50_ms = self._answers("exact search", ask)
+        self._exact, p50_ms = self._answers("exact search", ask)
         return p50_ms
 
     def measure(self, index: IndexSpec) -> Trial:
-        """Ask the questions of the same index, searched in another way."""
+        """Return what the same index finds with other settings."""
         record = replace(self._record, generation=replace(self._record.generation, index=index))
         settings = search_settings(index, self._limit)
         searcher = Searcher(self._database, record)
         label = ", ".join(f"{name} {value:g}" for name, value in settings.items())
         answers, p50_ms = self._answers(label, asking(searcher, self._connection, self._limit))
-        recalls = map(recall_for, self._asked, answers, self._truth)
+        recalls = map(recall_for, self._asked, answers, self._exact)
         used = index_read_by(self._database, record, searcher, self._asked, self._limit)
         return Trial(
             index=index,
@@ -165,7 +165,7 @@ def _index_of(database: Database, record: CollectionRecord) -> IndexSpec:
     remedy = "build one with create_index(…), or `embeddb index build`"
     if Documents(database, record).is_empty():
         raise ConfigurationError(
-            f"Collection {record.name!r} is empty: add documents before it is tuned."
+            f"Collection {record.name!r} is empty: add documents before you tune its index."
         )
     if index is None:
         raise IndexSpecError(
@@ -184,21 +184,21 @@ def _advice(index: IndexSpec, found: Trial | None, target: float) -> str:
         if found.index_used:
             return ""
         return (
-            "Postgres reads every row, which for so few is faster than the index: there is "
+            "Postgres reads every row, which is faster than the index for so few: there is "
             "nothing to tune, and nothing was changed."
         )
-    ways = []
+    remedies = []
     if isinstance(index, HNSW):
         more = f"m={min(2 * index.m, 100)}, ef_construction={_construction(index)}"
-        ways.append(f"a graph with more links, as with {more}")
+        remedies.append(f"a graph with more links, as with {more}")
     if isinstance(index, IVFPQ):
-        ways.append("longer codes, with more subvectors")
+        remedies.append("longer codes, with more subvectors")
     elif derived_of(index) is not None:
-        ways.append('an index on something larger, as on="bit3" or "halfvec", or without on=')
-    ways.append("a lower target")
+        remedies.append('an index on something larger, as on="bit3" or "halfvec", or without on=')
+    remedies.append("a lower target")
     return (
         f"No settings reach {target:g}, so nothing was changed. What helps: "
-        + "; or ".join(ways)
+        + "; or ".join(remedies)
         + "."
     )
 

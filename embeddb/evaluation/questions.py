@@ -1,4 +1,4 @@
-"""What a collection is asked while it is measured: its own vectors, or queries of the caller's."""
+"""The questions that a collection is measured with: its own vectors, or the caller's queries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from embeddb.repository.search.searcher import Searcher, make_request
 from embeddb.schema.catalog import CollectionRecord
 
 Truth: TypeAlias = Sequence[Iterable[str]]
-"""For each query the ids of the documents that it should find, the nearest first."""
+"""For each query, the ids of the documents that it should find, the nearest first."""
 
 
 def questions(
@@ -26,26 +26,28 @@ def questions(
     queries: Sequence[Vector] | None = None,
     truth: Truth | None = None,
 ) -> list[Question]:
-    """Give the questions: the caller's queries, or stored vectors without their own documents.
+    """Return the questions: the caller's queries, or stored vectors without their own documents.
 
-    Stored vectors are drawn as they are compared: normalized and transformed already, bits as 1
+    Stored vectors come as they are compared: normalized and transformed already, bits as 1
     and -1.
 
     Raises:
-        ConfigurationError: a truth without queries, or of another length.
+        ConfigurationError: `sample` is below 1, or `truth` comes without queries or has another
+            length.
     """
     if sample < 1:
         raise ConfigurationError(f"sample must be at least 1, not {sample}.")
     if queries is None:
         if truth is not None:
-            raise ConfigurationError("truth= says what queries= should find: give both.")
+            raise ConfigurationError("truth= is what queries= should find: pass both.")
         keys, vectors = Documents(database, record).sample(sample)
         return [Question(vector, without=id) for (id, _), vector in zip(keys, vectors, strict=True)]
     if truth is None:
         return [Question(vector) for vector in queries]
     if len(truth) != len(queries):
         raise ConfigurationError(
-            f"truth= has the ids of {len(truth)} queries, and there are {len(queries)}."
+            f"truth= has the ids of {len(truth)} queries, and there are {len(queries)}: pass ids "
+            "for each query."
         )
     return [
         Question(vector, truth=first_ids(ids, limit))
@@ -56,7 +58,7 @@ def questions(
 def asking(
     searcher: Searcher, connection: Connection, limit: int, *, exact: bool = False
 ) -> Callable[[Question], list[Hit]]:
-    """Give what asks a question on one connection."""
+    """Return a function that asks a question on one connection."""
 
     def ask(question: Question) -> list[Hit]:
         shape, values = make_request(limit, exact=exact, without=question.without)

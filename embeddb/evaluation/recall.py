@@ -1,4 +1,4 @@
-"""Recall of an index: how much of the exact answer it finds."""
+"""Recall: how much of the exact answer a search finds."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from embeddb.records import Hit, Vector
 
 TIE_TOLERANCE = 1e-6
-"""Hits as near as the last exact one, to float32's precision, count as found: which of several
-equally near rows an index gives says nothing about it."""
+"""Hits that are as near as the last exact one, within float32's precision, count as found: which of
+several equally near rows an index returns says nothing about it."""
 
 
 class Question(NamedTuple):
-    """A query with what its answer is to be.
+    """A query, and what its answer should be.
 
     Attributes:
         vector: as it is compared with what is stored, shape (dim of what is stored,).
         without: the document that the vector was taken from, left out of the answers.
-        truth: ids that should be found; None: what exact search finds.
+        truth: ids that should be found; None for what exact search finds.
     """
 
     vector: Vector
@@ -44,7 +44,7 @@ class RecallReport:
         index_used: whether Postgres's plan reads a vector index; without one, recall is 1 by
             construction and says nothing.
         index: its name.
-        settings: what the searches by index were made with: ef_search, probes, oversample.
+        settings: what the searches by index ran with: ef_search, probes, oversample.
         ann_p50_ms, ann_p95_ms, exact_p50_ms, exact_p95_ms: median and 95th percentile of the time
             of a search by index, and by reading every row.
     """
@@ -72,15 +72,25 @@ def measure_recall(
     settings: Mapping[str, float] | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> RecallReport:
-    """Ask each question both ways and compare."""
+    """Ask each question both ways, and return how they compare.
+
+    Args:
+        questions: what to ask.
+        ann: searches by the index.
+        exact: searches by reading every row.
+        limit: how many rows each search is for.
+        index: the name of the index that Postgres reads, if it reads one.
+        settings: what the searches by index run with.
+        progress: called with the number of questions done.
+    """
     found: list[float] = []
     kept: list[float] = []
     times: tuple[list[float], list[float]] = ([], [])
     for done, question in enumerate(questions, start=1):
         nearest = timed(ann, question, times[0])
-        truth = timed(exact, question, times[1])
-        found.append(recall_for(question, nearest, truth))
-        kept.append(recall_for(question, truth, truth))
+        answer = timed(exact, question, times[1])
+        found.append(recall_for(question, nearest, answer))
+        kept.append(recall_for(question, answer, answer))
         progress(done)
     return RecallReport(
         recall=mean(found),
@@ -98,7 +108,7 @@ def measure_recall(
 
 
 def recall_for(question: Question, found: Sequence[Hit], exact: Sequence[Hit]) -> float:
-    """Give the share of a question's answer that was found."""
+    """Return the share of a question's answer that was found, 0 to 1."""
     if question.truth is None:
         return recall_of(found, exact)
     if not question.truth:
@@ -106,19 +116,19 @@ def recall_for(question: Question, found: Sequence[Hit], exact: Sequence[Hit]) -
     return len({hit.id for hit in found} & question.truth) / len(question.truth)
 
 
-def recall_of(found: Sequence[Hit], truth: Sequence[Hit]) -> float:
-    """Give the share of the exact answer that was found, ties counted as found."""
-    if not truth:
+def recall_of(found: Sequence[Hit], exact: Sequence[Hit]) -> float:
+    """Return the share of the exact answer that was found, 0 to 1; ties count as found."""
+    if not exact:
         return 1.0
-    last = truth[-1].distance
+    last = exact[-1].distance
     farthest = last + TIE_TOLERANCE * max(1.0, abs(last))
-    return min(1.0, sum(hit.distance <= farthest for hit in found) / len(truth))
+    return min(1.0, sum(hit.distance <= farthest for hit in found) / len(exact))
 
 
 def timed(
     search: Callable[[Question], list[Hit]], question: Question, times: list[float]
 ) -> list[Hit]:
-    """Ask a question, and note the milliseconds that it took."""
+    """Return the hits of a question, and append the milliseconds that it took to `times`."""
     started = time.perf_counter()
     hits = search(question)
     times.append((time.perf_counter() - started) * 1000)
@@ -126,15 +136,15 @@ def timed(
 
 
 def mean(recalls: Sequence[float]) -> float:
-    """Give the mean; no questions miss nothing."""
+    """Return the mean recall; 1 where nothing was asked."""
     return sum(recalls) / len(recalls) if recalls else 1.0
 
 
 def percentile(times: Sequence[float], percent: float) -> float:
-    """Give a percentile of milliseconds; 0 where nothing was asked."""
+    """Return a percentile of milliseconds; 0 where nothing was asked."""
     return round(float(np.percentile(times, percent)), 3) if times else 0.0
 
 
 def first_ids(truth: Iterable[Any], limit: int) -> frozenset[str]:
-    """Take the ids that a search for `limit` rows should find."""
+    """Return the ids that a search for `limit` rows should find."""
     return frozenset(list(map(str, truth))[:limit])

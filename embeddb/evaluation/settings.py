@@ -1,4 +1,4 @@
-"""What a search of an index may be set to, as it takes effect."""
+"""The settings of a search, as they take effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embeddb.schema.indexes import (
 
 
 def search_settings(index: IndexSpec | None, limit: int) -> dict[str, float]:
-    """Give the settings that a search for `limit` rows takes effect with, by name."""
+    """Return the settings that take effect in a search for `limit` rows, by name."""
     if index is None:
         return {}
     found: dict[str, float] = {}
@@ -31,6 +31,6 @@ def search_settings(index: IndexSpec | None, limit: int) -> dict[str, float]:
 
 
 def ef_search(index: HNSW, limit: int) -> int:
-    """Give the candidates of an HNSW scan: at least as many as rows are wanted of it."""
+    """Return the candidates of an HNSW scan: at least as many as rows are wanted."""
     wanted = math.ceil(limit * oversample_of(index)) * widening(index)
     return min(max(wanted, index.ef_search or DEFAULT_EF_SEARCH), MAX_EF_SEARCH)

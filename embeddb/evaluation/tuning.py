@@ -1,6 +1,6 @@
-"""The cheapest settings that find enough: which to try, and in which order.
+"""The search for the cheapest settings that find enough: which to try, and in which order.
 
-Recall grows with every setting, and so does the time, so that each search is a bisection. Where
+Recall grows with every setting, and so does the time, so that a bisection finds the place. Where
 there are two settings (how far the index is searched, and how many candidates are rescored), a few
 values of the first are bisected for the second, and the fastest as measured is chosen.
 """
@@ -28,7 +28,7 @@ MOST_OVERSAMPLE = 100.0
 """Rescoring a hundred candidates for each row wanted takes longer than a better index would."""
 
 FINE_STEP, COARSE_STEP = 1.1, 1.5
-"""From one value to the next: of the setting that is bisected, and of the one around it."""
+"""Factors from one value to the next: of the setting that is bisected, and of the outer one."""
 
 WIDER = (1.0, 2.0, 4.0)
 """Candidates that a graph is searched for, as a multiple of those that are rescored."""
@@ -39,12 +39,12 @@ LADDERS = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """Settings that were tried.
+    """Settings that were tried, and what they found.
 
     Attributes:
         index: the index with them.
-        settings: as they take effect: ef_search, probes, oversample.
-        recall: share of the exact answers that was found, 0 to 1.
+        settings: what takes effect: ef_search, probes, oversample.
+        recall: the share of the exact answers that was found, 0 to 1.
         p50_ms: median milliseconds of a search.
         index_used: whether Postgres read the index, or every row.
     """
@@ -65,7 +65,7 @@ Ladder = Sequence[IndexSpec]
 
 
 class Trials:
-    """Measures each settings once."""
+    """Measures settings, each of them once."""
 
     def __init__(self, measure: Measure, target: float) -> None:
         self._measure = measure
@@ -73,17 +73,17 @@ class Trials:
         self._made: dict[IndexSpec, Trial] = {}
 
     def all(self) -> list[Trial]:
-        """Give what was tried, the least settings first."""
+        """Return what was tried, the lowest settings first."""
         return sorted(self._made.values(), key=lambda trial: tuple(trial.settings.values()))
 
     def of(self, index: IndexSpec) -> Trial:
-        """Measure an index, unless that was done before."""
+        """Return the trial of an index, which is measured unless that was done before."""
         if index not in self._made:
             self._made[index] = self._measure(index)
         return self._made[index]
 
     def cheapest(self, limit: int, index: IndexSpec) -> Trial | None:
-        """Find the cheapest settings of an index that find enough; None: none does."""
+        """Return the cheapest settings of an index that find enough, or None."""
         ladders = _ladders(index, limit)
         first = _first(len(ladders), lambda place: self._enough(ladders[place][-1]))
         if first is None:
@@ -92,7 +92,7 @@ class Trials:
         return min(filter(None, found), key=lambda trial: trial.p50_ms)
 
     def best(self) -> Trial:
-        """Give the trial that found most, of several such the fastest."""
+        """Return the trial that found the most, the fastest of several such."""
         return max(self._made.values(), key=lambda trial: (trial.recall, -trial.p50_ms))
 
     def _least(self, ladder: Ladder) -> Trial | None:
@@ -104,7 +104,7 @@ class Trials:
 
 
 def _first(count: int, holds: Callable[[int], bool]) -> int | None:
-    """Bisect for the first number below `count` that something holds of, as for all after it."""
+    """Return the first number below `count` from which on something holds, or None; bisects."""
     if not holds(count - 1):
         return None
     low, high = 0, count - 1
@@ -118,7 +118,7 @@ def _first(count: int, holds: Callable[[int], bool]) -> int | None:
 
 
 def _ladders(index: IndexSpec, limit: int) -> list[Ladder]:
-    """Give the settings to try: ladders, each of which finds more than the one before."""
+    """Return the settings to try: ladders, each of which finds more than the one before."""
     if isinstance(index, HNSW):
         if derived_of(index) is None:
             least = min(max(LEAST_EF_SEARCH, limit), MAX_EF_SEARCH)
@@ -136,16 +136,16 @@ def _ladders(index: IndexSpec, limit: int) -> list[Ladder]:
 
 
 def _oversampled(index: Index, limit: int, most: float) -> list[Index]:
-    """Vary the number of candidates; at least as far as it is now."""
+    """Return an index with more and more candidates, at least up to its own number."""
     most = max(oversample_of(index), min(most, MOST_OVERSAMPLE))
     steps = _steps(limit, math.floor(limit * most), FINE_STEP)
     return [replace(index, oversample=round(candidates / limit, 3)) for candidates in steps]
 
 
 def _wider(index: HNSW, limit: int, times: float) -> HNSW:
-    """Search the graph for so many times the candidates that are rescored.
+    """Return an index whose graph is searched for so many times the candidates that are rescored.
 
-    Where that is what an index does by itself, it is left to do so, whatever the limit.
+    An index that does so by itself is left alone, so that it fits any limit.
     """
     unset = replace(index, ef_search=None)
     if times == widening(unset):
@@ -155,7 +155,7 @@ def _wider(index: HNSW, limit: int, times: float) -> HNSW:
 
 
 def _steps(low: int, high: int, factor: float) -> list[int]:
-    """Give whole numbers from `low` to `high`, each about so many times the one before."""
+    """Return whole numbers from `low` to `high`, each about `factor` times the one before."""
     steps = [low]
     while steps[-1] < high:
         steps.append(min(high, max(steps[-1] + 1, round(steps[-1] * factor))))

@@ -30,11 +30,11 @@ def balancing_rotation(residuals: Vector, widths: Sequence[int]) -> Vector:
     """
     covariance = np.cov(residuals.astype(np.float64), rowvar=False).reshape(2 * [sum(widths)])
     variances, directions = np.linalg.eigh(covariance)
-    order = deal(variances, widths)
+    order = allocate(variances, widths)
     return np.asarray(directions[:, order], dtype=np.float32)
 
 
-def deal(variances: NDArray[np.float64], widths: Sequence[int]) -> list[int]:
+def allocate(variances: NDArray[np.float64], widths: Sequence[int]) -> list[int]:
     """Return directions in the order of the sub-vectors they are dealt to, largest variance first.
 
     Each goes to the sub-vector with the least product of variances that still has room.

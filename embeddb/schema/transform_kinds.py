@@ -17,8 +17,8 @@ class StepKind(Enum):
     Attributes:
         rows_per_dim: rows that a fit needs for every output dimension; 0 where nothing is fitted.
         least_rows: rows that a fit needs at least.
-        mixes: it makes new dimensions out of all the old ones.
-        refused: distances that it does not keep.
+        mixes: whether it makes new dimensions out of all the old ones.
+        refused: the distances that it does not keep.
     """
 
     NORMALIZE = ("normalize", False, 0, 0, False, ())
@@ -59,7 +59,7 @@ class StepKind(Enum):
 
     @property
     def spelling(self) -> str:
-        """How a spec names the kind, `N` standing for the dimensions to keep."""
+        """The kind as a spec spells it; `N` stands for the dimensions to keep."""
         return f"{self.label}:N" if self.sized else self.label
 
     def min_rows(self, dim: int) -> int:

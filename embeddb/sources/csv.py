@@ -23,7 +23,10 @@ MAX_FIELD_CHARACTERS = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class CSV:
-    """A CSV file with a header; metadata None takes the column `metadata`, else all others.
+    """A CSV file with a header line.
+
+    `metadata` names the column of a JSON object, or the columns to collect; None takes the column
+    `metadata` if there is one, else all remaining columns.
 
     The delimiter is a comma, or a tab for `.tsv`. Reading raises the csv module's own limit
     on the length of a field, which the whole process shares.

@@ -26,7 +26,10 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class JSONLines:
-    """A JSON Lines file; metadata None takes the key `metadata`, else all remaining keys.
+    """A JSON Lines file.
+
+    `metadata` names the key of a JSON object, or the keys to collect; None takes the key `metadata`
+    if there is one, else all remaining keys.
 
     Raises:
         SourceError: there is no such file, or its first object lacks the named keys.

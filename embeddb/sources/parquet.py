@@ -19,7 +19,10 @@ BATCH_ROWS = 1_024
 
 @dataclass(frozen=True)
 class Parquet:
-    """A Parquet file; metadata None takes the column `metadata`, else all remaining columns.
+    """A Parquet file.
+
+    `metadata` names the column of a JSON object, or the columns to collect; None takes the column
+    `metadata` if there is one, else all remaining columns.
 
     Raises:
         SourceError: there is no such file, it is damaged, or it lacks the named columns.

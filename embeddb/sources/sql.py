@@ -25,7 +25,10 @@ _TABLE = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*)?")
 
 @dataclass(frozen=True)
 class Query:
-    """The rows of a table or of a query; metadata as for the other sources of rows.
+    """The rows of a table or of a query in Postgres.
+
+    `metadata` names the column of a JSON object, or the columns to collect; None takes the column
+    `metadata` if there is one, else all remaining columns.
 
     The rows are read in one transaction. On a connection of the caller's, that transaction
     is open while the source is read, so it must not be the one that the documents are

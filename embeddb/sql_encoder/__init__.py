@@ -1,10 +1,10 @@
-"""An encoder made of a table: a text's vector as a sum over its tokens, so that SQL can make it.
+"""An encoder that is a table: a text's vector is a sum over its tokens, so that SQL can compute it.
 
 ::
 
     tokens of the model's tokenizer, whole words, pairs of neighbours     features.py, wordpiece.py
     texts of the collection and short spans of them, as the model encodes them           spans.py
-    ridge regression from the ones to the others                                           fit.py
+    ridge regression from the former to the latter                                         fit.py
     measured on held-out spans against the model itself                                 report.py
 """
 

@@ -1,4 +1,4 @@
-"""What an SQL encoder sees of a text: tokens, whole words, pairs of neighbours."""
+"""The features that an SQL encoder sees of a text: tokens, whole words, pairs of neighbours."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from scipy import sparse
 from embeddb.sql_encoder.wordpiece import LONGEST_WORD, WordPiece
 
 LEAST_PAIR = 3
-"""Texts that a pair must occur in: of fewer its weights would be learned by heart."""
+"""How many texts a pair must occur in: weights of rarer pairs would only fit those texts."""
 
 TokenRow = list[int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Features:
-    """The columns: the vocabulary first, then words that it has only in pieces, then pairs.
+    """The columns of a text: the vocabulary first, then words that it holds in pieces, then pairs.
 
     Attributes:
-        limit: tokens read of a text.
+        limit: how many tokens of a text are read.
         words: the column of a word, by the ids of its pieces.
         pairs: the column of two neighbouring columns.
     """
@@ -37,7 +37,7 @@ class Features:
     def of(
         cls, pieces: WordPiece, texts: Sequence[str], *, limit: int, words: int, pairs: int
     ) -> Features:
-        """Choose the words and the pairs that occur in most texts."""
+        """Return features with the words and the pairs that occur in most texts."""
         found: Counter[tuple[int, ...]] = Counter()
         for text in pieces.words(texts):
             found.update({word for word in text if len(word) > 1})
@@ -55,13 +55,13 @@ class Features:
 
     @property
     def names(self) -> list[str]:
-        """What each column is called in the table of tokens."""
+        """The name of each column in the table of tokens."""
         names = list(self.pieces.vocabulary)
         names += [self.pieces.spelled(word) for word in self.words]
         return names + [names[one] + " " + names[other] for one, other in self.pairs]
 
     def rows(self, texts: Sequence[str]) -> Iterator[TokenRow]:
-        """Give the columns of each text's tokens, in order, pairs apart."""
+        """Yield the columns of each text's tokens, in order, without pairs."""
         for text in self.pieces.words(texts):
             row: TokenRow = []
             for word in text:
@@ -70,14 +70,14 @@ class Features:
             yield row[: self.limit]
 
     def matrix(self, texts: Sequence[str], bias: int) -> sparse.csr_matrix:
-        """Count the features of each text, over the root of how many there are.
+        """Return the counts of each text's features, over the root of how many there are.
 
-        A sum of n vectors that have nothing to do with each other has a length of about root n: so
-        scaled, short and long texts are about as long as what the model gives, which is length 1.
+        A sum of n unrelated vectors has a length of about root n. Scaled like this, the sums of
+        short and of long texts come out at about length 1, as the model's own vectors do.
 
         Args:
             texts: the rows.
-            bias: the column that every text has once.
+            bias: the column that every text counts once.
         """
         columns: list[int] = []
         ends = [0]
@@ -99,6 +99,6 @@ class Features:
 
 
 def _fits(pieces: WordPiece, word: tuple[int, ...]) -> bool:
-    """Leave out words that SQL would not look up whole: such as are in the vocabulary already."""
+    """Return whether SQL would look a word up whole: not if its spelling is a token already."""
     spelled = pieces.spelled(word)
     return len(spelled) <= LONGEST_WORD and spelled not in pieces.tokenizer.get_vocab()

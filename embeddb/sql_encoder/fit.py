@@ -1,4 +1,4 @@
-"""Weights of tokens by ridge regression, so that their sum is what the model gives for a text."""
+"""Weights of tokens by ridge regression, so that their sum is the model's vector of a text."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from embeddb.sql_encoder.features import Features
 from embeddb.sql_encoder.wordpiece import BIAS, PREFIX
 
 STRENGTH = 1.0
-"""Of the ridge. From 0.3 to 10 nothing measured changed by more than 0.01."""
+"""The ridge's penalty. From 0.3 to 10 nothing measured changed by more than 0.01."""
 
 ITERATIONS = 15
-"""Of the conjugate gradients: more change the vectors of texts by less than their error."""
+"""Steps of conjugate gradients: more of them change vectors by less than their error."""
 
 _SPECIAL = re.compile(r"\[\w+\]")
 
@@ -29,7 +29,7 @@ COLUMNS_AT_ONCE = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Examples:
-    """Texts as the model encodes them as queries: vectors of shape (n, dim), of length 1."""
+    """Texts, and the model's vectors of them as queries: shape (n, dim), of length 1."""
 
     texts: list[str]
     vectors: Vector
@@ -40,17 +40,17 @@ class Examples:
         )
 
 
-def alone(features: Features, texts: Sequence[str], tokens: int) -> list[tuple[int, str]]:
-    """Give the columns that the model can be asked about, each with its text: all but pairs.
+def single_columns(features: Features, texts: Sequence[str], tokens: int) -> list[tuple[int, str]]:
+    """Return the columns that the model can encode alone, each with its text: all but pairs.
 
     Args:
         features: the columns.
-        texts: the tokens of these come first.
-        tokens: how many of the vocabulary to give; the words that are not in it come all.
+        texts: their tokens come first.
+        tokens: how many of the vocabulary to return; words outside of it are all returned.
     """
     names, first = features.names, len(features.pieces.vocabulary)
     seen = set(itertools.chain.from_iterable(features.rows(texts)))
-    # a vocabulary of BERT's has the commonest tokens first
+    # a vocabulary of BERT's lists the commonest tokens first
     order = sorted(range(first), key=lambda column: (column not in seen, column))
     askable = [column for column in order if not _SPECIAL.fullmatch(names[column])]
     chosen = askable[:tokens] + list(range(first, first + len(features.words)))
@@ -58,16 +58,16 @@ def alone(features: Features, texts: Sequence[str], tokens: int) -> list[tuple[i
 
 
 def fit(features: Features, examples: Examples, prior: Vector, progress: Progress) -> Vector:
-    """Find the weights of each column, shape (columns, dim).
+    """Return the weights of each column, shape (columns, dim).
 
-    What is not seen in the texts keeps its prior, the model's own vector of the token alone, so
-    that queries with words that the collection does not have mean something too.
+    A token that the texts do not have keeps its prior, the model's own vector of it, so that
+    queries with words that the collection does not have mean something, too.
 
     Args:
         features: the columns.
-        examples: what is to be predicted.
-        prior: shape (columns, dim).
-        progress: called with the dimensions done, and with how many there are.
+        examples: the texts, and the vectors to predict.
+        prior: the weights to start from, shape (columns, dim).
+        progress: called with the dimensions done and their number.
     """
     from sklearn.linear_model import Ridge  # type: ignore[import-untyped]
 

@@ -1,4 +1,4 @@
-"""How near an SQL encoder comes to its model: on held-out spans of the collection's texts."""
+"""How near an SQL encoder comes to its model, measured on held-out spans of the texts."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ LIMITS = (10, 100)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SQLEncoderReport:
-    """What was measured when an SQL encoder was trained.
+    """The measurements of a trained SQL encoder.
 
-    A query is a span of 3 to 12 words of a text that nothing was trained on, and what it is to
-    find is that text, among `corpus` of the collection's.
+    A query is a span of 3 to 12 words of a text that was held out of training. It should find that
+    text among `corpus` texts of the collection.
 
     Attributes:
         cosine: between the encoder's vector of a query and the model's, on average.
         model_recall_at_10: how often the model itself finds the text among the first 10.
         recall_at_10: how often the SQL encoder does.
-        overlap_at_10: how many of the model's own first 10 the SQL encoder has among its first 10.
-        texts: texts of the collection that it was trained on.
-        examples: everything that it was trained on: texts, spans, words and tokens.
-        tokens: rows of its table.
-        seconds: what training took.
+        overlap_at_10: the share of the model's first 10 that are among the SQL encoder's first 10.
+        texts: how many texts of the collection it was trained on.
+        examples: how many examples in all: texts, spans, words and tokens.
+        tokens: how many rows its table has.
+        seconds: how long training took.
     """
 
     cosine: float
@@ -57,20 +57,20 @@ class SQLEncoderReport:
         return _ratio(self.recall_at_100, self.model_recall_at_100)
 
     def to_json(self) -> dict[str, Any]:
-        """Give what is kept."""
+        """Return the report as it is kept in the catalog."""
         return asdict(self)
 
 
 def compare(
     made: Vector, queries: Vector, corpus: Vector, relevant: Sequence[Sequence[int]]
 ) -> dict[str, float]:
-    """Search with both vectors of each query, exactly, and compare what they find.
+    """Search exactly with both vectors of each query, and return how what they find compares.
 
     Args:
         made: the SQL encoder's, shape (n, dim), of length 1.
         queries: the model's, shape (n, dim), of length 1.
         corpus: what is searched, shape (m, dim), of length 1.
-        relevant: for each query the rows that are to be found.
+        relevant: for each query, the rows that it should find.
     """
     found: dict[str, float] = {"cosine": float(np.mean(np.sum(made * queries, axis=1)))}
     theirs, ours = (nearest(one, corpus, max(LIMITS)) for one in (queries, made))
@@ -84,7 +84,7 @@ def compare(
 
 
 def nearest(queries: Vector, corpus: Vector, limit: int) -> NDArray[np.int64]:
-    """Give the rows nearest to each query by inner product, nearest first: (n, limit)."""
+    """Return the rows nearest to each query by inner product, nearest first: shape (n, limit)."""
     limit = min(limit, len(corpus))
     parts = []
     for start in range(0, len(queries), 256):

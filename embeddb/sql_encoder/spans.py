@@ -1,4 +1,4 @@
-"""Short pieces of texts: what a query looks like, of which there are more than texts."""
+"""Short pieces of texts: they look like queries, and there are more of them than texts."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import random
 from collections.abc import Sequence
 
 LENGTHS = (1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9, 10, 12)
-"""Words of a span: queries are short, and most of them have two to five words."""
+"""Numbers of words of a span: queries are short, most of them of two to five words."""
 
 LONG_ENOUGH = (3, 4, 5, 6, 7, 8, 9, 10, 12)
-"""Words of a held-out query: one word alone seldom says which text it is from."""
+"""Numbers of words of a held-out query: fewer words seldom show which text they are from."""
 
 _AROUND = ".,;:()[]\"'`*_"
 _TRIES = 4
@@ -18,9 +18,9 @@ _TRIES = 4
 def spans(
     texts: Sequence[str], count: int, *, seed: int, lengths: Sequence[int] = LENGTHS
 ) -> list[tuple[int, str]]:
-    """Draw distinct spans of words; give each with the number of the text that it is from.
+    """Return distinct random spans of words, each with the number of its text.
 
-    Fewer than `count` where the texts have no more.
+    There are fewer than `count` where the texts have no more.
     """
     draw = random.Random(seed)
     words = [text.split() for text in texts]

@@ -1,4 +1,4 @@
-"""Train a collection's SQL encoder on its own texts, measure it, and put it into the database."""
+"""Training a collection's SQL encoder on its own texts: train, measure, store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from embeddb.records import Role, Vector
 from embeddb.repository.query_encoding.sql_encoders import SampledTexts, SQLEncoders, TokenTable
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.sql_encoder.features import Features
-from embeddb.sql_encoder.fit import Examples, alone, fit
+from embeddb.sql_encoder.fit import Examples, fit, single_columns
 from embeddb.sql_encoder.report import SQLEncoderReport, compare
 from embeddb.sql_encoder.spans import LONG_ENOUGH, spans
 from embeddb.sql_encoder.wordpiece import BIAS, WordPiece
@@ -33,18 +33,18 @@ BATCH = 2048
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainOptions:
-    """How much is trained on; more takes longer and comes nearer to the model.
+    """How much to train on: more takes longer, and comes nearer to the model.
 
     Attributes:
-        texts: chunks of the collection, drawn at random. Those whose vectors are stored as the
-            model gave them cost nothing; others are encoded anew.
-        spans: short pieces of them that are encoded.
-        words: words that the vocabulary has only in pieces, and that get a row of their own.
-        pairs: neighbours that get a row of their own.
-        tokens: of the vocabulary that the model is asked about one by one, so that a query may
-            have words that the collection has not; those of the texts first, then the commonest.
-        queries: held-out spans that it is measured on.
-        seed: of what is drawn.
+        texts: how many chunks of the collection, drawn at random. Where vectors are stored as the
+            model made them, these cost nothing; otherwise the chunks are encoded again.
+        spans: how many short pieces of them are encoded.
+        words: how many words that the vocabulary holds only in pieces get a row of their own.
+        pairs: how many pairs of neighbours get a row of their own.
+        tokens: how many tokens of the vocabulary the model encodes one by one, so that a query may
+            have words that the collection does not; those of the texts first, then the commonest.
+        queries: how many held-out spans the result is measured on.
+        seed: of everything that is drawn at random.
     """
 
     texts: int = 50_000
@@ -63,12 +63,12 @@ def train_sql_encoder(
     options: TrainOptions,
     progress: PhaseProgress = lambda phase, done, total: None,
 ) -> SQLEncoderReport:
-    """Train, measure, store.
+    """Train the SQL encoder of a collection, measure it, store it, and return the report.
 
     Raises:
         SQLEncoderError: the model's tokenizer is not WordPiece, or there are too few texts.
-        ModelError: the model cannot be used.
-        GenerationChangedError: the collection has another generation by now.
+        ModelError: the model cannot be used, or takes no text.
+        GenerationChangedError: the collection was converted meanwhile.
     """
     return _Training(database, record, model, options, progress).run()
 
@@ -133,7 +133,7 @@ class _Training:
         return set(random.Random(self._options.seed).sample(range(count), most))
 
     def _documents(self, sampled: SampledTexts) -> Vector:
-        """Give the vectors of the texts as documents: what is stored, where it can be had."""
+        """Return the vectors of the texts as documents, the stored ones where they can be had."""
         if sampled.vectors is not None:
             return sampled.vectors
         return self._encode("texts", sampled.texts, "document")
@@ -141,12 +141,12 @@ class _Training:
     def _examples(
         self, features: Features, texts: list[str], documents: Vector
     ) -> tuple[Examples, Vector]:
-        """Encode what is trained on; give the prior of each column, too."""
+        """Return the examples to train on, and the prior of each column."""
         info = self._encoder.info
-        if info.query_prompt != info.document_prompt:  # the model has two ways to see a text
+        if info.query_prompt != info.document_prompt:  # then a text has another vector as a query
             documents = self._encode("texts as queries", texts, "query")
         drawn = [span for _, span in spans(texts, self._options.spans, seed=self._options.seed)]
-        columns, names = zip(*alone(features, texts, self._options.tokens), strict=True)
+        columns, names = zip(*single_columns(features, texts, self._options.tokens), strict=True)
         own = _unit(self._encode("tokens", names, "query"))
         prior = np.zeros((len(features.names), own.shape[1]), dtype=np.float32)
         prior[list(columns)] = own
@@ -205,7 +205,7 @@ class _Training:
 
 
 def _is_word(features: Features, column: int) -> bool:
-    """Say whether a column is a word as texts have it, not the end of one."""
+    """Return whether a column is a whole word, not the end of one."""
     names = features.pieces.vocabulary
     return column >= len(names) or not names[column].startswith("##")
 

@@ -1,4 +1,4 @@
-"""What a WordPiece tokenizer does to a text, told so that SQL can do the same."""
+"""What a WordPiece tokenizer does to a text, written down so that SQL can do the same."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BIAS = "[CLS]"
 PREFIX = "##"
 
 LONGEST_WORD = 100
-"""BERT's own: a word of more characters is unknown. sql/functions/query_tokens.sql says it too."""
+"""BERT's own limit: a longer word is unknown. sql/functions/query_tokens.sql has it, too."""
 
 _CODES = (range(0x01, 0xD800), range(0xE000, 0x30000), range(0xE0000, 0xE0200))
-"""Characters that are looked at: what lies beyond has no rules of its own."""
+"""The characters whose rules are read: those beyond have none of their own."""
 
 _OTHER_WAY = (
     "Texts can still be searched from SQL: run `embeddb worker`, which encodes them with the model."
@@ -29,7 +29,7 @@ _OTHER_WAY = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WordPiece:
-    """A BERT tokenizer, and what it does to characters as patterns and maps for Postgres.
+    """A BERT tokenizer, and its treatment of characters as patterns and maps for Postgres.
 
     Attributes:
         tokenizer: without truncation or padding.
@@ -45,21 +45,19 @@ class WordPiece:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer | None, name: str) -> WordPiece:
-        """Read a model's tokenizer.
+        """Return what a model's tokenizer does.
 
         Raises:
-            SQLEncoderError: it is of another kind, which SQL does not speak.
+            SQLEncoderError: the tokenizer is of another kind, which SQL cannot follow.
         """
         if tokenizer is None:
-            raise SQLEncoderError(
-                f"{name} shows no tokenizer, so no SQL encoder can be made of it. {_OTHER_WAY}"
-            )
+            raise _refusal(name, "it has no tokenizer")
         told = json.loads(tokenizer.to_str())
         _check_kind(told, name)
         ids = tokenizer.get_vocab(with_added_tokens=True)
         vocabulary = tuple(sorted(ids, key=ids.__getitem__))
         if sorted(ids.values()) != list(range(len(ids))):
-            raise SQLEncoderError(f"The vocabulary of {name} has gaps. {_OTHER_WAY}")
+            raise _refusal(name, "its vocabulary has gaps")
         return cls(
             tokenizer=tokenizer,
             vocabulary=vocabulary,
@@ -67,7 +65,7 @@ class WordPiece:
         )
 
     def words(self, texts: Sequence[str]) -> Iterator[list[tuple[int, ...]]]:
-        """Give the words of each text, each as the ids of its pieces."""
+        """Yield the words of each text, each as the ids of its pieces."""
         for encoding in self.tokenizer.encode_batch(list(texts), add_special_tokens=False):
             words: list[list[int]] = []
             before = None
@@ -79,7 +77,7 @@ class WordPiece:
             yield [tuple(word) for word in words]
 
     def spelled(self, pieces: Iterable[int]) -> str:
-        """Put the pieces of a word together."""
+        """Return the word that pieces spell together."""
         return "".join(self.vocabulary[piece].removeprefix(PREFIX) for piece in pieces)
 
 
@@ -96,14 +94,15 @@ def _check_kind(told: dict[str, Any], name: str) -> None:
         or not {UNKNOWN, BIAS} <= model.get("vocab", {}).keys()
     ):
         found = kinds[2] or "unknown"
-        raise SQLEncoderError(
-            f"The tokenizer of {name} is of the kind {found}; an SQL encoder can be made of BERT's "
-            f"WordPiece alone. {_OTHER_WAY}"
-        )
+        raise _refusal(name, f"its tokenizer is of the kind {found}, and not BERT's WordPiece")
+
+
+def _refusal(name: str, why: str) -> SQLEncoderError:
+    return SQLEncoderError(f"No SQL encoder can be made of the model {name!r}: {why}. {_OTHER_WAY}")
 
 
 def _rules(tokenizer: Tokenizer, normalizer: dict[str, Any]) -> dict[str, Any]:
-    """Ask the tokenizer what it does to each character, one at a time."""
+    """Return the rules of a tokenizer, found out one character at a time."""
     lower = bool(normalizer.get("lowercase"))
     strip = normalizer.get("strip_accents")
     decompose = lower if strip is None else bool(strip)
@@ -113,7 +112,7 @@ def _rules(tokenizer: Tokenizer, normalizer: dict[str, Any]) -> dict[str, Any]:
     for code in (code for codes in _CODES for code in codes):
         character = chr(code)
         if decompose and unicodedata.normalize("NFD", character) != character:
-            continue  # Postgres takes it apart first
+            continue  # Postgres decomposes it first
         body = tokenizer.normalizer.normalize_str("a" + character + "b")[1:-1]
         if not body:
             removed.append(code)
@@ -139,7 +138,7 @@ def _stands_apart(tokenizer: Tokenizer, body: str) -> bool:
 
 
 def _pattern(codes: Sequence[int]) -> str:
-    """Write a character class of Postgres's regular expressions."""
+    """Return a character class for Postgres's regular expressions."""
     ranges: list[list[int]] = []
     for code in codes:
         if ranges and ranges[-1][1] == code - 1:

@@ -1,4 +1,4 @@
-"""A small network that shortens vectors and keeps their neighbours. Imports torch at use.
+"""A small network that shortens vectors and keeps their neighbours. Imports torch when it trains.
 
 It starts as PCA and is trained towards three aims at once: to give the vector back
 (Hinton and Salakhutdinov, Reducing the Dimensionality of Data with Neural Networks, 2006), to keep

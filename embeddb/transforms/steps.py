@@ -28,7 +28,7 @@ _ACTIVATE: dict[str, Callable[[Vector], Vector]] = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Affine:
-    """Row `x` becomes `activation(weights @ x + bias)`.
+    """Maps a row `x` to `activation(weights @ x + bias)`.
 
     Attributes:
         weights: float32, shape (out, in); read-only.
@@ -53,7 +53,7 @@ class Affine:
             )
 
     def output_dim(self, input_dim: int) -> int:
-        """Dimensions that come out where `input_dim` go in.
+        """Return the dimensions that come out where `input_dim` go in.
 
         Raises:
             TransformError: the matrix takes another number of dimensions.
@@ -72,7 +72,7 @@ class Affine:
 
     @cached_property
     def rotates(self) -> bool:
-        """Whether this is a rotation (or reflection) and nothing else: lengths and angles stay."""
+        """Whether this is only a rotation or reflection, which keeps lengths and angles."""
         rows, columns = self.weights.shape
         if rows != columns or self.activation != "none" or self.bias.any():
             return False
@@ -82,7 +82,7 @@ class Affine:
 
 @dataclass(frozen=True, kw_only=True)
 class Normalize:
-    """Every row is divided by its length; a row of zeros stays as it is."""
+    """Divides every row by its length; a row of zeros stays as it is."""
 
     def output_dim(self, input_dim: int) -> int:
         """Return the dimensions that come out: as many as go in."""
@@ -98,12 +98,12 @@ class Normalize:
 
 @dataclass(frozen=True, kw_only=True)
 class Truncate:
-    """Only the first `dim` dimensions stay."""
+    """Keeps the first `dim` dimensions of a row."""
 
     dim: int
 
     def output_dim(self, input_dim: int) -> int:
-        """Dimensions that come out where `input_dim` go in.
+        """Return the dimensions that come out where `input_dim` go in.
 
         Raises:
             TransformError: fewer go in than are kept.

@@ -59,7 +59,7 @@ class Transform:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A digest of the spec and of every number: equal ones make comparable vectors."""
+        """A digest of the spec and of every number: if it is equal, vectors are comparable."""
         digest = sha256(repr((self.spec, self.input_dim)).encode())
         for step in self.steps:
             match step:
@@ -75,7 +75,7 @@ class Transform:
 
     @cached_property
     def isometric(self) -> bool:
-        """Whether it only rotates: cosine, l2 and inner_product distances stay what they were."""
+        """Whether it only rotates, so that cosine, l2 and inner_product distances stay the same."""
         return all(isinstance(step, Affine) and step.rotates for step in self.steps)
 
     @cached_property

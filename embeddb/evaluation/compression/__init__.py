@@ -1,1 +1,1 @@
-"""The advisor: forms of storage tried on a sample, and what each would cost."""
+"""The compression advisor: forms of storage tried on a sample, and what each would cost."""

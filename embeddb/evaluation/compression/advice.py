@@ -1,4 +1,4 @@
-"""What the advisor found: every form that was tried, and the one to choose."""
+"""The advisor's result: every form that was tried, and the one to choose."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class Measured:
     Attributes:
         candidate: the form.
         index: its index for the whole collection, searched as it was measured.
-        settings: what the searches were made with: ef_search, probes, oversample. The least that
-            finds enough, or what finds most.
-        rows: chunks that it was built from.
-        table_bytes: of the table, with the texts of the chunks.
-        index_bytes: of the indexes, the table's primary key among them.
-        bytes_per_vector: of both, for each chunk.
-        estimated_bytes: of both, for as many chunks as the collection has.
-        build_seconds: learning, copying and indexing.
-        recall: share of the exact answers over what is stored now, 0 to 1.
+        settings: what the searches ran with: ef_search, probes, oversample. The least that finds
+            enough, or what finds the most.
+        rows: how many chunks it was built from.
+        table_bytes: the table's size, with the texts of the chunks.
+        index_bytes: the size of its indexes, the primary key among them.
+        bytes_per_vector: both sizes, for each chunk.
+        estimated_bytes: both sizes, for as many chunks as the collection has.
+        build_seconds: what learning, copying and indexing took.
+        recall: the share of the exact answers that it finds, 0 to 1.
         p50_ms, p95_ms: median and 95th percentile of a search.
-        reaches: whether that is the recall that was asked for.
+        reaches: whether it finds as much as was asked for.
         is_current: whether the collection has this form now.
-        is_base: exact search over what is stored now, for comparison: it is not recommended.
+        is_base: whether it is exact search over what is stored now, for comparison alone.
         dominated: whether another form takes no more bytes and finds no less.
     """
 
@@ -57,7 +57,7 @@ class Measured:
         return self.candidate.label
 
     def as_convert(self) -> dict[str, Any]:
-        """Give the keywords with which `Collection.convert` makes it."""
+        """Return the keywords with which `Collection.convert` makes it."""
         return {
             "storage": self.candidate.storage,
             "transform": list(self.candidate.transform) or None,
@@ -65,13 +65,13 @@ class Measured:
         }
 
     def beats(self, other: Measured) -> bool:
-        """Say whether it takes no more bytes and finds no less than another, and is better."""
+        """Return whether it takes no more bytes and finds no less than another, and is better."""
         mine = (self.bytes_per_vector, -self.recall)
         theirs = (other.bytes_per_vector, -other.recall)
         return mine != theirs and mine[0] <= theirs[0] and mine[1] <= theirs[1]
 
     def to_json(self) -> dict[str, Any]:
-        """Give all of it for JSON."""
+        """Return everything as values for JSON."""
         return {
             "form": self.label,
             "storage": self.candidate.storage,
@@ -112,14 +112,14 @@ class Advice:
     """What was tried, the cheapest first, and what is best.
 
     Attributes:
-        collection: its name.
-        distance: how it compares.
+        collection: the collection's name.
+        distance: the collection's distance.
         target: the recall that was asked for, at `limit` rows.
-        rows: chunks that each form was built from, of `total_rows`.
-        queries: how many searches were made of each.
-        held_out: whether they are for vectors that are no part of those chunks.
+        rows: how many chunks each form was built from, of `total_rows`.
+        queries: how many searches each form ran.
+        held_out: whether the queries are vectors that are no part of those chunks.
         forms: what was measured, the fewest bytes first.
-        skipped: what could not be.
+        skipped: what could not be measured.
     """
 
     collection: str
@@ -140,7 +140,7 @@ class Advice:
         skipped: Iterable[Skipped],
         **told: Any,  # noqa: ANN401
     ) -> Advice:
-        """Order what was measured, and mark what another form is better than."""
+        """Return advice on what was measured, ordered, with the forms marked that another beats."""
         marked = [
             replace(form, dominated=any(other.beats(form) for other in measured))
             for form in measured
@@ -150,17 +150,17 @@ class Advice:
 
     @property
     def best(self) -> Measured | None:
-        """The form of the fewest bytes that finds enough; None: none does."""
+        """The form of the fewest bytes that finds enough, or None."""
         return next((form for form in self.forms if form.reaches and not form.is_base), None)
 
     @property
     def current(self) -> Measured | None:
-        """The form that the collection has now; None where it could not be tried."""
+        """The form that the collection has now, or None where it could not be tried."""
         return next((form for form in self.forms if form.is_current), None)
 
     @property
     def reason(self) -> str:
-        """Why that form is the best, or why there is none, in a sentence."""
+        """Why `best` is the best, or why there is none, in a sentence."""
         best, current = self.best, self.current
         asked = f"recall@{self.limit} of {self.target:g}"
         if best is None:
@@ -176,14 +176,14 @@ class Advice:
         than = ""
         if current is not None and current.bytes_per_vector:
             share = best.bytes_per_vector / current.bytes_per_vector
-            than = f", {share:.2f} times what it takes now"
+            than = f", {share:.2f} times what the collection takes now"
         return (
             f"{best.label} takes the fewest bytes of the {reaching} that reach a {asked}: "
             f"{best.bytes_per_vector:,.0f} for each vector{than}, with {found}."
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give all of it for JSON."""
+        """Return everything as values for JSON."""
         best = self.best
         return {
             "collection": self.collection,
@@ -206,7 +206,7 @@ class Advice:
             return "None could be tried."
         most = max(tried, key=lambda form: form.recall)
         return (
-            f"The most is found by {most.label}: {most.recall:.4f}{_with(most.settings)}. Ask for "
+            f"The best is {most.label}: {most.recall:.4f}{_with(most.settings)}. Ask for "
             "less, or try other candidates."
         )
 

@@ -1,8 +1,8 @@
-"""Which form of a collection's vectors is the smallest that still finds enough: tried, not guessed.
+"""Finding the smallest form of a collection's vectors that still finds enough, by trying.
 
 Each candidate is built as a generation of its own from the same chunks, searched, measured, and
-dropped. The answers that it is measured against are exact ones over the vectors stored now, so that
-recall counts everything that a form loses: in the column, in the transform and in the index.
+dropped. It is measured against exact answers over the vectors that are stored now, so that recall
+counts everything that a form loses: in the column, in the transform and in the index.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from embeddb.evaluation.compression.candidates import (
     base_form,
     current_form,
     default_candidates,
-    rungs,
-    settled,
-    with_own,
+    ladder,
+    scaled,
+    with_current,
 )
 from embeddb.evaluation.compression.exact_answers import Answer, ExactAnswers
 from embeddb.evaluation.questions import asking
@@ -53,11 +53,11 @@ from embeddb.schema.storage import Storage
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Sample:
-    """What every candidate is made of and asked.
+    """The chunks that every candidate is built from, and the questions that it is asked.
 
     Attributes:
-        keys: the chunks; None: all of them.
-        questions: vectors as they are stored now.
+        keys: the chunks; None for all of them.
+        questions: vectors in the form that is stored now.
         held_out: whether the questions are no part of the chunks.
         rows: how many chunks the collection has in all.
     """
@@ -69,7 +69,7 @@ class _Sample:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Trial:
+class _Attempt:
     """An index searched with certain settings."""
 
     index: IndexSpec | None
@@ -90,45 +90,45 @@ def advise(
     queries: Sequence[Vector] | None,
     display: Display,
 ) -> Advice:
-    """Try forms one after the other, and say which is the smallest that finds enough.
+    """Try forms one after the other, and return which is the smallest that finds enough.
 
     Args:
         database: where the collection is.
         record: the collection.
         recall: what is enough: recall@limit against exact search over what is stored now.
         limit: how many rows a search is for.
-        sample: how many stored vectors to ask for.
-        rows: chunks that each form is tried with, drawn at random; None: all.
-        candidates: the forms; None: those that are usually worth trying.
-        queries: ask for these instead, in the form that is stored now, shape (dim,) each.
-        display: shows which form is tried, and how far it is.
+        sample: how many stored vectors to search for.
+        rows: how many chunks each form is built from, drawn at random; None for all.
+        candidates: the forms; None for those that are usually worth trying.
+        queries: vectors to search for instead, in the form that is stored now, shape (dim,) each.
+        display: shows which form is being tried, and how far it is.
 
     Raises:
         ConfigurationError: the collection is empty, keeps only bits, or waits for its transform;
-            or an argument is out of its range.
-        GenerationChangedError: somebody converted the collection meanwhile.
+            or an argument is out of range.
+        GenerationChangedError: another process converted the collection meanwhile.
     """
     _check_numbers(recall=recall, limit=limit, sample=sample, rows=rows)
     _check_collection(database, record)
-    wanted = default_candidates(record)
+    asked = default_candidates(record)
     if candidates is not None:
-        wanted = [Candidate.of(candidate, record) for candidate in candidates]
+        asked = [Candidate.of(candidate, record) for candidate in candidates]
     base = base_form(record)
-    tried = with_own([base, *wanted], record)
+    tried = with_current([base, *asked], record)
     drop_leftovers(database, record)
     drawn = _draw(database, record, rows=rows, sample=sample, queries=queries)
-    panel = _Panel(database, record, drawn, recall=recall, limit=limit, display=display)
+    experiment = _Experiment(database, record, drawn, recall=recall, limit=limit, display=display)
     with while_active(database, record):
-        panel.find_truth()
+        experiment.find_exact_answers()
     measured: list[Measured] = []
     skipped: list[Skipped] = []
     for number, candidate in enumerate(tried, start=1):
         try:
-            found = panel.measure(candidate, f"{number}/{len(tried)} {candidate.label}")
+            found = experiment.measure(candidate, f"{number}/{len(tried)} {candidate.label}")
         except (ConfigurationError, DocumentError, IndexBuildError) as error:
             skipped.append(Skipped(candidate=candidate, reason=str(error)))
             continue
-        only_base = candidate == base and base not in wanted and not found.is_current
+        only_base = candidate == base and base not in asked and not found.is_current
         measured.append(replace(found, is_base=only_base))
     return Advice.of(
         measured,
@@ -137,14 +137,14 @@ def advise(
         distance=record.generation.distance.label,
         target=recall,
         limit=limit,
-        rows=panel.rows,
+        rows=experiment.rows,
         total_rows=drawn.rows,
         queries=len(drawn.questions),
         held_out=drawn.held_out,
     )
 
 
-class _Panel:
+class _Experiment:
     """The same chunks and the same questions for every candidate."""
 
     def __init__(
@@ -166,23 +166,23 @@ class _Panel:
         self._answers: list[Answer] = []
         self.rows = 0
 
-    def find_truth(self) -> None:
+    def find_exact_answers(self) -> None:
         """Find the exact answers among the chunks of the sample."""
-        truth = ExactAnswers(self._sample.questions, self._limit, self._record.generation.distance)
+        exact = ExactAnswers(self._sample.questions, self._limit, self._record.generation.distance)
         keys = self._sample.keys
         total = self._sample.rows if keys is None else len(keys)
         with closing(Samples(self._database, self._record).vectors(keys)) as stream:
             for found, vectors in stream:
-                truth.add(found, vectors)
-                self._display.index("exact answers", truth.rows, total)
-        self._answers = truth.answers()
-        self.rows = truth.rows
+                exact.add(found, vectors)
+                self._display.index("exact answers", exact.rows, total)
+        self._answers = exact.answers()
+        self.rows = exact.rows
 
     def measure(self, candidate: Candidate, label: str) -> Measured:
-        """Build a candidate, search it, and drop it.
+        """Build a candidate, search it, drop it, and return what was measured.
 
         Raises:
-            ConfigurationError, DocumentError, IndexBuildError: it cannot be built.
+            ConfigurationError, DocumentError, IndexBuildError: the candidate cannot be built.
         """
         display = labelled(self._display, label)
         form = candidate.form(self._record.generation.distance)
@@ -193,11 +193,11 @@ class _Panel:
             seconds = time.perf_counter() - started
             self._check_built(built)
             size = Samples(self._database, built).size()
-            trial = self._best_trial(built, display)
-        return self._measured(candidate, size, seconds, trial)
+            attempt = self._best_attempt(built, display)
+        return self._measured(candidate, size, seconds, attempt)
 
     def _check_built(self, built: CollectionRecord) -> None:
-        """Refuse what was put off until there are more rows."""
+        """Check that the index is there: one that needs more rows to learn from is put off."""
         index = built.generation.index
         if index is None:
             return
@@ -207,25 +207,25 @@ class _Panel:
                 "rows."
             )
 
-    def _best_trial(self, built: CollectionRecord, display: Display) -> _Trial:
-        """Raise what the search is set to until it finds enough; else give the best."""
+    def _best_attempt(self, built: CollectionRecord, display: Display) -> _Attempt:
+        """Return the first settings that find enough, or those that find the most."""
         vectors = np.stack([question.vector for question in self._sample.questions])
         moved = Transition(self._database, self._record, built).vectors(vectors)
         questions = [
             question._replace(vector=vector)
             for question, vector in zip(self._sample.questions, moved, strict=True)
         ]
-        trials: list[_Trial] = []
-        for index in rungs(built.generation.index, self._limit):
+        attempts: list[_Attempt] = []
+        for index in ladder(built.generation.index, self._limit):
             record = replace(built, generation=replace(built.generation, index=index))
-            trials.append(self._trial(record, questions, display))
-            if trials[-1].recall >= self._recall:
+            attempts.append(self._attempt(record, questions, display))
+            if attempts[-1].recall >= self._recall:
                 break
-        return max(trials, key=lambda trial: trial.recall)
+        return max(attempts, key=lambda attempt: attempt.recall)
 
-    def _trial(
+    def _attempt(
         self, record: CollectionRecord, questions: Sequence[Question], display: Display
-    ) -> _Trial:
+    ) -> _Attempt:
         index = record.generation.index
         settings = search_settings(index, self._limit)
         label = ", ".join(f"{name} {value:g}" for name, value in settings.items()) or "exact"
@@ -235,11 +235,11 @@ class _Panel:
             if index is not None and not isinstance(index, IVFPQ):
                 read_the_index(connection)  # as in the whole collection, however few rows these are
             ask = asking(Searcher(self._database, record), connection, self._limit)
-            ask(questions[0])  # what the first search of a kind takes is no part of the others'
+            ask(questions[0])  # the first search plans and warms up, which must not count
             for done, question in enumerate(questions, start=1):
                 recalls.append(self._answers[done - 1].recall(timed(ask, question, times)))
                 display.index("searching, " + label, done, len(questions))
-        return _Trial(
+        return _Attempt(
             index=index,
             recall=mean(recalls),
             p50_ms=percentile(times, 50),
@@ -247,31 +247,31 @@ class _Panel:
         )
 
     def _measured(
-        self, candidate: Candidate, size: Size, seconds: float, trial: _Trial
+        self, candidate: Candidate, size: Size, seconds: float, attempt: _Attempt
     ) -> Measured:
         rows = max(size.rows, 1)
         share = self._sample.rows / rows
-        index = settled(candidate.index, trial.index, self._sample.rows)
+        index = scaled(candidate.index, attempt.index, self._sample.rows)
         return Measured(
             candidate=candidate,
             index=index,
-            settings=search_settings(trial.index, self._limit),
+            settings=search_settings(attempt.index, self._limit),
             rows=size.rows,
             table_bytes=size.table_bytes,
             index_bytes=size.index_bytes,
             bytes_per_vector=round((size.table_bytes + size.index_bytes) / rows, 1),
             estimated_bytes=round((size.table_bytes + size.index_bytes) * share),
             build_seconds=round(seconds, 2),
-            recall=round(trial.recall, 4),
-            p50_ms=trial.p50_ms,
-            p95_ms=trial.p95_ms,
-            reaches=trial.recall >= self._recall,
+            recall=round(attempt.recall, 4),
+            p50_ms=attempt.p50_ms,
+            p95_ms=attempt.p95_ms,
+            reaches=attempt.recall >= self._recall,
             is_current=candidate == current_form(self._record),
         )
 
 
 def labelled(display: Display, label: str) -> Display:
-    """Say which candidate a phase belongs to; what shows nothing stays that."""
+    """Return a display that names the candidate of each phase; `Silent` stays silent."""
     return display if isinstance(display, Silent) else _Labelled(display, label)
 
 
@@ -281,11 +281,11 @@ class _Labelled:
         self._label = label
 
     def documents(self, done: float, total: int | None) -> None:
-        """Pass it on."""
+        """Pass the number of documents on."""
         self._display.documents(done, total)
 
     def index(self, phase: str, done: int, total: int) -> None:
-        """Pass it on with the label."""
+        """Pass the phase on, with the label before it."""
         self._display.index(f"{self._label}: {phase}", done, total)
 
 
@@ -298,17 +298,17 @@ def _check_numbers(*, recall: float, limit: int, sample: int, rows: int | None) 
 
 
 def _check_collection(database: Database, record: CollectionRecord) -> None:
-    """Refuse a collection that there is nothing to try with."""
+    """Check that there is something to compress."""
     generation = record.generation
     if generation.storage is Storage.BIT:
         raise ConfigurationError(
-            f"Collection {record.name!r} keeps only bits, and nothing smaller is made of them: "
+            f"Collection {record.name!r} stores only bits, and there is no smaller form than that: "
             "there is nothing to compress."
         )
     count = Documents(database, record).count_chunks()
     if not count:
         raise ConfigurationError(
-            f"Collection {record.name!r} is empty, and forms are tried with its own vectors: add "
+            f"Collection {record.name!r} is empty, and forms are tried on its own vectors: add "
             "documents first."
         )
     if generation.wanted is not None:
@@ -329,11 +329,11 @@ def _draw(
     sample: int,
     queries: Sequence[Vector] | None,
 ) -> _Sample:
-    """Draw the chunks, and the questions: others where there are enough, else some of the same."""
+    """Return random chunks, with others as questions, or some of the same where there are few."""
     total = Documents(database, record).count_chunks()
     samples = Samples(database, record)
     if queries is not None and not len(queries):
-        raise ConfigurationError("There is nothing to ask for: queries= is empty.")
+        raise ConfigurationError("There is nothing to search for: queries= is empty.")
     keys: list[ChunkKey] | None = None
     if rows is not None and rows < total:
         drawn = samples.keys(rows + sample)

@@ -1,4 +1,4 @@
-"""The forms that a collection is tried in, and the settings that each is searched with."""
+"""The forms that are tried, and the settings that each is searched with."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ CandidateLike: TypeAlias = "Candidate | Mapping[str, Any]"
 EF_SEARCHES = (40, 80, 160, 320, 640)
 OVERSAMPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
 PROBES = (1, 2, 4, 8)
-BOTH = ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4))
-"""Of an IVF-PQ index, probes and oversample: each a multiple of what it has."""
+IVFPQ_STEPS = ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4))
+"""Probes and oversample of an IVF-PQ index, as multiples of its own."""
 
 WIDEST_FIRST = (Storage.VECTOR, Storage.HALFVEC, Storage.INT8)
 DIM_STEP = 8
 
 
 LEAN_GRAPH = HNSW(on="bit3", m=11, ef_construction=128)
-"""A quarter of the bytes of float32 under HNSW, at the same recall in less than twice the time: see
-docs/benchmarks.md. Codes tell less apart than vectors do, so that the graph is built with more care
+"""A quarter of the bytes of float32 under HNSW, at the same recall in less than twice the time (see
+docs/benchmarks.md). Codes tell less apart than vectors do, so the graph is built with more care,
 and needs fewer neighbours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """A form that the vectors may take.
+    """A form that the vectors could take.
 
     Attributes:
         storage: vector, halfvec or int8.
-        transform: done to what is stored now, after the transform that it has; empty: nothing.
+        transform: applied to what is stored now, after the transform that it has; empty for none.
         index: None for exact search.
     """
 
@@ -62,7 +62,7 @@ class Candidate:
 
     @classmethod
     def of(cls, value: CandidateLike, record: CollectionRecord) -> Candidate:
-        """Read a candidate; what it leaves open is as the collection has it.
+        """Return a candidate; what it leaves open is as in the collection.
 
         Raises:
             ConfigurationError: it has another key, an unknown storage or an unknown transform.
@@ -75,7 +75,7 @@ class Candidate:
         index = given.pop("index", None)
         if given:
             raise ConfigurationError(
-                f"A candidate has no {', '.join(map(repr, given))}: give storage, transform and "
+                f"A candidate has no {', '.join(map(repr, given))}: pass storage, transform and "
                 "index, as to Collection.convert()."
             )
         if index is None:
@@ -92,7 +92,7 @@ class Candidate:
         return " · ".join((self.storage, *self.transform, index_label(self.index)))
 
     def form(self, distance: Distance) -> Form:
-        """Give what a conversion makes."""
+        """Return the form for a conversion."""
         return Form(
             storage=Storage.named(self.storage),
             distance=distance,
@@ -102,7 +102,7 @@ class Candidate:
 
 
 def index_label(index: IndexSpec | None) -> str:
-    """Name an index with what tells it from others."""
+    """Return what people call an index: its kind, and what tells it from others of the kind."""
     names = {"hnsw": "HNSW", "ivfflat": "IVFFlat", "ivfpq": "IVF-PQ"}
     if index is None:
         return "exact"
@@ -116,7 +116,7 @@ def index_label(index: IndexSpec | None) -> str:
 
 
 def current_form(record: CollectionRecord) -> Candidate:
-    """Give the form that the collection has; its lists are as many as suit the rows."""
+    """Return the collection's own form; its lists are left to the number of rows."""
     index = record.generation.index
     if isinstance(index, IVFFlat | IVFPQ):
         index = replace(index, lists=None, probes=None)
@@ -124,12 +124,12 @@ def current_form(record: CollectionRecord) -> Candidate:
 
 
 def base_form(record: CollectionRecord) -> Candidate:
-    """Give what the others are compared with: what is stored now, read row by row."""
+    """Return the form that others are compared with: what is stored now, searched exactly."""
     return Candidate(storage=record.generation.storage.label)
 
 
 def default_candidates(record: CollectionRecord) -> list[Candidate]:
-    """List the forms worth trying that the collection can take; none is wider than it is now."""
+    """Return the forms worth trying that the collection can take; none is wider than its own."""
     generation = record.generation
     narrower = WIDEST_FIRST[WIDEST_FIRST.index(generation.storage) :]
     spec = None if generation.transform is None else generation.transform
@@ -151,17 +151,17 @@ def default_candidates(record: CollectionRecord) -> list[Candidate]:
     return list(_allowed(tried, record))
 
 
-def with_own(candidates: Iterable[Candidate], record: CollectionRecord) -> list[Candidate]:
-    """Put the current form in front, and give each form once."""
-    own = current_form(record)
-    found = {_built(own): own}
+def with_current(candidates: Iterable[Candidate], record: CollectionRecord) -> list[Candidate]:
+    """Return the candidates with the collection's own form in front, each form once."""
+    current = current_form(record)
+    found = {_as_built(current): current}
     for candidate in candidates:
-        found.setdefault(_built(candidate), candidate)
+        found.setdefault(_as_built(candidate), candidate)
     return list(found.values())
 
 
-def rungs(index: IndexSpec | None, limit: int) -> Sequence[IndexSpec | None]:
-    """Give an index with settings that find more, and take longer, from one to the next."""
+def ladder(index: IndexSpec | None, limit: int) -> Sequence[IndexSpec | None]:
+    """Return an index with settings that find more, and take longer, from one to the next."""
     match index:
         case HNSW() if derived_of(index) is None:
             least = ef_search(index, limit) if index.ef_search else max(limit, DEFAULT_EF_SEARCH)
@@ -178,19 +178,19 @@ def rungs(index: IndexSpec | None, limit: int) -> Sequence[IndexSpec | None]:
                     probes=min((index.probes or 1) * p, index.lists or 1),
                     oversample=min(index.oversample * o, MAX_OVERSAMPLE),
                 )
-                for p, o in BOTH
+                for p, o in IVFPQ_STEPS
             ]
         case _:
             return [None]
 
 
-def settled(asked: IndexSpec | None, searched: IndexSpec | None, rows: int) -> IndexSpec | None:
-    """Give the index to build for so many rows, searched as one of fewer rows was.
+def scaled(asked: IndexSpec | None, searched: IndexSpec | None, rows: int) -> IndexSpec | None:
+    """Return the index to build for so many rows, with the settings of one of fewer rows.
 
     Args:
-        asked: the index as the candidate has it.
+        asked: the candidate's index.
         searched: the same, as it was built and searched.
-        rows: chunks that it is for; probes are kept as a share of the lists.
+        rows: the chunks that it is for; probes stay the same share of the lists.
     """
     if isinstance(asked, HNSW) and isinstance(searched, HNSW):
         if searched.oversample is not None:
@@ -209,15 +209,15 @@ def settled(asked: IndexSpec | None, searched: IndexSpec | None, rows: int) -> I
 
 
 def _allowed(candidates: Iterable[Candidate], record: CollectionRecord) -> Iterable[Candidate]:
-    """Leave out what the collection cannot be, and say what pgvector would build of the rest."""
+    """Yield the candidates that the collection can take, with the index that pgvector builds."""
     for candidate in candidates:
         with suppress(ConfigurationError):
             index = check_form(record, candidate.form(record.generation.distance))
             yield replace(candidate, index=index)
 
 
-def _built(candidate: Candidate) -> Candidate:
-    """Leave out what is no part of an index but of its searches."""
+def _as_built(candidate: Candidate) -> Candidate:
+    """Return the candidate without what belongs to its searches rather than to its index."""
     index = candidate.index
     if isinstance(index, HNSW):
         index = replace(index, ef_search=None, oversample=None)

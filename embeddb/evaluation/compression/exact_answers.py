@@ -1,4 +1,4 @@
-"""The exact answers that forms are measured against, computed from the vectors stored now."""
+"""The exact answers that forms are measured against, computed from the stored vectors."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from embeddb.schema.distances import Distance
 Distances = NDArray[np.float64]
 
 TIES_KEPT = 50
-"""Rows kept beyond those wanted: as many may be just as near as the last one wanted."""
+"""Rows kept beyond those wanted: so many may be exactly as near as the last one wanted."""
 
 
 class Answer(NamedTuple):
-    """What a question should find.
+    """The chunks that a question should find.
 
     Attributes:
         nearest: the nearest chunks, and those that are just as near as the last of them.
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
     wanted: int
 
     def recall(self, hits: Sequence[Hit]) -> float:
-        """Give the share of the answer that was found."""
+        """Return the share of the answer that was found."""
         if not self.wanted:
             return 1.0
         found = {(hit.id, hit.chunk_no) for hit in hits} & self.nearest
@@ -39,12 +39,12 @@ class Answer(NamedTuple):
 
 
 class ExactAnswers:
-    """Finds the nearest of rows that come in blocks.
+    """Finds the nearest rows to each question, from rows that come in blocks.
 
     Args:
-        questions: their vectors as what is stored now is compared.
+        questions: with vectors in the form in which stored ones are compared.
         limit: how many rows an answer has.
-        distance: how the collection compares.
+        distance: the collection's.
     """
 
     def __init__(self, questions: Sequence[Question], limit: int, distance: Distance) -> None:
@@ -58,7 +58,7 @@ class ExactAnswers:
 
     @property
     def rows(self) -> int:
-        """How many rows came."""
+        """The number of rows so far."""
         return len(self._keys)
 
     def add(self, keys: Sequence[ChunkKey], vectors: Vector) -> None:
@@ -79,7 +79,7 @@ class ExactAnswers:
             self._places = np.take_along_axis(self._places, nearest, axis=1)
 
     def answers(self) -> list[Answer]:
-        """Give the answer to each question."""
+        """Return the answer to each question."""
         return [
             self._answer(row, places)
             for row, places in zip(self._distances, self._places, strict=True)
@@ -97,7 +97,7 @@ class ExactAnswers:
 
 
 def distances(distance: Distance, queries: Distances, rows: Distances) -> Distances:
-    """Compute pgvector's distances, shape (queries, rows), of (n, dim) and (m, dim)."""
+    """Return pgvector's distances between rows of (n, dim) and (m, dim): shape (n, m)."""
     match distance:
         case Distance.COSINE:
             return np.asarray(1 - _directions(queries) @ _directions(rows).T)

@@ -1,4 +1,4 @@
-"""A picture of advice: bytes a vector against recall, coloured by the time of a search."""
+"""A plot of advice: bytes for each vector against recall, coloured by the time of a search."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 INCHES = (10.0, 6.5)
 DOTS_PER_INCH = 150
 MARGIN = 0.12
-"""Of the range of each axis, left free around the points for their labels."""
+"""Share of each axis that is left free around the points, for their labels."""
 
 LEAST_RANGE = 0.005
 LEAST_TICKS = 3
@@ -35,7 +35,7 @@ CLEARANCE = 3.0
 
 
 def check_plot(path: str | Path) -> None:
-    """Make sure that a plot can be drawn, before there is anything to draw.
+    """Check that a plot can be drawn, before there is anything to draw.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -43,20 +43,22 @@ def check_plot(path: str | Path) -> None:
     """
     file = Path(path)
     if file.suffix.lower() != ".png":
-        raise ConfigurationError(f"The plot is a PNG: give {file.name!r} the suffix .png.")
+        raise ConfigurationError(f"The plot is a PNG: name it *.png, not {file.name!r}.")
     if not file.absolute().parent.is_dir():
-        raise ConfigurationError(f"There is no folder {str(file.parent)!r} for the plot.")
+        raise ConfigurationError(
+            f"There is no folder {str(file.parent)!r} for the plot: create it first."
+        )
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
             f"A plot needs a package that is not installed ({error.name}): "
-            "run pip install 'embeddb[plots]'"
+            "run pip install 'embeddb[plots]'."
         ) from error
 
 
 def save_plot(advice: Advice, path: str | Path) -> None:
-    """Write the picture as a PNG.
+    """Write the plot as a PNG.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -71,7 +73,7 @@ def save_plot(advice: Advice, path: str | Path) -> None:
 
 
 def draw(advice: Advice) -> tuple[Figure, list[Annotation]]:
-    """Draw the picture, without a window or any state of matplotlib's; give the labels too."""
+    """Return the plot and its labels, drawn without a window or any global state of matplotlib."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -87,7 +89,7 @@ def draw(advice: Advice) -> tuple[Figure, list[Annotation]]:
 
 
 def _draw_points(figure: Figure, axes: Axes, advice: Advice) -> None:
-    """Put a mark for each form; a star is the best one, a square the current one."""
+    """Draw a mark for each form: a star for the best, a square for the current one."""
     from matplotlib.colors import LogNorm
 
     times = [max(form.p50_ms, 0.01) for form in advice.forms]
@@ -111,7 +113,7 @@ def _draw_points(figure: Figure, axes: Axes, advice: Advice) -> None:
 
 
 def _number(axis: Axis, low: float, high: float) -> None:
-    """Put round numbers at a logarithmic axis, as people write them."""
+    """Put round numbers on a logarithmic axis, as people write them."""
     from matplotlib.ticker import NullLocator
 
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -146,7 +148,7 @@ def _draw_frame(axes: Axes, advice: Advice) -> None:
     _number(axes.xaxis, *axes.get_xlim())
     recalls = [*(form.recall for form in advice.forms), advice.target]
     axes.set_ylim(*_widened(recalls))
-    axes.set_xlabel("bytes a vector, table and index")
+    axes.set_xlabel("bytes for each vector, table and index")
     axes.set_ylabel(f"recall@{advice.limit} (dashed: {advice.target:g})")
     axes.set_title(
         f"{advice.collection}: {advice.rows:,} of {advice.total_rows:,} chunks, "
@@ -162,7 +164,7 @@ def _widened(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _draw_labels(axes: Axes, advice: Advice) -> list[Annotation]:
-    """Write each form's name at the first place around its mark where nothing else is."""
+    """Write each form's name at the first free place around its mark, and return the labels."""
     taken = [_around(axes, form) for form in advice.forms]
     labels = []
     for form in advice.forms:
@@ -173,7 +175,7 @@ def _draw_labels(axes: Axes, advice: Advice) -> list[Annotation]:
 
 
 def _place(axes: Axes, form: Measured, taken: Sequence[Bbox]) -> tuple[Annotation, Bbox]:
-    """Write one label; where there is room for none, it is the farthest place that was tried."""
+    """Write one label; where nothing is free, it goes to the farthest place that was tried."""
     from matplotlib.text import Text
 
     frame = axes.get_window_extent()
@@ -211,7 +213,7 @@ def _offsets() -> Iterator[tuple[float, float]]:
 
 
 def _around(axes: Axes, form: Measured) -> Bbox:
-    """Give the pixels that a mark takes."""
+    """Return the pixels that a mark takes."""
     from matplotlib.transforms import Bbox
 
     x, y = axes.transData.transform((form.bytes_per_vector, form.recall))

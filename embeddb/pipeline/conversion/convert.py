@@ -345,7 +345,7 @@ def _copy(
 
 @contextmanager
 def while_active(database: Database, record: CollectionRecord) -> Iterator[None]:
-    """Run a block that reads a generation, and explain a table that goes away meanwhile.
+    """Explain the error of a block that reads a generation which another process replaces.
 
     Raises:
         GenerationChangedError: the generation was replaced; Postgres's own error is the cause.

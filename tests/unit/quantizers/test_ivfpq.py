@@ -16,7 +16,7 @@ from embeddb.errors import DimensionMismatchError, IndexSpecError, InvalidVector
 from embeddb.quantizers import IVFPQCodebook, train
 from embeddb.quantizers import rows as rows_module
 from embeddb.quantizers.ivfpq import CODES, split_widths
-from embeddb.quantizers.rotation import deal
+from embeddb.quantizers.rotation import allocate
 from embeddb.quantizers.rows import unit
 from embeddb.records import Vector
 from tests.support.vectors import clustered, distances
@@ -249,11 +249,11 @@ def test_subvectors_cover_all_dimensions_evenly(dim: int, share: float) -> None:
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=40), st.integers(1, 40))
 def test_every_direction_is_dealt_once(variances: list[float], subvectors: int) -> None:
     widths = split_widths(len(variances), min(subvectors, len(variances)))
-    assert sorted(deal(np.array(variances), widths)) == list(range(len(variances)))
+    assert sorted(allocate(np.array(variances), widths)) == list(range(len(variances)))
 
 
 def test_large_variances_are_dealt_to_different_subvectors() -> None:
-    assert deal(np.array([1.0, 2.0, 50.0, 100.0]), [2, 2]) == [3, 0, 2, 1]
+    assert allocate(np.array([1.0, 2.0, 50.0, 100.0]), [2, 2]) == [3, 0, 2, 1]
 
 
 @pytest.mark.parametrize(

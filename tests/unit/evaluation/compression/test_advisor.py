@@ -15,7 +15,7 @@ from embeddb.errors import ConfigurationError, MissingDependencyError
 from embeddb.evaluation.compression import candidates as advisor_candidates
 from embeddb.evaluation.compression import plot
 from embeddb.evaluation.compression.advice import Advice, Measured, Skipped
-from embeddb.evaluation.compression.candidates import Candidate, rungs, settled
+from embeddb.evaluation.compression.candidates import Candidate, ladder, scaled
 from embeddb.evaluation.compression.exact_answers import Answer, ExactAnswers
 from embeddb.evaluation.recall import Question
 from embeddb.records import Hit
@@ -97,7 +97,7 @@ def test_too_many_dimensions_are_tried_as_they_would_be_indexed() -> None:
 
 def test_the_current_form_is_tried_first_and_each_form_once() -> None:
     record = _record(index=HNSW(ef_search=77))
-    forms = advisor_candidates.with_own(advisor_candidates.default_candidates(record), record)
+    forms = advisor_candidates.with_current(advisor_candidates.default_candidates(record), record)
     assert forms[0] == Candidate(storage="vector", index=HNSW(ef_search=77))
     assert len({form.label for form in forms}) == len(forms)
 
@@ -128,7 +128,7 @@ def test_a_candidate_is_written_as_a_conversion_is() -> None:
 def test_a_ladder_finds_more_with_each_rung(
     index: IndexSpec, limit: int, expected: list[Any]
 ) -> None:
-    found = rungs(index, limit)
+    found = ladder(index, limit)
     match index:
         case IVFPQ():
             values: list[Any] = [(made.probes, made.oversample) for made in found]  # type: ignore[union-attr]
@@ -138,7 +138,7 @@ def test_a_ladder_finds_more_with_each_rung(
             on = index.on is not None
             values = [made.oversample if on else made.ef_search for made in found]  # type: ignore[union-attr]
     assert values == expected
-    assert rungs(None, limit) == [None]
+    assert ladder(None, limit) == [None]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_ladder_finds_more_with_each_rung(
 def test_an_index_is_searched_as_that_of_the_sample_was(
     asked: IndexSpec | None, searched: IndexSpec | None, rows: int, expected: IndexSpec | None
 ) -> None:
-    assert settled(asked, searched, rows) == expected
+    assert scaled(asked, searched, rows) == expected
 
 
 # exact answers
