@@ -13,6 +13,10 @@ from embeddb.db import embedded
 from embeddb.db.database import Connection, Database
 from embeddb.db.migrate import MigrationResult, check_revision, head, migrate_schema
 from embeddb.db.pooled import PooledDatabase
+from embeddb.diagnostics import doctor
+from embeddb.diagnostics.findings import DoctorReport
+from embeddb.diagnostics.jobs import JobQueue
+from embeddb.diagnostics.status import StoreStatus, read_status
 from embeddb.encoders.loader import EncoderLoader
 from embeddb.encoders.settings import EncoderSettings
 from embeddb.errors import CollectionExistsError, ConfigurationError
@@ -21,6 +25,7 @@ from embeddb.protocols import Encoder
 from embeddb.repository.attached.attach import Attachments
 from embeddb.repository.attached.resolve import SourceSpec
 from embeddb.repository.collections.collections import Collections
+from embeddb.repository.queue.workers import WorkerInfo, Workers
 from embeddb.repository.roles.grants import GrantReport, Grants
 from embeddb.schema.catalog import Generation
 from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec, as_written
@@ -102,6 +107,7 @@ class Store:
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
+        self._settings = settings
         self._catalog = Collections(database)
         self._encoder = EncoderLoader(EncoderSettings.of(settings))
         check_revision(database)
@@ -344,3 +350,35 @@ class Store:
                     f"{as_written(new)!r}: drop it first, or choose another name."
                 )
         return Collection(self._database, record, self._encoder, encoder)
+
+    # how it is
+
+    def doctor(self, *, models: bool = False) -> DoctorReport:
+        """Check the server and every collection, and return what was found with its remedies.
+
+        What is broken is a finding, not an error; `report.ok` says whether nothing is.
+
+        Args:
+            models: also load every collection's model, which takes seconds, and compare it with
+                the one that the collection was made with.
+        """
+        load = self._encoder if models else None
+        return doctor.examine(self._database, self._settings.data_dir, load_encoder=load)
+
+    def status(self) -> StoreStatus:
+        """Return the server, every collection with its sizes and its queue, and the workers.
+
+        Raises:
+            DatabaseUnavailableError: the server does not answer any more.
+        """
+        return read_status(self._database, self._settings.data_dir)
+
+    @property
+    def jobs(self) -> JobQueue:
+        """The queue of attached collections: look at it, retry or remove rows that failed."""
+        return JobQueue(self._database)
+
+    @property
+    def workers(self) -> list[WorkerInfo]:
+        """The workers that are at work, as they last reported; each has `silent_seconds`."""
+        return list(Workers(self._database).all())

@@ -1,4 +1,4 @@
-"""The command line: thin commands, one file per group."""
+"""The command line: thin commands, one file a group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands put together."""
+"""All the commands together."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from embeddb.version import __version__
 
 
 class _Commands(TyperGroup):
-    """Commands whose errors are told in a sentence."""
+    """Commands that report an error of embeddb's in a sentence."""
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
         """Run a command."""
@@ -48,7 +48,13 @@ app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Embeddings as a first-class, migratable part of a Postgres schema.",
+    rich_markup_mode="markdown",
+    help="""Embeddings as a first-class, migratable part of a Postgres schema.
+
+    Commands that destroy something ask first, and `--yes` answers. Errors, questions and progress
+    go to stderr. The exit code is 0 if all went well, 1 if the command failed, 2 if it was not
+    understood, and 130 after Ctrl-C. `EMBEDDB_DEBUG=1` shows where an error comes from.
+    """,
 )
 
 
@@ -70,25 +76,34 @@ def _options(
     pass
 
 
-app.command("demo")(demo.demo)
-app.command("migrate")(migrate.migrate)
-app.command("doctor")(doctor.doctor)
-app.command("status")(status.status)
-app.add_typer(db.app, name="db")
-app.add_typer(collection.app, name="collection")
-app.command("attach")(attach.attach)
-app.command("detach")(attach.detach)
-app.command("ingest")(ingest.ingest)
-app.command("search")(search.search)
-app.command("get")(documents.get)
-app.command("delete")(documents.delete)
-app.add_typer(index.app, name="index")
-app.command("recall")(recall.recall)
-app.command("tune")(tune.tune)
-app.command("compress")(compress.compress)
-app.command("convert")(convert.convert)
-app.add_typer(sql_encoder.app, name="sql-encoder")
-app.command("worker")(worker.worker)
-app.add_typer(jobs.app, name="jobs")
-app.command("grant")(grant.grant)
-app.command("revoke")(grant.revoke)
+SERVER = "Server"
+app.command("demo", rich_help_panel=SERVER)(demo.demo)
+app.command("migrate", rich_help_panel=SERVER)(migrate.migrate)
+app.command("doctor", rich_help_panel=SERVER)(doctor.doctor)
+app.command("status", rich_help_panel=SERVER)(status.status)
+app.add_typer(db.app, name="db", rich_help_panel=SERVER)
+
+DOCUMENTS = "Collections and documents"
+app.add_typer(collection.app, name="collection", rich_help_panel=DOCUMENTS)
+app.command("ingest", rich_help_panel=DOCUMENTS)(ingest.ingest)
+app.command("search", rich_help_panel=DOCUMENTS)(search.search)
+app.command("get", rich_help_panel=DOCUMENTS)(documents.get)
+app.command("delete", rich_help_panel=DOCUMENTS)(documents.delete)
+
+TABLES = "Tables of your own"
+app.command("attach", rich_help_panel=TABLES)(attach.attach)
+app.command("detach", rich_help_panel=TABLES)(attach.detach)
+app.command("worker", rich_help_panel=TABLES)(worker.worker)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=TABLES)
+
+VECTORS = "Indexes and vectors"
+app.add_typer(index.app, name="index", rich_help_panel=VECTORS)
+app.command("recall", rich_help_panel=VECTORS)(recall.recall)
+app.command("tune", rich_help_panel=VECTORS)(tune.tune)
+app.command("compress", rich_help_panel=VECTORS)(compress.compress)
+app.command("convert", rich_help_panel=VECTORS)(convert.convert)
+app.add_typer(sql_encoder.app, name="sql-encoder", rich_help_panel=VECTORS)
+
+ROLES = "Roles"
+app.command("grant", rich_help_panel=ROLES)(grant.grant)
+app.command("revoke", rich_help_panel=ROLES)(grant.revoke)

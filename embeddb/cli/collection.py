@@ -1,4 +1,4 @@
-"""`embeddb collection …`: create, list, show, drop."""
+"""`embeddb collection …`: create, list, show and drop collections."""
 
 from __future__ import annotations
 
@@ -6,192 +6,111 @@ from typing import Annotated
 
 import typer
 
-from embeddb.cli.common.index_options import ON_INDEX, Method, index_spec, usage
-from embeddb.cli.common.layout_options import (
-    PartialValues,
-    PartitionBy,
-    Partitions,
-    PartitionValues,
-    layout_spec,
-)
+from embeddb.cli.common.context import CommandContext
+from embeddb.cli.common.embedding_options import MODELS, EmbeddingOptions, refused
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.index_options import NewIndexOptions
+from embeddb.cli.common.layout_options import LayoutOptions
 from embeddb.cli.common.notes import notes
-from embeddb.cli.common.opening import opened_store
-from embeddb.cli.common.options import (
-    AsJson,
-    Dsn,
-    HNSWBuild,
-    HNSWLinks,
-    HNSWSearch,
-    IndexOn,
-    Lists,
-    Name,
-    Oversample,
-    Probes,
-    Schema,
-    Subvectors,
-    Yes,
-    confirm,
-)
-from embeddb.cli.common.output import emit, facts, out, say
-from embeddb.cli.describe import summary
+from embeddb.cli.common.options import Name, Yes, confirm
+from embeddb.cli.common.output import record_fields
+from embeddb.cli.describe import print_collection
 from embeddb.cli.status import print_collections
-from embeddb.diagnostics.describe import describe
-from embeddb.errors import IndexSpecError, TransformError
 
 app = typer.Typer(no_args_is_help=True, help="Create, list, show and drop collections.")
 
 
 @app.command()
+@with_groups
 def create(
     name: Name,
+    *,
     model: Annotated[
-        str | None, typer.Option("--model", help="A preset, a path, a hub name or openai:MODEL.")
+        str | None, typer.Option("--model", help=f"The embedding model: {MODELS}.")
     ] = None,
     dim: Annotated[
-        int | None, typer.Option("--dim", help="Without a model: dimensions of your own vectors.")
+        int | None,
+        typer.Option("--dim", help="Without a model: the number of dimensions of your vectors."),
     ] = None,
-    distance: Annotated[
-        str,
-        typer.Option(
-            "--distance", help="cosine, l2, inner_product or l1; of bits hamming or jaccard."
-        ),
-    ] = "cosine",
-    storage: Annotated[
-        str,
-        typer.Option(
-            "--storage",
-            help="vector (float32), halfvec (float16), int8 (a byte a dimension) or bit (signs).",
-        ),
-    ] = "vector",
-    transform: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--transform",
-            metavar="WORD",
-            help="Done to vectors before they are stored, and to queries: normalize, rotation, "
-            "rotation:pca, rotation:itq, pca:N, matryoshka:N, autoencoder:N; may be repeated.",
-        ),
-    ] = None,
-    index: Annotated[
-        Method, typer.Option("--index", help="Built after the first documents are in.")
-    ] = Method.hnsw,
-    on: IndexOn = None,
-    oversample: Oversample = None,
-    m: HNSWLinks = None,
-    ef_construction: HNSWBuild = None,
-    ef_search: HNSWSearch = None,
-    lists: Lists = None,
-    probes: Probes = None,
-    subvectors: Subvectors = None,
-    partition_by: PartitionBy = None,
-    partitions: Partitions = None,
-    partition_value: PartitionValues = None,
-    partial_value: PartialValues = None,
-    chunker: Annotated[
-        str, typer.Option("--chunker", help="auto, none, text, markdown or code.")
-    ] = "auto",
-    max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", help="The longest chunk, in the model's tokens.")
-    ] = None,
-    overlap: Annotated[
-        int | None, typer.Option("--overlap", help="Tokens that neighbouring chunks share.")
-    ] = None,
-    normalize: Annotated[
-        bool, typer.Option("--normalize", help="Scale vectors to length 1.")
-    ] = False,
     exist_ok: Annotated[
-        bool, typer.Option("--exist-ok", help="Be content with one that is there and fits.")
+        bool,
+        typer.Option("--exist-ok", help="Succeed if the collection exists and fits the options."),
     ] = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    embedding: EmbeddingOptions,
+    normalize: Annotated[
+        bool,
+        typer.Option("--normalize", rich_help_panel="Vectors", help="Scale vectors to length 1."),
+    ] = False,
+    index: NewIndexOptions,
+    layout: LayoutOptions,
+    ctx: CommandContext,
 ) -> None:
-    """Create a collection: its tables, its search function, its place in the catalog."""
+    """Create a collection.
+
+    Options that contradict each other are refused before anything is created, with exit code 2.
+    Where pgvector cannot index that many dimensions, another index is chosen: a note on stderr
+    says which, and `--json` has it in `notes`.
+
+    ```sh
+    embeddb collection create notes --model all-MiniLM-L6-v2
+    embeddb collection create items --dim 384 --storage halfvec --index none
+    embeddb collection create lean --dim 384 --storage int8 --transform rotation --on bit2
+    ```
+    """
     if (model is None) == (dim is None):
-        raise typer.BadParameter("Give either a model, or --dim for vectors of your own.")
-    spec = index_spec(
-        index,
-        on=on,
-        oversample=oversample,
-        m=m,
-        ef_construction=ef_construction,
-        ef_search=ef_search,
-        lists=lists,
-        probes=probes,
-        subvectors=subvectors,
-    )
-    _check(storage, distance, transform)
-    layout = layout_spec(
-        partition_by, partitions=partitions, values=partition_value, partial=partial_value
-    )
-    with opened_store(dsn, schema) as store:
-        with usage(ON_INDEX, IndexSpecError), usage("--transform", TransformError):
+        raise typer.BadParameter("Give either --model, or --dim for vectors of your own.")
+    spec, chosen_layout, arguments = index.spec(), layout.spec(), embedding.arguments()
+    with ctx.store() as store:
+        from embeddb.diagnostics.describe import describe
+
+        with refused():
             created = store.create_collection(
                 name,
                 model=model,
                 dim=dim,
-                distance=distance,
-                storage=storage,
-                transform=transform or None,
-                index=spec,
-                chunker={"kind": chunker, "max_tokens": max_tokens, "overlap": overlap},
                 normalize=normalize,
-                layout=layout,
+                index=spec,
+                layout=chosen_layout,
                 exist_ok=exist_ok,
+                **arguments,
             )
-        data = describe(store, created) | {"notes": notes()}
-    if as_json:
-        emit(data)
-    else:
-        out.print(facts(summary(data)))
-
-
-def _check(storage: str, distance: str, transform: list[str] | None) -> None:
-    """Refuse what contradicts itself before a server or a model is asked for."""
-    from embeddb.schema.distances import Distance
-    from embeddb.schema.storage import Storage
-    from embeddb.transforms import TransformSpec
-
-    with usage("--distance"):
-        compared_by = Distance.named(distance)
-    with usage("--storage"):
-        Storage.named(storage).check(compared_by)
-    with usage("--transform"):
-        TransformSpec.parse(transform or None)
+        found = describe(store.database, created.record)
+    ctx.print(record_fields(found) | {"notes": notes()}, lambda _: print_collection(found))
 
 
 @app.command("list")
-def list_(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
-    """List every collection."""
-    with opened_store(dsn, schema) as store:
-        collections = [describe(store, collection) for collection in store.collections()]
-    if as_json:
-        emit(collections)
-    else:
-        print_collections(collections)
+@with_groups
+def list_(*, ctx: CommandContext) -> None:
+    """List every collection, with its documents, chunks, model, storage, index and size."""
+    with ctx.store() as store:
+        collections = store.status().collections
+    ctx.print(collections, print_collections)
 
 
 @app.command()
-def show(name: Name, dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
-    """Show all that the catalog and Postgres tell of a collection."""
-    with opened_store(dsn, schema) as store:
-        data = describe(store, store.collection(name))
-    if as_json:
-        emit(data)
-    else:
-        out.print(facts(summary(data)))
+@with_groups
+def show(name: Name, *, ctx: CommandContext) -> None:
+    """Show one collection.
+
+    That is its model, the form of its vectors, its chunker, its index and their sizes, and the
+    form that it is waiting to take, if any. `--json` adds the model's fingerprint and every index.
+    """
+    with ctx.store() as store:
+        from embeddb.diagnostics.describe import describe
+
+        found = describe(store.database, store.collection(name).record)
+    ctx.print(found, print_collection)
 
 
 @app.command()
-def drop(
-    name: Name, yes: Yes = False, dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False
-) -> None:
-    """Drop a collection with all its documents."""
-    with opened_store(dsn, schema) as store:
+@with_groups
+def drop(name: Name, *, yes: Yes = False, ctx: CommandContext) -> None:
+    """Drop a collection with all its documents, after asking.
+
+    A table that it is attached to stays as it is.
+    """
+    with ctx.store() as store:
         count = store.collection(name).count()
         confirm(f"Drop collection {name!r} with its {count:,} documents?", yes=yes)
         store.drop_collection(name)
-    if as_json:
-        emit({"dropped": name, "documents": count})
-    else:
-        say(f"Dropped {name} with {count:,} documents.")
+    ctx.print({"dropped": name, "documents": count}, f"Dropped {name} with {count:,} documents.")

@@ -1,4 +1,4 @@
-"""`embeddb compress`: forms tried on a collection's own vectors, and the smallest that suffices."""
+"""`embeddb compress`: the smallest form of a collection's vectors that still finds enough."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embeddb.cli.common.bars import counting
-from embeddb.cli.common.failure import FAILED
-from embeddb.cli.common.index_options import usage
+from embeddb.cli.common.context import CommandContext
+from embeddb.cli.common.failure import FAILED, usage
+from embeddb.cli.common.groups import with_groups
 from embeddb.cli.common.notes import notes
-from embeddb.cli.common.opening import opened_store
-from embeddb.cli.common.options import AsJson, Dsn, Name, Schema, Yes, confirm
+from embeddb.cli.common.options import Name, Sampling, Yes, confirm
 from embeddb.cli.common.output import emit, err, out, say, table
 from embeddb.cli.convert import converted, question, sentence
 from embeddb.diagnostics.units import size
@@ -28,53 +28,68 @@ ALL = "all"
 _SHORT = {"ef_search": "ef ", "probes": "probes ", "oversample": "x"}
 
 
+@with_groups
 def compress(
     name: Name,
+    *,
     recall: Annotated[
-        float, typer.Option("--recall", min=0, max=1, help="How much of the exact answer to find.")
+        float,
+        typer.Option("--recall", min=0, max=1, help="The share of the exact hits to find."),
     ] = 0.98,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Recall at how many.")] = 10,
-    sample: Annotated[
-        int, typer.Option("--sample", min=1, help="How many stored vectors to ask for.")
-    ] = 200,
+    sampling: Sampling,
     rows: Annotated[
         str,
         typer.Option(
-            "--rows", metavar="N", help="Chunks that each form is tried with, drawn at random; all."
+            "--rows",
+            metavar="N",
+            help="How many chunks to try each form with, drawn at random, or `all`.",
         ),
     ] = "20000",
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw bytes against recall.")
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE.png",
+            help="Draw bytes against recall. Needs `embeddb[plots]`.",
+        ),
     ] = None,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Convert the collection to the form recommended.")
+        bool,
+        typer.Option("--apply", help="Convert the collection to the form found, after asking."),
     ] = False,
     yes: Yes = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    ctx: CommandContext,
 ) -> None:
-    """Try forms of the vectors, and find the smallest that finds enough; exit 1 if none does."""
-    count = _rows(rows)
-    if apply and as_json and not yes:
-        raise typer.BadParameter("With --json nobody is asked: add --yes.", param_hint="--apply")
+    """Find the smallest form of the vectors that still finds enough.
+
+    A sample of the collection's own chunks is stored and indexed in several forms. Each is
+    searched and dropped again. The form recommended takes the fewest bytes among those that reach
+    the recall; if none does, the exit code is 1.
+    """
+    count = _count(rows)
+    if apply and ctx.as_json and not yes:
+        raise typer.BadParameter("--json asks nothing: add --yes.", param_hint="--apply")
     _check(plot)
-    with opened_store(dsn, schema) as store:
+    with ctx.store() as store:
         collection = store.collection(name)
         advice = collection.compress(
-            recall, limit, sample=sample, rows=count, progress=err.is_terminal
+            recall,
+            sampling.limit,
+            sample=sampling.sample,
+            rows=count,
+            progress=err.is_terminal,
         )
         _draw(advice, plot)
-        if not as_json:
-            _show(advice)
+        if not ctx.as_json:
+            _print(advice)
         done = None
         if apply and advice.best is not None and not advice.best.is_current:
             confirm(question(collection), yes=yes)
-            done = _apply(store, collection, advice, advice.best, sample)
-            if not as_json:
+            done = _apply(store, collection, advice, advice.best, sampling.sample)
+            if not ctx.as_json:
                 say(sentence(done))
-                say(f"recall@{limit} of its index is {done['recall']:.4f} now, over all chunks.")
-    if as_json:
+                say(f"Its recall@{advice.limit} is now {done['recall']:.4f}, over all chunks.")
+    if ctx.as_json:
         emit(advice.to_json() | {"applied": done, "notes": notes()})
     if advice.best is None:
         raise typer.Exit(FAILED)
@@ -96,13 +111,14 @@ def _draw(advice: Advice, plot: Path | None) -> None:
         save_plot(advice, plot)
 
 
-def _rows(text: str) -> int | None:
-    """Read how many chunks to take; None stands for all."""
+def _count(text: str) -> int | None:
+    """Return how many chunks to take; None: all of them."""
     if text == ALL:
         return None
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise typer.BadParameter(
-            f"A number of chunks, at least 1, or {ALL!r}; not {text!r}.", param_hint="--rows"
+            f"It takes a number of chunks, at least 1, or {ALL!r}; not {text!r}.",
+            param_hint="--rows",
         )
     return int(text)
 
@@ -116,21 +132,21 @@ def _apply(
         report = collection.recall(sample, advice.limit, progress=progress)
     if report.recall < advice.target:
         err.print(
-            f"That is below {advice.target:g}, which a sample of the chunks reached: "
-            f"`embeddb tune {collection.name} --recall {advice.target:g}` finds the settings for "
-            "all of them.",
+            f"The recall is below {advice.target:g}, which a sample of the chunks reached. Find "
+            "settings for all of them: "
+            f"embeddb tune {collection.name} --recall {advice.target:g}",
             soft_wrap=True,
         )
     return done | {"recall": report.recall, "index_used": report.index_used}
 
 
-def _show(advice: Advice) -> None:
+def _print(advice: Advice) -> None:
     found = f"recall@{advice.limit}"
     columns = ("form", "bytes/vector", "all", found, "p50 ms", "p95 ms", "build s", "search", "")
     out.print(table(columns, _lines(advice), right=columns[1:-2]))
     for skipped in advice.skipped:
         say(f"not tried: {skipped.label}: {skipped.reason}")
-    others = "of other chunks" if advice.held_out else "of their own, each without its document"
+    others = "of other chunks" if advice.held_out else "of these chunks, each without its document"
     say(
         f"{advice.rows:,} of {advice.total_rows:,} chunks; {advice.queries:,} queries {others}; "
         "recall against exact search over what is stored now."
@@ -154,7 +170,6 @@ def _lines(advice: Advice) -> Iterator[list[str]]:
 
 
 def _verdict(form: Measured, advice: Advice) -> str:
-    """Say in a word or two what is to be thought of a form."""
     words = (
         ("best", form is advice.best),
         ("now", form.is_current),

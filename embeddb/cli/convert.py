@@ -1,124 +1,70 @@
-"""`embeddb convert`: the vectors in another form, without encoding anything anew."""
+"""`embeddb convert`: vectors in another form, without encoding anything again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from embeddb.cli.common.index_options import ON_INDEX, Method, changed_spec, index_spec, usage
+from embeddb.cli.common.context import CommandContext
+from embeddb.cli.common.embedding_options import FormOptions, refused
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.index_options import IndexOptions
 from embeddb.cli.common.notes import notes
-from embeddb.cli.common.opening import opened_store
-from embeddb.cli.common.options import (
-    AsJson,
-    Dsn,
-    HNSWBuild,
-    HNSWLinks,
-    HNSWSearch,
-    IndexOn,
-    Lists,
-    Name,
-    Oversample,
-    Probes,
-    Schema,
-    Subvectors,
-    Yes,
-    confirm,
-)
-from embeddb.cli.common.output import emit, err, say
+from embeddb.cli.common.options import Name, Yes, confirm
+from embeddb.cli.common.output import err
 from embeddb.diagnostics.units import size
-from embeddb.errors import IndexSpecError, TransformError
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
     from embeddb.schema.catalog import Generation
-    from embeddb.schema.indexes import IndexSpec
     from embeddb.store import Store
 
 
+@with_groups
 def convert(
     name: Name,
-    storage: Annotated[
-        str | None,
-        typer.Option("--storage", help="vector, halfvec, int8 or bit; by default as it is."),
-    ] = None,
-    transform: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--transform",
-            metavar="WORD",
-            help="Done to what is stored now, after what was done before: normalize, rotation, "
-            "rotation:pca, rotation:itq, pca:N, matryoshka:N, autoencoder:N; may be repeated.",
-        ),
-    ] = None,
-    distance: Annotated[
-        str | None,
-        typer.Option("--distance", help="Of bits hamming or jaccard; by default as it is."),
-    ] = None,
-    index: Annotated[
-        Method | None, typer.Option("--index", help="By default the collection's own.")
-    ] = None,
-    on: IndexOn = None,
-    oversample: Oversample = None,
-    m: HNSWLinks = None,
-    ef_construction: HNSWBuild = None,
-    ef_search: HNSWSearch = None,
-    lists: Lists = None,
-    probes: Probes = None,
-    subvectors: Subvectors = None,
+    *,
     yes: Yes = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    form: FormOptions,
+    index: IndexOptions,
+    ctx: CommandContext,
 ) -> None:
-    """Store the vectors in another form, while others read and write."""
-    options = {
-        "on": on,
-        "oversample": oversample,
-        "m": m,
-        "ef_construction": ef_construction,
-        "ef_search": ef_search,
-        "lists": lists,
-        "probes": probes,
-        "subvectors": subvectors,
-    }
-    wanted = None if index is None else index_spec(index, **options) or "exact"
-    with opened_store(dsn, schema) as store:
+    """Store the vectors in another form, while others read and write.
+
+    Nothing is encoded again: the stored vectors are converted. What no option names stays as it
+    is, and a `--transform` is applied after those that the vectors went through before. The
+    command asks first, since the precision that a smaller form drops is lost, and reports the
+    sizes before and after.
+    """
+    arguments: dict[str, Any] = form.arguments()
+    wanted = None if index.index is None else index.spec() or "exact"
+    with ctx.store() as store:
         collection = store.collection(name)
-        form = {
-            "storage": storage,
-            "transform": transform or None,
-            "distance": distance,
-            "index": wanted or _changed(collection, options),
-        }
+        arguments["index"] = wanted or index.changed(collection.record)
         confirm(question(collection), yes=yes)
-        with usage(ON_INDEX, IndexSpecError), usage("--transform", TransformError):
-            done = converted(store, collection, form)
-    if as_json:
-        emit(done | {"notes": notes()})
-    else:
-        say(sentence(done))
+        with refused():
+            done = converted(store, collection, arguments)
+    ctx.print(done | {"notes": notes()}, sentence(done))
 
 
 def question(collection: Collection) -> str:
-    """Ask whether to convert; what a smaller form loses does not come back."""
+    """Return the question whether to convert a collection."""
     form = form_label(collection.record.generation)
     return (
         f"Convert {collection.name!r}, {collection.count_chunks():,} chunks stored as {form}? "
-        "What another form leaves out of the numbers is gone."
+        "Precision that the new form drops cannot be restored."
     )
 
 
 def converted(store: Store, collection: Collection, form: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a collection, and tell of it before and after, ready for JSON."""
-    before = _told(store, collection)
+    """Convert a collection, and return its form and sizes before and after, ready for JSON."""
+    before = _state(store, collection)
     collection.convert(**form, progress=err.is_terminal)
-    return {"collection": collection.name, "before": before, "after": _told(store, collection)}
+    return {"collection": collection.name, "before": before, "after": _state(store, collection)}
 
 
 def sentence(done: Mapping[str, Any]) -> str:
-    """Say what a conversion changed."""
+    """Return what a conversion changed, in a sentence."""
     before, after = done["before"], done["after"]
     return (
         f"{done['collection']} was {before['form']}, table {size(before['table_bytes'])} and "
@@ -128,14 +74,14 @@ def sentence(done: Mapping[str, Any]) -> str:
 
 
 def form_label(generation: Generation) -> str:
-    """Name a form: storage, transform, index."""
+    """Return the name of a form: storage, transform, index."""
     from embeddb.evaluation.compression.candidates import index_label
 
     words = generation.transform.words if generation.transform else ()
     return " · ".join((generation.storage.label, *words, index_label(generation.index)))
 
 
-def _told(store: Store, collection: Collection) -> dict[str, Any]:
+def _state(store: Store, collection: Collection) -> dict[str, Any]:
     from embeddb.schema.indexes import to_json
 
     generation = collection.record.generation
@@ -151,12 +97,3 @@ def _told(store: Store, collection: Collection) -> dict[str, Any]:
         "table_bytes": table_bytes,
         "index_bytes": index_bytes,
     }
-
-
-def _changed(collection: Collection, options: dict[str, Any]) -> IndexSpec | None:
-    """Change the collection's own index where an option is given; None: as it is."""
-    if all(value is None for value in options.values()):
-        return None
-    generation = collection.record.generation
-    own = (generation.wanted or generation).index
-    return index_spec(Method.hnsw, **options) if own is None else changed_spec(own, **options)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embeddb.cli.common.opening import server_url
-from embeddb.cli.common.options import AsJson, Dsn, Schema
-from embeddb.cli.common.output import emit, facts, out, say
+from embeddb.cli.common.context import CommandContext, Output, Server
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.output import facts, out
 from embeddb.config import Settings
 
 if TYPE_CHECKING:
@@ -16,69 +16,77 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Start, stop and look at the embedded server; psql and URL of any server.",
+    help="Start and stop the embedded server; open psql on any server.",
 )
 
 
 @app.command()
-def start(as_json: AsJson = False) -> None:
-    """Start the embedded server if it does not run, and bring its schema up to date."""
+@with_groups
+def start(*, output: Output) -> None:
+    """Start the embedded server if it is not running, and bring its schema up to date."""
     from embeddb.db import embedded
     from embeddb.store import start_embedded
 
     settings = Settings.from_environment()
     start_embedded(settings)
-    _show(embedded.status(settings.data_dir), as_json)
+    output.print(embedded.status(settings.data_dir), _print)
 
 
 @app.command()
-def stop(as_json: AsJson = False) -> None:
-    """Stop the embedded server, ending every connection to it."""
+@with_groups
+def stop(*, output: Output) -> None:
+    """Stop the embedded server, and end every connection to it."""
     from embeddb.db import embedded
 
     stopped = embedded.stop(Settings.from_environment().data_dir)
-    if as_json:
-        emit({"stopped": stopped})
-    else:
-        say("The server is stopped." if stopped else "The server was not running.")
+    text = "The server is stopped." if stopped else "The server was not running."
+    output.print({"stopped": stopped}, text)
 
 
 @app.command()
-def status(as_json: AsJson = False) -> None:
-    """Say whether the embedded server runs, where its data is, and its settings."""
+@with_groups
+def status(*, output: Output) -> None:
+    """Show whether the embedded server is running, where its data and log are, and its settings."""
     from embeddb.db import embedded
 
-    _show(embedded.status(Settings.from_environment().data_dir), as_json)
+    output.print(embedded.status(Settings.from_environment().data_dir), _print)
 
 
 @app.command()
-def url(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
-    """Print the server's URL for any other client; the embedded server is started."""
-    address = server_url(dsn, schema)
-    if as_json:
-        emit({"url": address})
-    else:
-        say(address)
+@with_groups
+def url(*, ctx: CommandContext) -> None:
+    """Print the server's URL, for any other client; the embedded server is started.
+
+    ```sh
+    pg_dump "$(embeddb db url)"
+    ```
+    """
+    address = ctx.url()
+    ctx.print({"url": address}, address)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@with_groups
 def psql(
     arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="[PSQL ARGUMENTS]", help="As psql takes them.")
+        list[str] | None,
+        typer.Argument(metavar="ARGUMENT", help="What psql takes; see `psql --help`."),
     ] = None,
-    dsn: Dsn = None,
-    schema: Schema = None,
+    *,
+    server: Server,
 ) -> None:
-    """Open psql on the server; everything else on the line is psql's."""
+    """Open psql on the server. Everything else on the line is passed on to psql.
+
+    ```sh
+    embeddb db psql -c 'SELECT count(*) FROM embeddb.python_docs'
+    ```
+    """
     from embeddb.cli.common.psql import execute
 
-    execute(server_url(dsn, schema), arguments or [])
+    execute(server.url(), arguments or [])
 
 
-def _show(found: ServerStatus, as_json: bool) -> None:
-    if as_json:
-        emit(found)
-        return
+def _print(found: ServerStatus) -> None:
     pairs: list[tuple[str, object]] = [("running", "yes" if found.running else "no")]
     pairs += [("data", found.data_dir), ("log", found.log)]
     if found.running:

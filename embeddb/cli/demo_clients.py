@@ -1,4 +1,4 @@
-"""One question by each of the three doors: Python, the command line, SQL."""
+"""One question asked in each of three ways: from Python, from the command line, in SQL."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ SELECT id, round(distance::numeric, 3) AS distance, left(content, 60) AS text
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a door gave: rows of id, number and text, and the time that it took."""
+    """What a client got: rows of id, number and text, and the time that it took."""
 
     rows: list[tuple[str, str, str]]
     ms: float
 
     @property
     def ids(self) -> list[str]:
-        """The ids, nearest first."""
+        """The ids, the nearest first."""
         return [row[0] for row in self.rows]
 
 
 def by_python(collection: Collection, question: str, limit: int) -> Answer:
-    """Ask through the Python API."""
+    """Search through the Python API."""
     started = time.perf_counter()
     hits = collection.search(question, limit=limit)
     rows = [(hit.id, f"{hit.score:.3f}", snippet(hit.content, 60)) for hit in hits]
@@ -57,7 +57,7 @@ def by_python(collection: Collection, question: str, limit: int) -> Answer:
 
 
 def by_command(store: Store, collection: str, question: str, limit: int) -> Answer:
-    """Ask through `embeddb search`, a process of its own that loads the model itself."""
+    """Search through `embeddb search`, a process of its own that loads the model itself."""
     command = [sys.executable, "-m", "embeddb.cli", "search", collection, question]
     command += ["--limit", str(limit), "--schema", store.database.schema]
     started = time.perf_counter()
@@ -81,7 +81,7 @@ def by_psql(store: Store, statement: str, variables: Mapping[str, str]) -> Answe
 
 
 def shown(statement: str, schema: str, values: Mapping[str, str]) -> str:
-    """Write a statement as one would type it, for people to read."""
+    """Return a statement as one would type it, for people to read."""
     text = statement.replace(':"schema"', schema)
     for name, value in values.items():
         text = text.replace(f":'{name}'", f"'{value}'")

@@ -2,39 +2,65 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embeddb.cli.common.layout_options import layout_label
+from embeddb.cli.common.output import facts, out
 from embeddb.diagnostics.units import size
 
-
-def model_label(data: dict[str, Any]) -> str:
-    """Name the model."""
-    return data["model"].name if data["model"] else "none (own vectors)"
+if TYPE_CHECKING:
+    from embeddb.diagnostics.describe import CollectionStatus, PendingStatus
 
 
-def storage_label(data: dict[str, Any]) -> str:
-    """Write storage and distance."""
-    return f"{data['storage']}({data['stored_dim']}) {data['distance']}"
+def print_collection(found: CollectionStatus) -> None:
+    """Print the facts of one collection, a line each."""
+    chunker = ", ".join(f"{key} {value}" for key, value in found.chunker.items() if value)
+    pending = [("pending", _pending_label(found.wanted))] if found.wanted else []
+    documents = "unknown" if found.documents is None else f"{found.documents:,}"
+    pairs: list[tuple[str, object]] = [
+        ("collection", found.name),
+        ("documents", documents),
+        ("chunks", f"{found.chunks:,}"),
+        ("model", model_label(found)),
+        ("storage", storage_label(found)),
+        ("transform", _transform_label(found)),
+        ("bytes a vector", f"{found.bytes_per_vector:,}"),
+        *pending,
+        ("normalize", "yes" if found.normalize else "no"),
+        ("chunker", chunker.removeprefix("kind ")),
+        ("layout", layout_label(found.layout)),
+        ("index", _index_label(found)),
+        ("tables", size(found.table_bytes)),
+        ("indexes", size(found.index_bytes)),
+    ]
+    out.print(facts(pairs))
 
 
-def index_label(data: dict[str, Any]) -> str:
-    """Write the index with its options and its state."""
-    if data["index"] is None:
+def model_label(found: CollectionStatus) -> str:
+    """Return the model's name."""
+    return found.model.name if found.model else "none (own vectors)"
+
+
+def storage_label(found: CollectionStatus) -> str:
+    """Return storage and distance."""
+    return f"{found.storage}({found.stored_dim}) {found.distance}"
+
+
+def _index_label(found: CollectionStatus) -> str:
+    if found.index is None:
         return "none (exact search)"
-    shown = dict(data["index"])
+    shown = dict(found.index)
     if shown.get("on"):
-        shown["oversample"] = data["oversample"]
+        shown["oversample"] = found.oversample
     text = _spec_label(shown)
-    return text if data["index_state"] == "valid" else f"{text}, {data['index_state']}"
+    return text if found.index_state == "valid" else f"{text}, {found.index_state}"
 
 
-def wanted_label(wanted: dict[str, Any]) -> str:
-    """Write what a collection is to become, and when."""
-    index = _spec_label(wanted["index"]) if wanted["index"] else "no index"
+def _pending_label(pending: PendingStatus) -> str:
+    index = _spec_label(pending.index) if pending.index else "no index"
     return (
-        f"{wanted['storage']} through {', '.join(wanted['transform'])}, {index}: "
-        f"learned once there are {wanted['chunks_needed']:,} chunks"
+        f"{pending.storage} through {', '.join(pending.transform)}, {index}: "
+        f"learned once there are {pending.chunks_needed:,} chunks"
     )
 
 
@@ -47,29 +73,7 @@ def _spec_label(index: dict[str, Any]) -> str:
     return f"{index['method']} ({options})" if options else str(index["method"])
 
 
-def summary(data: dict[str, Any]) -> list[tuple[str, object]]:
-    """Give the facts of one collection for people."""
-    chunker = ", ".join(f"{key} {value}" for key, value in data["chunker"].items() if value)
-    pending = [("pending", wanted_label(data["wanted"]))] if data["wanted"] else []
-    return [
-        ("collection", data["name"]),
-        ("documents", f"{data['documents']:,}"),
-        ("chunks", f"{data['chunks']:,}"),
-        ("model", model_label(data)),
-        ("storage", storage_label(data)),
-        ("transform", _transform_label(data)),
-        ("bytes a vector", f"{data['bytes_per_vector']:,}"),
-        *pending,
-        ("normalize", "yes" if data["normalize"] else "no"),
-        ("chunker", chunker.removeprefix("kind ")),
-        ("layout", layout_label(data["layout"])),
-        ("index", index_label(data)),
-        ("tables", size(data["table_bytes"])),
-        ("indexes", size(data["index_bytes"])),
-    ]
-
-
-def _transform_label(data: dict[str, Any]) -> str:
-    if not data["transform"]:
+def _transform_label(found: CollectionStatus) -> str:
+    if not found.transform:
         return "none"
-    return f"{', '.join(data['transform'])} (of {data['dim']} dimensions)"
+    return f"{', '.join(found.transform)} (of {found.dim} dimensions)"

@@ -1,71 +1,72 @@
-"""`embeddb doctor`: what is wrong, and what to do about it."""
+"""`embeddb doctor`: what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from embeddb.cli.common.context import CommandContext, Server
 from embeddb.cli.common.failure import FAILED
-from embeddb.cli.common.opening import is_embedded, opened_database, opened_store, server_url
-from embeddb.cli.common.options import AsJson, Dsn, Schema
-from embeddb.cli.common.output import emit, out, table
-from embeddb.diagnostics.findings import Finding, examine
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.output import out, table
+from embeddb.config import Settings
+from embeddb.diagnostics.findings import DoctorReport, Finding, failure
+from embeddb.errors import EmbedDBError
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
+@with_groups
 def doctor(
+    *,
     models: Annotated[
-        bool, typer.Option("--models", help="Also load every collection's model and compare it.")
+        bool,
+        typer.Option(
+            "--models", help="Also load every collection's model, and compare its fingerprint."
+        ),
     ] = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    ctx: CommandContext,
 ) -> None:
-    """Examine server, schema, rights, settings, collections; exit 1 if something is broken."""
-    findings = list(_findings(dsn, schema, models))
-    if as_json:
-        emit(findings)
-    else:
-        rows = ((_mark(finding), finding.subject, _message(finding)) for finding in findings)
-        out.print(table(("", "what", "finding"), rows))
-    if any(finding.level == "fail" for finding in findings):
+    """Check the server and every collection, and say how to fix what is wrong.
+
+    Every finding is `ok`, `warn` or `fail`. The exit code is 1 if anything fails.
+
+    - Of the server: its versions, embeddb's schema, the role's rights, the memory settings.
+    - Of a collection: missing and invalid indexes, indexes that are much larger than their rows
+      need or were never used, missing functions, dead rows, missing statistics, a pending
+      transform, leftovers of an interrupted conversion, and a recall that fell.
+    - Of an attached collection: the table's columns, the triggers on the table and on each of its
+      partitions, row-level security, and the queue.
+
+    `--models` reads all the weights, which takes a while.
+    """
+    report = _examined(ctx, models=models)
+    ctx.print(report.findings, _print)
+    if not report.ok:
         raise typer.Exit(FAILED)
 
 
-def _findings(dsn: str | None, schema: str | None, models: bool) -> Iterator[Finding]:
-    broken = False
-    for finding in examine("server", lambda: _server(dsn, schema)):
-        broken |= finding.level == "fail"
-        yield finding
-    if not broken:
-        yield from examine("collections", lambda: _collections(dsn, schema, models))
+def _examined(server: Server, *, models: bool) -> DoctorReport:
+    """Examine the server, which may lack embeddb's schema, or not even start."""
+    from embeddb.diagnostics.doctor import examine
+    from embeddb.encoders import EncoderSettings, load_encoder
+
+    try:
+        settings = Settings.from_environment()
+        encoders = EncoderSettings.of(settings)
+        load = partial(load_encoder, settings=encoders) if models else None
+        with server.database() as database:
+            return examine(database, settings.data_dir, load_encoder=load)
+    except EmbedDBError as error:
+        return DoctorReport((failure("server", error),))
 
 
-def _server(dsn: str | None, schema: str | None) -> Iterator[Finding]:
-    from embeddb.diagnostics.server_checks import check_machine, check_server
-
-    with opened_database(server_url(dsn, schema), schema) as database:
-        yield from check_server(database)
-    if is_embedded(dsn):
-        yield from check_machine()
-
-
-def _collections(dsn: str | None, schema: str | None, models: bool) -> Iterator[Finding]:
-    from embeddb.diagnostics.attached_checks import check_attached, is_readable
-    from embeddb.diagnostics.collection_checks import check_collection, check_recall
-
-    with opened_store(dsn, schema) as store:
-        for collection in store.collections():
-            if collection.record.source is not None:
-                yield from check_attached(store, collection)
-                if not is_readable(store, collection):
-                    continue
-            yield from check_collection(store, collection, models=models)
-        yield from check_recall(store)
+def _print(findings: tuple[Finding, ...]) -> None:
+    rows = ((_mark(finding), finding.subject, _message(finding)) for finding in findings)
+    out.print(table(("", "what", "finding"), rows))
 
 
 def _mark(finding: Finding) -> Text:

@@ -3,84 +3,83 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.failure import FAILED, complain
+from embeddb.cli.common.groups import with_groups
 from embeddb.cli.common.inputs import filter_value
-from embeddb.cli.common.opening import opened_store
-from embeddb.cli.common.options import AsJson, Dsn, Filter, Name, Schema, Yes, confirm
-from embeddb.cli.common.output import emit, facts, out, say
+from embeddb.cli.common.options import Filter, Name, Yes, confirm
+from embeddb.cli.common.output import facts, out, record_fields, say
 
 if TYPE_CHECKING:
     from embeddb.records import Document
 
 
+@with_groups
 def get(
     name: Name,
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of documents.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="The ids of documents.")],
+    *,
     embeddings: Annotated[
-        bool, typer.Option("--embeddings", help="With --json: add each first chunk's vector.")
+        bool,
+        typer.Option(
+            "--embeddings", help="With `--json`: add the vector of each document's first chunk."
+        ),
     ] = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    ctx: CommandContext,
 ) -> None:
-    """Print documents by their ids; exit 1 if one is not there."""
-    with opened_store(dsn, schema) as store:
+    """Print documents by their ids; exit with 1 if one does not exist."""
+    with ctx.store() as store:
         documents = store.collection(name).get(ids, embeddings=embeddings)
-    if as_json:
-        emit([_data(document) for document in documents])
-    else:
-        for document in documents:
-            _print(document)
+    ctx.print([_data(document) for document in documents], lambda _: _print(documents))
     if missing := sorted(set(ids) - {document.id for document in documents}):
         complain(f"There is no document {', '.join(map(repr, missing))} in {name!r}.")
         raise typer.Exit(FAILED)
 
 
+@with_groups
 def delete(
     name: Name,
+    *,
     ids: Annotated[
-        list[str] | None, typer.Option("--id", metavar="ID", help="A document; may be repeated.")
+        list[str] | None,
+        typer.Option("--id", metavar="ID", help="Delete this document. May be repeated."),
     ] = None,
     filter: Filter = None,
     yes: Yes = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    ctx: CommandContext,
 ) -> None:
-    """Delete documents, and their chunks, by id or by filter."""
+    """Delete documents and their chunks, by id or by filter, after asking."""
     if bool(ids) == bool(filter):
         raise typer.BadParameter("Give either --id, once or more, or --filter.")
     condition = filter_value(filter)
-    with opened_store(dsn, schema) as store:
+    with ctx.store() as store:
         collection = store.collection(name)
         count = len(set(ids)) if ids else collection.count(condition)
         confirm(f"Delete {count:,} document(s) of {name!r}?", yes=yes)
         deleted = collection.delete(ids=ids) if ids else collection.delete(filter=condition)
-    if as_json:
-        emit({"deleted": deleted})
-    else:
-        say(f"Deleted {deleted:,} document(s) of {name}.")
+    ctx.print({"deleted": deleted}, f"Deleted {deleted:,} document(s) of {name}.")
 
 
 def _data(document: Document) -> dict[str, Any]:
-    fields = ("id", "content", "metadata", "uri", "media_type", "embedding")
-    data = {field: getattr(document, field) for field in fields}
+    data = record_fields(document)
     if data["embedding"] is None:
         del data["embedding"]
     return data
 
 
-def _print(document: Document) -> None:
-    pairs: list[tuple[str, object]] = [("id", document.id)]
-    if document.metadata:
-        pairs.append(("metadata", json.dumps(dict(document.metadata), ensure_ascii=False)))
-    if document.uri:
-        pairs.append(("uri", document.uri))
-    out.print(facts(pairs))
-    out.print()
-    say(document.content or "(no text)")
-    out.print()
+def _print(documents: Sequence[Document]) -> None:
+    for document in documents:
+        pairs: list[tuple[str, object]] = [("id", document.id)]
+        if document.metadata:
+            pairs.append(("metadata", json.dumps(dict(document.metadata), ensure_ascii=False)))
+        if document.uri:
+            pairs.append(("uri", document.uri))
+        out.print(facts(pairs))
+        out.print()
+        say(document.content or "(no text)")
+        out.print()

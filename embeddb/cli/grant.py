@@ -1,15 +1,16 @@
-"""`embeddb grant` and `embeddb revoke`: what roles may, and no more."""
+"""`embeddb grant` and `embeddb revoke`: what a role may do."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embeddb.cli.common.opening import opened_store
-from embeddb.cli.common.options import AsJson, Dsn, Schema
-from embeddb.cli.common.output import emit, say
+from embeddb.cli.common.context import CommandContext
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.output import say
 
 if TYPE_CHECKING:
     from embeddb.repository.roles.grants import GrantReport
@@ -24,102 +25,112 @@ class RoleKind(StrEnum):
     OWNER = "owner"
 
 
-KindOfRole = Annotated[
-    RoleKind,
-    typer.Argument(
-        metavar="KIND",
-        help="reader searches, writer writes embeddb's own collections, worker encodes attached "
-        "ones, owner may all.",
-        show_default=False,
-    ),
-]
-Role = Annotated[
-    str, typer.Argument(metavar="ROLE", help="A role that is there.", show_default=False)
-]
-Collections = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--collection", metavar="NAME", help="Only this one; may be repeated. Else every one."
-    ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", "--sql", help="Print the statements, and run none.")
-]
+@dataclass(frozen=True, kw_only=True)
+class RoleOptions:
+    """What a role is to be or no longer to be, and of which collections."""
 
-
-def grant(
-    kind: KindOfRole,
-    role: Role,
-    collection: Collections = None,
+    kind: Annotated[
+        RoleKind,
+        typer.Argument(
+            metavar="KIND",
+            show_default=False,
+            help="A `reader` searches; a `writer` writes embeddb's own collections; a `worker` "
+            "encodes attached ones; an `owner` may do everything.",
+        ),
+    ]
+    role: Annotated[
+        str, typer.Argument(metavar="ROLE", help="An existing role.", show_default=False)
+    ]
+    collection: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--collection",
+            metavar="NAME",
+            help="Only this collection. May be repeated. Default: every one, future ones too.",
+        ),
+    ] = None
     with_source: Annotated[
         bool,
         typer.Option("--with-source", help="Also on the tables that collections are attached to."),
-    ] = False,
-    dry_run: DryRun = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
-) -> None:
-    """Give a role the rights that it needs, and no others."""
-    with opened_store(dsn, schema) as store:
-        report = store.grant(
-            kind.value, role, collection or None, with_source=with_source, dry_run=dry_run
-        )
-    _tell(report, "grant", as_json=as_json)
+    ] = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "--sql", help="Print the statements, and run none.")
+    ] = False
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the options as `Store.grant` and `Store.revoke` take them."""
+        return {
+            "kind": self.kind.value,
+            "role": self.role,
+            "collections": self.collection or None,
+            "with_source": self.with_source,
+            "dry_run": self.dry_run,
+        }
 
 
-def revoke(
-    kind: KindOfRole,
-    role: Role,
-    collection: Collections = None,
-    with_source: Annotated[
-        bool,
-        typer.Option(
-            "--with-source", help="Also what grant --with-source gave on attached tables."
-        ),
-    ] = False,
-    dry_run: DryRun = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take what grant gave, but for what the role needs as what else it is."""
-    with opened_store(dsn, schema) as store:
-        report = store.revoke(
-            kind.value, role, collection or None, with_source=with_source, dry_run=dry_run
-        )
-    _tell(report, "revoke", as_json=as_json)
+@with_groups
+def grant(*, options: RoleOptions, ctx: CommandContext) -> None:
+    """Grant a role what a reader, a writer, a worker or an owner needs, and nothing more.
+
+    The command then reports what the role still lacks that only somebody else can grant.
+
+    ```sh
+    embeddb grant reader analyst
+    embeddb grant worker embedder --collection articles --with-source
+    ```
+    """
+    with ctx.store() as store:
+        report = store.grant(**options.arguments())
+    count = len(report.statements)
+    done = f"{report.role} is now {report.kind} of {_place(report)}: {count} statements."
+    if not report.statements:
+        done = f"{report.role} already is {report.kind} of {_place(report)}: nothing to grant."
+    ctx.print(_data(report), lambda _: _print(report, done))
 
 
-def _tell(report: GrantReport, verb: str, *, as_json: bool) -> None:
-    if as_json:
-        needs = [{"statement": need, "reason": reason} for need, reason in report.needs]
-        emit(
-            {
-                "role": report.role,
-                "kind": report.kind,
-                "collections": report.collections,
-                "statements": report.statements,
-                "needs": needs,
-                "applied": report.is_applied,
-            }
-        )
-    elif report.is_applied:
-        _tell_people(report, verb)
-    else:
-        for statement in report.statements:
-            say(statement + ";")
-        for need, reason in report.needs:
-            say(f"-- {reason} Not embeddb's to give:\n-- {need};")
+@with_groups
+def revoke(*, options: RoleOptions, ctx: CommandContext) -> None:
+    """Revoke what `embeddb grant` granted to a role.
+
+    A role that is something else as well keeps what it needs for that. `TEMPORARY` on the database
+    is not revoked.
+    """
+    with ctx.store() as store:
+        report = store.revoke(**options.arguments())
+    count = len(report.statements)
+    done = f"{report.role} is no longer {report.kind} of {_place(report)}: {count} statements."
+    if not report.statements:
+        done = f"{report.role} is not {report.kind} of {_place(report)}: nothing to revoke."
+    ctx.print(_data(report), lambda _: _print(report, done))
 
 
-def _tell_people(report: GrantReport, verb: str) -> None:
-    place = "every collection" if report.collections is None else ", ".join(report.collections)
+def _data(report: GrantReport) -> dict[str, Any]:
+    return {
+        "role": report.role,
+        "kind": report.kind,
+        "collections": report.collections,
+        "statements": report.statements,
+        "needs": [{"statement": need, "reason": reason} for need, reason in report.needs],
+        "applied": report.is_applied,
+    }
+
+
+def _place(report: GrantReport) -> str:
     if report.kind == "owner":
-        place = "the schema"
-    done = f"{len(report.statements)} statements" if report.statements else "it was so already"
-    is_now = "is" if verb == "grant" else "is no more"
-    say(f"{report.role} {is_now} {report.kind} of {place}: {done}.")
+        return "the schema"
+    return "every collection" if report.collections is None else ", ".join(report.collections)
+
+
+def _print(report: GrantReport, done: str) -> None:
+    if report.is_applied:
+        say(done)
+        for need, reason in report.needs:
+            say(f"{reason} Its owner has to run this; --with-source does so for attached tables:")
+            say(f"  {need};")
+        return
+    if not report.statements:
+        say(f"-- {done}")
+    for statement in report.statements:
+        say(statement + ";")
     for need, reason in report.needs:
-        say(f"{reason} Who may has to run, or embeddb with --with-source where it is a source:")
-        say(f"  {need};")
+        say(f"-- {reason} Its owner has to run this:\n-- {need};")

@@ -7,96 +7,98 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.failure import FAILED
-from embeddb.cli.common.opening import opened_database
-from embeddb.cli.common.options import AsJson, Dsn, Schema, Yes, confirm
-from embeddb.cli.common.output import emit, err, say
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.options import Yes, confirm
+from embeddb.cli.common.output import emit
 from embeddb.config import Settings
 
 if TYPE_CHECKING:
     from embeddb.db.database import Database
 
 
+@with_groups
 def migrate(
+    *,
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit 1 if not at the newest revision.")
+        bool,
+        typer.Option(
+            "--check", help="Change nothing; exit with 1 if the schema is not up to date."
+        ),
     ] = False,
     sql: Annotated[
-        bool, typer.Option("--sql", help="Print the SQL for an administrator; ask no server.")
+        bool,
+        typer.Option(
+            "--sql", help="Print the SQL for an administrator to run; no server is asked."
+        ),
     ] = False,
     to: Annotated[
-        str, typer.Option("--to", metavar="REV", help="A revision, `head`, or `base` for none.")
+        str,
+        typer.Option(
+            "--to",
+            metavar="REV",
+            help="The revision to go to, up or down. `base` removes everything, after asking.",
+        ),
     ] = "head",
     yes: Yes = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    ctx: CommandContext,
 ) -> None:
-    """Bring embeddb's schema up to date; safe to run from many processes at once."""
+    """Bring embeddb's own schema up to date.
+
+    Many processes may run this at once: one applies what is missing, and the others wait for it.
+    """
     if sql:
-        _print_sql(schema, to, as_json)
+        _print_sql(ctx, to)
         return
-    with opened_database(_url(dsn), schema) as database:
+    with ctx.database(migrated=False) as database:
         if check:
-            _check(database, as_json)
+            _check(ctx, database)
         else:
-            _migrate(database, to, yes, as_json)
+            _migrate(ctx, database, to, yes=yes)
 
 
-def _url(dsn: str | None) -> str:
-    """Give the server's URL; the embedded one is started, its schema left to this command."""
-    from embeddb.db import embedded
-
-    settings = Settings.from_environment()
-    if url := dsn or settings.dsn:
-        return url
-    with err.status("Opening the embedded server"):
-        return embedded.start(settings.data_dir).url
-
-
-def _print_sql(schema: str | None, to: str, as_json: bool) -> None:
+def _print_sql(ctx: CommandContext, to: str) -> None:
     from embeddb.db.migrate import offline_sql
 
     if to == "base":
         raise typer.BadParameter("--sql writes upgrades only.", param_hint="--to")
-    text = offline_sql(schema or Settings.from_environment().schema, to)
-    if as_json:
+    text = offline_sql(ctx.schema or Settings.from_environment().schema, to)
+    if ctx.as_json:
         emit({"sql": text})
     else:
         sys.stdout.write(text)
 
 
-def _check(database: Database, as_json: bool) -> None:
+def _check(ctx: CommandContext, database: Database) -> None:
     from embeddb.db.migrate import head
 
     found, wanted = _revision(database), head()
-    if as_json:
-        emit({"revision": found, "head": wanted, "current": found == wanted})
-    elif found == wanted:
-        say(f"Schema {database.schema} is at revision {found}, the newest.")
+    if found == wanted:
+        text = f"Schema {database.schema} is at revision {found}, the newest."
     else:
-        say(
+        text = (
             f"Schema {database.schema} is at revision {found or 'none'}, and the newest is "
             f"{wanted}: run `embeddb migrate`."
         )
+    ctx.print({"revision": found, "head": wanted, "current": found == wanted}, text)
     if found != wanted:
         raise typer.Exit(FAILED)
 
 
-def _migrate(database: Database, to: str, yes: bool, as_json: bool) -> None:
+def _migrate(ctx: CommandContext, database: Database, to: str, *, yes: bool) -> None:
     from embeddb.db.migrate import is_downgrade
     from embeddb.store import migrate_database
 
     if is_downgrade(_revision(database), to):
         confirm(f"Go down to {to}, removing tables of schema {database.schema}?", yes=yes)
     result = migrate_database(database, to)
-    if as_json:
-        emit(result)
-    elif result.before == result.after:
-        say(f"Schema {database.schema} is at revision {result.after or 'none'} already.")
+    before, after = result.before or "none", result.after or "none"
+    if before == after:
+        text = f"Schema {database.schema} is at revision {after} already."
     else:
-        before, after = result.before or "none", result.after or "none"
-        say(f"Schema {database.schema} went from revision {before} to {after}.")
+        text = f"Schema {database.schema} went from revision {before} to {after}."
+    ctx.print(result, text)
 
 
 def _revision(database: Database) -> str | None:

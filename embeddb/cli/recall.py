@@ -1,18 +1,19 @@
-"""`embeddb recall`: the index compared with exact search."""
+"""`embeddb recall`: how much of the exact answer the index finds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from embeddb.cli.common.bars import counting
+from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.failure import FAILED
-from embeddb.cli.common.opening import opened_store
-from embeddb.cli.common.options import AsJson, Dsn, Name, Schema
-from embeddb.cli.common.output import emit, err, facts, out, say, table
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.options import Name, Sampling
+from embeddb.cli.common.output import err, facts, out, say, table
 
 if TYPE_CHECKING:
     from embeddb.evaluation.recall import RecallReport
@@ -21,63 +22,65 @@ if TYPE_CHECKING:
 SHOWN_SETTINGS = ("method", "on", "ef_search", "probes", "oversample", "target", "queries", "truth")
 
 
+@with_groups
 def recall(
     name: Name,
-    sample: Annotated[
-        int, typer.Option("--sample", min=1, help="How many stored vectors to ask for.")
-    ] = 200,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Recall at how many.")] = 10,
+    *,
+    sampling: Sampling,
     fail_under: Annotated[
         float | None,
-        typer.Option("--fail-under", min=0, max=1, help="Exit 1 if recall is below this."),
+        typer.Option("--fail-under", min=0, max=1, help="Exit with 1 if the recall is lower."),
     ] = None,
     history: Annotated[
-        bool, typer.Option("--history", help="Show what was measured before, and measure nothing.")
+        bool, typer.Option("--history", help="Show earlier measurements, and measure nothing.")
     ] = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    ctx: CommandContext,
 ) -> None:
-    """Measure how much of the exact answer the index finds."""
+    """Measure how much of the exact answer the index finds.
+
+    A sample of the stored vectors is searched twice, by the index and exactly. The result is the
+    share of the exact hits that the index found, and how long both took.
+    """
     if history:
         if fail_under is not None:
             raise typer.BadParameter("--history measures nothing.", param_hint="--fail-under")
-        with opened_store(dsn, schema) as store:
+        with ctx.store() as store:
             measured = store.collection(name).recall_history()
-        _show_history(measured, as_json)
+        ctx.print(measured, _print_history)
         return
-    with opened_store(dsn, schema) as store, counting("queries", sample) as progress:
-        report = store.collection(name).recall(sample, limit, progress=progress)
-    if as_json:
-        emit(asdict(report))
-    else:
-        _show(report)
+    with ctx.store() as store, counting("queries", sampling.sample) as progress:
+        collection = store.collection(name)
+        report = collection.recall(sampling.sample, sampling.limit, progress=progress)
+    ctx.print(asdict(report), lambda _: _print(report))
     if not report.index_used:
-        err.print("Postgres read no vector index, so this says nothing about one.")
+        err.print("Postgres used no vector index, so this measures none.")
     if fail_under is not None and report.recall < fail_under:
         err.print(f"Recall {report.recall:.4f} is below {fail_under}.", style="red")
         raise typer.Exit(FAILED)
 
 
-def _show(report: RecallReport) -> None:
-    out.print(
-        facts(
-            [
-                (f"recall@{report.limit}", f"{report.recall:.4f}"),
-                ("queries", report.sample),
-                ("index", report.index or "none used"),
-                ("settings", written(report.settings) or "none"),
-                ("by index", _times(report.ann_p50_ms, report.ann_p95_ms)),
-                ("exact", _times(report.exact_p50_ms, report.exact_p95_ms)),
-            ]
-        )
+def settings_label(settings: Mapping[str, Any]) -> str:
+    """Return settings as people read them."""
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in settings.items()
+        if value is not None
     )
 
 
-def _show_history(measured: list[MeasuredRecall], as_json: bool) -> None:
-    if as_json:
-        emit(measured)
-        return
+def _print(report: RecallReport) -> None:
+    pairs = [
+        (f"recall@{report.limit}", f"{report.recall:.4f}"),
+        ("queries", report.sample),
+        ("index", report.index or "none used"),
+        ("settings", settings_label(report.settings) or "none"),
+        ("by index", _times(report.ann_p50_ms, report.ann_p95_ms)),
+        ("exact", _times(report.exact_p50_ms, report.exact_p95_ms)),
+    ]
+    out.print(facts(pairs))
+
+
+def _print_history(measured: Sequence[MeasuredRecall]) -> None:
     if not measured:
         say("Nothing was measured yet.")
         return
@@ -88,21 +91,12 @@ def _show_history(measured: list[MeasuredRecall], as_json: bool) -> None:
             f"{line.recall:.4f}",
             line.limit,
             line.sample,
-            written({key: line.settings.get(key) for key in SHOWN_SETTINGS}),
+            settings_label({key: line.settings.get(key) for key in SHOWN_SETTINGS}),
         )
         for line in measured
     )
     columns = ("measured", "generation", "recall", "limit", "queries", "settings")
     out.print(table(columns, rows, right=("generation", "recall", "limit", "queries")))
-
-
-def written(settings: Mapping[str, Any]) -> str:
-    """Write settings as people read them."""
-    return ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in settings.items()
-        if value is not None
-    )
 
 
 def _times(p50: float, p95: float) -> str:

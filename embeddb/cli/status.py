@@ -1,20 +1,21 @@
-"""`embeddb status`: what is there."""
+"""`embeddb status`: what there is in a database."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from embeddb.cli.common.opening import is_embedded, opened_store
-from embeddb.cli.common.options import AsJson, Dsn, Schema
-from embeddb.cli.common.output import emit, facts, out, say, table
+from embeddb.cli.common.context import CommandContext
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.output import facts, out, record_fields, say, table
 from embeddb.cli.describe import model_label, storage_label
-from embeddb.diagnostics.describe import describe
-from embeddb.diagnostics.units import postgres_version, size
+from embeddb.diagnostics.units import size
 
 if TYPE_CHECKING:
+    from embeddb.diagnostics.describe import CollectionStatus
+    from embeddb.diagnostics.status import StoreStatus
     from embeddb.repository.attached.health import SyncStatus
     from embeddb.repository.queue.workers import WorkerInfo
-    from embeddb.store import Store
 
 COLUMNS = ("collection", "documents", "chunks", "model", "storage", "index", "size")
 WAITING = ("waiting", "failed")
@@ -22,42 +23,68 @@ WORKER_COLUMNS = ("worker", "collections", "per minute", "done", "failed", "wast
 NUMBERS = ("documents", "chunks", "size", *WAITING)
 
 
-def status(dsn: Dsn = None, schema: Schema = None, as_json: AsJson = False) -> None:
-    """Show the server and every collection: documents, model, storage, index, sizes, what waits."""
-    from embeddb.repository.queue.workers import Workers
+@with_groups
+def status(*, ctx: CommandContext) -> None:
+    """Show the server, every collection and the workers.
 
-    with opened_store(dsn, schema) as store:
-        server = _server(store, embedded=is_embedded(dsn))
-        collections = [describe(store, collection) for collection in store.collections()]
-        workers = Workers(store.database).all()
-    if as_json:
-        emit({"server": server, "collections": collections, "workers": workers})
-        return
-    out.print(facts((name, value) for name, value in server.items() if name != "embedded"))
-    out.print()
-    print_collections(collections)
-    if workers:
-        out.print()
-        out.print(table(WORKER_COLUMNS, map(_worker, workers), right=WORKER_COLUMNS[2:]))
+    Of each collection it shows the documents, chunks, model, storage, index and size; of an
+    attached one also how many rows are waiting and since when, how many failed, and what is wrong
+    with its table. Of each worker it shows the rows it encodes per minute, the rows done, failed
+    and encoded in vain, and when it last reported. `--json` adds the progress of the backfill,
+    the first pass over the existing rows of a table. What is not known is null.
+    """
+    with ctx.store() as store:
+        found = store.status()
+    ctx.print(found, _print)
 
 
-def print_collections(collections: list[dict[str, Any]]) -> None:
+def print_collections(collections: Sequence[CollectionStatus]) -> None:
     """Print a line for each collection."""
     if not collections:
-        say("There is no collection yet: embeddb ingest NAME PATH --model all-MiniLM-L6-v2")
+        say(
+            "There is no collection yet. Make one: "
+            "embeddb ingest NAME PATH --model all-MiniLM-L6-v2"
+        )
         return
-    if not any(data["source"] for data in collections):
+    if not any(found.source for found in collections):
         out.print(table(COLUMNS, map(_row, collections), right=NUMBERS))
         return
-    rows = ((*_row(data), *_waiting(data["sync"])) for data in collections)
+    rows = ((*_row(found), *_waiting(found.sync)) for found in collections)
     out.print(table((*COLUMNS, *WAITING), rows, right=NUMBERS))
-    for data in collections:
-        for problem in data["problems"]:
-            say(f"{data['name']}: {problem} embeddb doctor says more.")
+    for found in collections:
+        for problem in found.problems:
+            say(f"{found.name}: {problem} embeddb doctor says what to do.")
+
+
+def _print(found: StoreStatus) -> None:
+    server = record_fields(found.server)
+    out.print(facts((name, value) for name, value in server.items() if name != "embedded"))
+    out.print()
+    print_collections(found.collections)
+    if found.workers:
+        out.print()
+        out.print(table(WORKER_COLUMNS, map(_worker, found.workers), right=WORKER_COLUMNS[2:]))
+
+
+def _row(found: CollectionStatus) -> tuple[object, ...]:
+    return (
+        found.name,
+        "—" if found.documents is None else f"{found.documents:,}",
+        f"{found.chunks:,}",
+        model_label(found),
+        storage_label(found),
+        _index(found),
+        size(found.table_bytes + found.index_bytes),
+    )
+
+
+def _index(found: CollectionStatus) -> str:
+    method = found.index["method"] if found.index else "exact"
+    return method if found.index_state == "none" else f"{method}, {found.index_state}"
 
 
 def _waiting(sync: SyncStatus | None) -> tuple[str, str]:
-    """Write what waits in a collection, and for how long; nothing ever does in one of our own."""
+    """Return how many rows wait and fail; nothing ever waits for documents of embeddb's own."""
     if sync is None:
         return ("", "")
     if sync.pending is None or sync.failed is None:
@@ -71,7 +98,6 @@ def _waiting(sync: SyncStatus | None) -> tuple[str, str]:
 
 
 def _worker(info: WorkerInfo) -> tuple[object, ...]:
-    """Write what a worker last told of itself."""
     return (
         f"{info.host}, {info.pid}",
         "all" if info.collections is None else ", ".join(info.collections),
@@ -81,35 +107,3 @@ def _worker(info: WorkerInfo) -> tuple[object, ...]:
         f"{info.wasted:,}",
         f"{info.silent_seconds:,.0f} s ago",
     )
-
-
-def _row(data: dict[str, Any]) -> tuple[object, ...]:
-    return (
-        data["name"],
-        "—" if data["documents"] is None else f"{data['documents']:,}",
-        f"{data['chunks']:,}",
-        model_label(data),
-        storage_label(data),
-        _index(data),
-        size(data["table_bytes"] + data["index_bytes"]),
-    )
-
-
-def _index(data: dict[str, Any]) -> str:
-    method = data["index"]["method"] if data["index"] else "exact"
-    state = data["index_state"]
-    return method if state == "none" else f"{method}, {state}"
-
-
-def _server(store: Store, *, embedded: bool) -> dict[str, Any]:
-    from embeddb.db.database import redact
-
-    info = store.database.server
-    return {
-        "server": redact(store.url),
-        "embedded": embedded,
-        "postgres": postgres_version(info.version),
-        "pgvector": info.pgvector,
-        "schema": store.database.schema,
-        "revision": info.migration,
-    }

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.failure import FAILED
-from embeddb.cli.common.opening import opened_store
-from embeddb.cli.common.options import AsJson, Dsn, Name, Schema
-from embeddb.cli.common.output import emit, err, out, say, table
-from embeddb.cli.recall import written
+from embeddb.cli.common.groups import with_groups
+from embeddb.cli.common.options import DryRun, Name, Sampling
+from embeddb.cli.common.output import err, out, say, table
+from embeddb.cli.recall import settings_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,48 +19,50 @@ if TYPE_CHECKING:
     from embeddb.evaluation.index_tuning import TuneReport
 
 
+@with_groups
 def tune(
     name: Name,
+    *,
     recall: Annotated[
-        float, typer.Option("--recall", min=0, max=1, help="How much of the exact answer to find.")
+        float,
+        typer.Option("--recall", min=0, max=1, help="The share of the exact hits to find."),
     ] = 0.95,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Recall at how many.")] = 10,
-    sample: Annotated[
-        int, typer.Option("--sample", min=1, help="How many stored vectors to ask for.")
-    ] = 200,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Try, and change nothing.")] = False,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    sampling: Sampling,
+    dry_run: DryRun = False,
+    ctx: CommandContext,
 ) -> None:
-    """Find the fastest settings of the index that reach a recall; exit 1 if none does."""
-    with opened_store(dsn, schema) as store:
-        collection = store.collection(name)
-        report = collection.tune(
-            recall, limit, sample=sample, dry_run=dry_run, progress=err.is_terminal
+    """Find the fastest settings of the index that reach a recall, and search with them.
+
+    The settings are `ef_search`, `probes` and `oversample`; the index itself stays as it is built.
+    Every setting that was tried is shown. If none reaches the recall, nothing changes and the exit
+    code is 1.
+    """
+    with ctx.store() as store:
+        report = store.collection(name).tune(
+            recall,
+            sampling.limit,
+            sample=sampling.sample,
+            dry_run=dry_run,
+            progress=err.is_terminal,
         )
-    if as_json:
-        emit(report)
-    else:
-        _show(report)
+    ctx.print(report, _print)
     if report.advice:
         err.print(report.advice)
     if not report.reached:
         raise typer.Exit(FAILED)
 
 
-def _show(report: TuneReport) -> None:
-    settings = list(report.chosen.settings)
-    columns = (*settings, f"recall@{report.limit}", "p50 ms", "index", "")
+def _print(report: TuneReport) -> None:
+    columns = (*report.chosen.settings, f"recall@{report.limit}", "p50 ms", "index", "")
     out.print(table(columns, _rows(report), right=columns[:-2]))
     say(f"exact search: {report.exact_p50_ms:,.2f} ms; {report.sample} queries")
-    chosen = written(report.chosen.settings)
+    chosen = settings_label(report.chosen.settings)
     if report.stored:
-        say(f"The collection is searched with {chosen} from now on.")
+        say(f"Searches use {chosen} from now on.")
     elif report.reached:
-        say(f"Nothing was changed. Enough: {chosen}.")
+        say(f"Nothing was changed. These settings are enough: {chosen}.")
     else:
-        say(f"Nothing was changed. The best: {chosen}, recall {report.recall:.4f}.")
+        say(f"Nothing was changed. The best settings: {chosen}, recall {report.recall:.4f}.")
 
 
 def _rows(report: TuneReport) -> Iterator[list[str]]:

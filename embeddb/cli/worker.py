@@ -1,4 +1,4 @@
-"""`embeddb worker`: keep attached collections true to their tables."""
+"""`embeddb worker`: keeps attached collections in sync with their tables."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.failure import FAILED
-from embeddb.cli.common.opening import opened_store
-from embeddb.cli.common.options import AsJson, Dsn, Schema
+from embeddb.cli.common.groups import with_groups
 from embeddb.cli.common.output import emit, err, facts, out, say, table
 
 if TYPE_CHECKING:
+    from embeddb.store import Store
     from embeddb.worker import Worker, WorkerOptions, WorkerReport
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -33,49 +34,76 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+@with_groups
 def worker(
+    *,
     once: Annotated[
-        bool, typer.Option("--once", help="Do what there is to do, and end; 1 if anything failed.")
+        bool,
+        typer.Option(
+            "--once",
+            help="Do what there is to do, and end; exit with 1 if a row failed or a collection "
+            "could not be served.",
+        ),
     ] = False,
-    concurrency: Annotated[
-        int,
-        typer.Option("--concurrency", min=1, help="Batches that one endpoint gets at a time."),
-    ] = 1,
     collections: Annotated[
         str | None,
-        typer.Option("--collections", metavar="A,B", help="Only these; else all attached ones."),
+        typer.Option(
+            "--collections",
+            metavar="A,B",
+            help="Serve only these. Default: all attached collections, future ones too.",
+        ),
     ] = None,
-    poll_seconds: Annotated[
-        float, typer.Option("--poll-seconds", help="How often to look without a notification.")
-    ] = 5.0,
-    lease_seconds: Annotated[
-        float, typer.Option("--lease-seconds", help="How soon a dead worker's jobs are taken over.")
-    ] = 60.0,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--concurrency",
+            min=1,
+            help="How many batches to send to one endpoint at the same time. Models on this "
+            "machine encode one batch at a time.",
+        ),
+    ] = 1,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, help="How many rows to claim together.")
+    ] = 256,
     max_attempts: Annotated[
-        int, typer.Option("--max-attempts", min=1, help="How often a row is tried.")
+        int,
+        typer.Option("--max-attempts", min=1, help="How often to try a row before giving it up."),
     ] = 5,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Rows claimed together.")] = 256,
+    lease_seconds: Annotated[
+        float,
+        typer.Option(
+            "--lease-seconds",
+            help="How long until another worker takes over what a dead one had claimed.",
+        ),
+    ] = 60.0,
+    poll_seconds: Annotated[
+        float,
+        typer.Option(
+            "--poll-seconds", help="How often to look for jobs that no notification announced."
+        ),
+    ] = 5.0,
     no_index: Annotated[
         bool, typer.Option("--no-index", help="Do not build missing vector indexes.")
     ] = False,
     metrics_port: Annotated[
         int | None,
-        typer.Option("--metrics-port", help="Serve /metrics, /healthz and /readyz here."),
+        typer.Option(
+            "--metrics-port", help="Serve `/metrics`, `/healthz` and `/readyz` on this port."
+        ),
     ] = None,
     metrics_host: Annotated[
-        str, typer.Option("--metrics-host", help="The address to serve them at.")
+        str, typer.Option("--metrics-host", help="The address to serve them on.")
     ] = "127.0.0.1",
     log_format: Annotated[
-        LogFormat, typer.Option("--log-format", help="How the log on stderr is written.")
+        LogFormat, typer.Option("--log-format", help="The format of the log on stderr.")
     ] = LogFormat.TEXT,
-    dsn: Dsn = None,
-    schema: Schema = None,
-    as_json: AsJson = False,
+    ctx: CommandContext,
 ) -> None:
-    """Keep attached collections true to their tables: encode what changed, and write it.
+    """Keep attached collections in sync with their tables: encode what changed, and store it.
 
-    Runs until SIGTERM or Ctrl-C; what is being encoded then is finished, the rest given back. A
-    second signal ends it at once: another worker takes over when the lease has run out.
+    A worker runs until SIGTERM or Ctrl-C. It then finishes the batch that is being encoded, and
+    gives the rest back to the queue. A second signal ends it at once: another worker takes over
+    once the lease has expired. Any number of workers may run, on any number of machines.
     """
     from embeddb.worker import WorkerOptions
     from embeddb.worker.logs import set_up
@@ -91,29 +119,28 @@ def worker(
         build_indexes=not no_index,
     )
     set_up(log_format.value)
-    with opened_store(dsn, schema) as store:
+    with ctx.store() as store:
         address = None if metrics_port is None else (metrics_host, metrics_port)
         report = _run(store, options, address)
-    if as_json:
+    if ctx.as_json:
         emit(asdict(report) | {"succeeded": report.succeeded})
     elif once:
-        print_report(report)
+        _print(report)
     if once and not report.succeeded:
         raise typer.Exit(FAILED)
 
 
-def print_report(report: WorkerReport) -> None:
-    """Print what a worker did."""
+def _print(report: WorkerReport) -> None:
     names = ("processed", "failed", "retried", "wasted", "encoded")
     pairs: list[tuple[str, object]] = [(name, f"{getattr(report, name):,}") for name in names]
     out.print(facts([*pairs, ("seconds", f"{report.seconds:,.1f}")]))
     if report.problems:
         out.print(table(("collection", "why it was left"), report.problems.items()))
     for name in report.unbuilt:
-        say(f"The index of {name} is left to the owner of its tables: embeddb index build {name}")
+        say(f"The owner of {name}'s tables has to build its index: embeddb index build {name}")
 
 
-def _run(store: Any, options: WorkerOptions, address: tuple[str, int] | None) -> WorkerReport:  # noqa: ANN401
+def _run(store: Store, options: WorkerOptions, address: tuple[str, int] | None) -> WorkerReport:
     from embeddb.worker import Worker
     from embeddb.worker.query_encoding import QueryEncoder
 

@@ -12,7 +12,7 @@ from embeddb.evaluation.index_recall import index_recall
 from embeddb.evaluation.index_tuning import TuneReport, tune_index
 from embeddb.evaluation.questions import Truth
 from embeddb.evaluation.recall import RecallReport
-from embeddb.pipeline.conversion.convert import wanted_form
+from embeddb.pipeline.conversion.convert import form_of
 from embeddb.pipeline.indexes.indexes import drop_index, rebuild_index
 from embeddb.pipeline.indexes.repair import Defect, find_faults, repair
 from embeddb.progress import shown
@@ -42,8 +42,8 @@ class IndexMethods(CollectionBase):
             IndexBuildError: the build failed; nothing invalid is left.
         """
         generation = self._record.generation
-        if (wanted := generation.wanted) is not None:
-            form = wanted_form(generation, wanted)
+        if (pending := generation.wanted) is not None:
+            form = form_of(generation, pending)
             self._convert(replace(form, index=index or form.index or HNSW()), progress=progress)
             return self.indexes()
         checked = self._checked_index(index)

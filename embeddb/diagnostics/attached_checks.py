@@ -1,62 +1,59 @@
-"""What `embeddb doctor` looks at in a collection that is attached: its source, its queue."""
+"""The doctor's checks of an attached collection: its source table, and its queue."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from embeddb.collection import Collection
+from embeddb.db.database import Database
 from embeddb.diagnostics.findings import Finding, Level
 from embeddb.repository.attached.health import AttachedHealth, SyncStatus
-from embeddb.store import Store
+from embeddb.schema.catalog import CollectionRecord
 
 
-def check_attached(store: Store, collection: Collection) -> Iterator[Finding]:
-    """Compare a source with what was attached, and look at what waits."""
-    health = AttachedHealth(store.database, collection.record)
-    name = collection.name
+def check_attached(database: Database, record: CollectionRecord) -> Iterator[Finding]:
+    """Yield how the source table differs from what was attached, and what waits in the queue."""
+    health = AttachedHealth(database, record)
     for fault in health.faults():
-        # security that was turned off hides chunks that need not be hidden, which harms nobody
-        level: Level = "warn" if fault.kind == "security" and _is_hiding(collection) else "fail"
-        yield Finding(level, name, fault.message, remedy(collection))
-    yield from _waiting(name, health.status())
+        # row security that was turned off only hides chunks that nobody need hide any more
+        level: Level = "warn" if fault.kind == "security" and _hides_rows(record) else "fail"
+        yield Finding(level, record.name, fault.message, _remedy(record))
+    yield from _queue(record.name, health.status())
 
 
-def _is_hiding(collection: Collection) -> bool:
-    source = collection.record.source
-    return source is not None and source.row_security
-
-
-def is_readable(store: Store, collection: Collection) -> bool:
-    """Say whether a collection's documents can be read at all."""
-    faults = AttachedHealth(store.database, collection.record).faults()
+def is_readable(database: Database, record: CollectionRecord) -> bool:
+    """Return whether the documents of an attached collection can be read at all."""
+    faults = AttachedHealth(database, record).faults()
     return not any(fault.kind == "view" for fault in faults)
 
 
-def remedy(collection: Collection) -> str:
-    """Say how to attach anew, or to give it up."""
-    source = collection.record.source
-    assert source is not None
+def _hides_rows(record: CollectionRecord) -> bool:
+    return record.source is not None and record.source.row_security
+
+
+def _remedy(record: CollectionRecord) -> str:
+    assert record.source is not None
     return (
-        f"embeddb attach {source.table_text} --name '{collection.name}' --exist-ok … makes "
-        f"everything anew, with the names as they are now; embeddb detach '{collection.name}' "
-        "gives it up."
+        "Attach the table again, with the names that it has now: "
+        f"embeddb attach {record.source.table_text} --name '{record.name}' --exist-ok …. "
+        f"Or give the collection up: embeddb detach '{record.name}'"
     )
 
 
-def _waiting(name: str, status: SyncStatus) -> Iterator[Finding]:
+def _queue(name: str, status: SyncStatus) -> Iterator[Finding]:
     if status.pending is None:
-        yield Finding("ok", name, "what waits is shown to workers and owners alone")
+        yield Finding("ok", name, "only workers and owners can see what is waiting")
         return
     if status.failed:
-        message = f"{status.failed:,} rows could not be encoded; the last error: "
+        message = f"{status.failed:,} rows could not be encoded. The last error: "
         yield Finding("warn", name, message + str(status.last_error), "embeddb jobs failed")
     is_waiting = status.pending or status.backfill_finished_at is None
     if is_waiting and not status.workers:
-        message = f"{status.pending:,} rows wait"
+        message = f"{status.pending:,} rows are waiting"
         if status.oldest_pending_seconds is not None:
-            message += f", the first of them for {status.oldest_pending_seconds:,.0f} s"
+            message += f", the oldest for {status.oldest_pending_seconds:,.0f} s"
         if status.backfill_finished_at is None:
-            message += ", and rows that were there before are not all looked at"
-        yield Finding("warn", name, message + "; no worker runs.", "embeddb worker")
+            message += ", and not all existing rows are in the queue yet"
+        yield Finding("warn", name, message + ". No worker is running.", "embeddb worker")
     elif status.pending:
-        yield Finding("ok", name, f"{status.pending:,} rows wait; {status.workers} workers run")
+        message = f"{status.pending:,} rows are waiting; {status.workers} workers are running"
+        yield Finding("ok", name, message)

@@ -1,103 +1,113 @@
-"""What `embeddb doctor` looks at in a collection: rows, indexes, its model."""
+"""The doctor's checks of a collection: rows, indexes, functions, model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from embeddb.collection import Collection
-from embeddb.diagnostics.describe import wanted_form
-from embeddb.diagnostics.findings import Finding, Level, examine
+from embeddb.db.database import Database
+from embeddb.diagnostics.describe import pending_form
+from embeddb.diagnostics.findings import Finding, Level
 from embeddb.diagnostics.table_checks import check_tables
-from embeddb.pipeline.indexes.repair import Defect
+from embeddb.pipeline.generation.form import StoredForm
+from embeddb.pipeline.generation.model import BoundModel
+from embeddb.pipeline.indexes.repair import Defect, find_faults
+from embeddb.protocols import Encoder
 from embeddb.repository.catalog.recall_history import RecallHistory
-from embeddb.store import Store
+from embeddb.repository.collections.collections import Collections
+from embeddb.repository.indexes.indexes import Indexes
+from embeddb.repository.query_encoding.sql_encoders import SQLEncoders
+from embeddb.schema.catalog import CollectionRecord
 
 
-def check_collection(store: Store, collection: Collection, *, models: bool) -> Iterator[Finding]:
-    """Look at a collection; its model is loaded, which takes seconds, only if asked for."""
-    documents, chunks, *_ = store.sizes(collection.name)
-    yield Finding("ok", collection.name, f"{documents:,} documents, {chunks:,} chunks")
-    yield from _pending(collection, chunks)
-    yield from _faults(collection)
+def check_collection(database: Database, record: CollectionRecord) -> Iterator[Finding]:
+    """Yield what is found in a collection's tables, indexes and functions."""
+    documents, chunks, *_ = Collections(database).sizes(record)
+    yield Finding("ok", record.name, f"{documents:,} documents, {chunks:,} chunks")
+    yield from _pending(record, chunks)
+    yield from _defects(database, record)
     if chunks:
-        yield from _indexes(collection)
-        yield from check_tables(store, collection, chunks)
-    yield from _sql_encoder(collection)
-    if models and collection.record.generation.model is not None:
-        yield from examine(collection.name, lambda: _model(collection))
+        yield from _indexes(database, record)
+        yield from check_tables(database, record, chunks)
+    yield from _sql_encoder(database, record)
 
 
-def check_recall(store: Store) -> Iterator[Finding]:
-    """Tell of the collections whose measured recall fell."""
-    for fallen in RecallHistory(store.database).fallen():
-        message = f"Recall fell: {fallen.now:.3f} was measured last, {fallen.before:.3f} before."
+def check_model(record: CollectionRecord, load: Callable[[str], Encoder]) -> Iterator[Finding]:
+    """Yield that the model of a collection loads and is the one that it was made with.
+
+    Raises:
+        EmbedDBError: it does not load, or is another model.
+    """
+    model = BoundModel(record, StoredForm(None, record.generation), load)
+    name = model.encoder.info.name  # loads it, and compares the fingerprints
+    yield Finding("ok", record.name, f"model {name} loads and matches the collection")
+
+
+def check_recall(database: Database) -> Iterator[Finding]:
+    """Yield the collections whose measured recall fell."""
+    for fallen in RecallHistory(database).fallen():
+        message = f"Recall fell from {fallen.before:.3f} to {fallen.now:.3f}."
         yield Finding("warn", fallen.collection, message, f"embeddb tune '{fallen.collection}'")
 
 
-def _pending(collection: Collection, chunks: int) -> Iterator[Finding]:
-    wanted = wanted_form(collection)
-    if wanted is None:
+def _pending(record: CollectionRecord, chunks: int) -> Iterator[Finding]:
+    pending = pending_form(record)
+    if pending is None:
         return
-    form = f"{wanted['storage']} through {', '.join(wanted['transform'])}"
-    needed = wanted["chunks_needed"]
+    form = f"{pending.storage} through {', '.join(pending.transform)}"
+    needed = pending.chunks_needed
     if chunks < needed:
-        message = f"will be {form} once there are {needed:,} chunks; until then searches are exact"
-        yield Finding("ok", collection.name, message)
+        message = f"becomes {form} once there are {needed:,} chunks; searches are exact until then"
+        yield Finding("ok", record.name, message)
     else:
-        message = f"It was to become {form}, has the {needed:,} chunks for it, and is not yet."
-        yield Finding("warn", collection.name, message, f"embeddb index build '{collection.name}'")
+        message = f"It has the {needed:,} chunks to become {form}, but was not converted yet."
+        yield Finding("warn", record.name, message, f"embeddb index build '{record.name}'")
 
 
-def _faults(collection: Collection) -> Iterator[Finding]:
-    for fault in collection.repair_indexes(dry_run=True):
-        level, message = _told(collection, fault)
-        if fault.kept:
-            yield Finding("warn", collection.name, message, f"Nothing by embeddb: {fault.kept}.")
+def _defects(database: Database, record: CollectionRecord) -> Iterator[Finding]:
+    for defect in find_faults(database, record):
+        level, message = _described(record, defect)
+        if defect.kept:
+            remedy = f"embeddb leaves it as it is: {defect.kept}."
+            yield Finding("warn", record.name, message, remedy)
         else:
-            remedy = f"embeddb index repair '{collection.name}'"
-            yield Finding(level, collection.name, message, remedy)
+            yield Finding(level, record.name, message, f"embeddb index repair '{record.name}'")
 
 
-def _told(collection: Collection, fault: Defect) -> tuple[Level, str]:
-    match fault.kind:
+def _described(record: CollectionRecord, defect: Defect) -> tuple[Level, str]:
+    match defect.kind:
         case "invalid index":
-            return "fail", f"Index {fault.name} is invalid: an interrupted build left it."
+            return "fail", f"Index {defect.name} is invalid: an interrupted build left it."
         case "missing function":
-            return "fail", f"Function {fault.name} is missing: searches from SQL need it."
+            return "fail", f"Function {defect.name} is missing: searches from SQL need it."
         case "generation":
-            return "warn", f"Table {fault.name} is left of an interrupted conversion."
-    if fault.name == collection.record.tables.metadata_index:
+            return "warn", f"Table {defect.name} is left over from an interrupted conversion."
+    if defect.name == record.tables.metadata_index:
         return "warn", "The index on the metadata is missing: filters read every document."
     return "warn", "The vector index is missing: searches read every row."
 
 
-def _sql_encoder(collection: Collection) -> Iterator[Finding]:
-    """Tell of an encoder that answers in the space of another model, so that nothing takes it."""
-    info = collection.sql_encoder()
+def _sql_encoder(database: Database, record: CollectionRecord) -> Iterator[Finding]:
+    """Yield whether the SQL encoder was trained for the model that the collection has now."""
+    info = SQLEncoders(database).get(record)
     if info is None:
         return
-    remedy = f"embeddb sql-encoder train '{collection.name}'"
     if not info.current:
         message = (
-            f"The SQL encoder was trained for generation {info.generation} and another model than "
-            "the active one: searches by a text in SQL need a worker until it is trained again."
+            f"The SQL encoder was trained for generation {info.generation}, which had another "
+            "model. Until it is trained again, searching by text in SQL needs a worker."
         )
-        yield Finding("warn", collection.name, message, remedy)
-    elif info.generation != collection.record.generation.number:
+        remedy = f"embeddb sql-encoder train '{record.name}'"
+        yield Finding("warn", record.name, message, remedy)
+    elif info.generation != record.generation.number:
         message = (
-            f"The SQL encoder was trained for generation {info.generation}; the model is the same, "
-            "so it still works, on texts that may have changed."
+            f"the SQL encoder was trained for generation {info.generation}, which had the same "
+            "model: it still works, on texts that may have changed since"
         )
-        yield Finding("ok", collection.name, message)
+        yield Finding("ok", record.name, message)
 
 
-def _indexes(collection: Collection) -> Iterator[Finding]:
-    indexes = collection.indexes()
+def _indexes(database: Database, record: CollectionRecord) -> Iterator[Finding]:
+    indexes = Indexes(database, record).all()
     if indexes and all(info.valid for info in indexes):
         names = ", ".join(info.name for info in indexes)
-        yield Finding("ok", collection.name, f"valid indexes: {names}")
-
-
-def _model(collection: Collection) -> Iterator[Finding]:
-    name = collection.encoder.info.name  # compares the fingerprints
-    yield Finding("ok", collection.name, f"model {name} loads, and is the collection's own")
+        yield Finding("ok", record.name, f"valid indexes: {names}")

@@ -1,4 +1,4 @@
-"""What `embeddb doctor` says: a line each, with a remedy where something is wrong."""
+"""What a check of the doctor reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ Level: TypeAlias = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check.
+
+    Attributes:
+        level: `ok`; `warn`: it works, but not as well as it could; `fail`: it is broken.
+        subject: what was checked: a collection's name, or a part of the server.
+        message: what was found, in a sentence.
+        remedy: a command or a sentence that says how to fix it; empty where nothing is wrong.
+    """
 
     level: Level
     subject: str
@@ -21,13 +28,30 @@ class Finding:
     remedy: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class DoctorReport:
+    """Everything that the doctor found, in the order of its checks."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is broken; there may be warnings."""
+        return all(finding.level != "fail" for finding in self.findings)
+
+
 Check: TypeAlias = Callable[[], Iterable[Finding]]
 
 
-def examine(subject: str, check: Check) -> Iterator[Finding]:
-    """Run a check; an error is a failure, its message the remedy."""
+def run_check(subject: str, check: Check) -> Iterator[Finding]:
+    """Yield what a check finds; an error that ends it is a failure of its subject."""
     try:
         yield from check()
     except EmbedDBError as error:
-        first, _, rest = str(error).partition("\n")
-        yield Finding("fail", subject, first, rest)
+        yield failure(subject, error)
+
+
+def failure(subject: str, error: EmbedDBError) -> Finding:
+    """Return an error as a finding: its first line is the message, the rest is the remedy."""
+    message, _, remedy = str(error).partition("\n")
+    return Finding("fail", subject, message, remedy)

@@ -1,47 +1,52 @@
-"""What `embeddb doctor` looks at in a server: versions, schema, rights, settings."""
+"""The doctor's checks of a server: versions, schema, privileges, memory."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from psycopg import sql
+from psycopg import conninfo
 
-from embeddb.db.boundary import translated
+from embeddb.db import embedded
 from embeddb.db.database import Connection, Database, ServerInfo, describe_server, redact
 from embeddb.db.database import check_server as refuse_old
 from embeddb.db.migrate import head
-from embeddb.db.queries import query
-from embeddb.diagnostics.findings import Finding, examine
+from embeddb.diagnostics.findings import Finding, run_check
 from embeddb.diagnostics.units import postgres_version, size
-from embeddb.schema.privileges import CATALOG
+from embeddb.errors import EmbedDBError
+from embeddb.repository.server import memory_settings, schema_privileges
 
 MB = 1024**2
-ADVICE = {
-    "shared_buffers": (256 * MB, "a quarter of the memory: an index is searched fast from there"),
-    "maintenance_work_mem": (64 * MB, "an eighth of the memory: HNSW builds need it"),
-    "effective_cache_size": (1024 * MB, "half of the memory: index builds take a part of it"),
+MEMORY = {
+    "shared_buffers": (256 * MB, "a quarter of the machine's memory, which keeps indexes there"),
+    "maintenance_work_mem": (64 * MB, "an eighth of the machine's memory, which HNSW builds need"),
+    "effective_cache_size": (1024 * MB, "half of the machine's memory: builds are sized by it"),
 }
-"""The least that is no reason to worry, and what to set instead."""
+"""The least that each setting may be without a warning, and what the warning advises."""
 
 LEAST_SHARED_MEMORY = 256 * MB
 SHARED_MEMORY = Path("/dev/shm")
 
 
 def check_server(database: Database) -> Iterator[Finding]:
-    """Look at a server as far as it can be reached."""
+    """Yield what can be learned of a server, as far as it can be reached.
+
+    Raises:
+        DatabaseUnavailableError: no server answers.
+    """
     with database.dedicated() as connection:
         yield Finding("ok", "server", f"{redact(database.url)} answers")
-        yield from _rights(connection, database.schema)
+        yield from _privileges(connection, database.schema)
         info = describe_server(connection, database.schema)
-        yield from examine("versions", lambda: _versions(info))
+        yield from run_check("versions", lambda: _versions(info))
         yield from _migration(info, database.schema)
-        yield from _settings(connection)
+        yield from _memory(connection)
 
 
 def check_machine() -> Iterator[Finding]:
-    """Look at what the embedded server shares with its workers."""
+    """Yield how much shared memory this machine has for parallel index builds."""
     if not SHARED_MEMORY.is_dir():
         return
     free = shutil.disk_usage(SHARED_MEMORY).free
@@ -49,8 +54,22 @@ def check_machine() -> Iterator[Finding]:
     if free >= LEAST_SHARED_MEMORY:
         yield Finding("ok", "/dev/shm", message)
     else:
-        remedy = "Large HNSW builds will be slow: start the container with --shm-size=1g or more."
+        remedy = "Large HNSW builds will be slow. Start the container with --shm-size=1g or more."
         yield Finding("warn", "/dev/shm", message, remedy)
+
+
+def is_embedded(url: str, data_dir: Path) -> bool:
+    """Return whether a URL leads to the embedded server of a data folder."""
+    try:
+        own = embedded.status(data_dir).url
+    except EmbedDBError:  # it is not installed, or its folder is somebody else's
+        return False
+    return own is not None and _address(own) == _address(url)
+
+
+def _address(url: str) -> tuple[Any, Any]:
+    parts = conninfo.conninfo_to_dict(url)
+    return parts.get("host"), parts.get("port")
 
 
 def _versions(info: ServerInfo) -> Iterator[Finding]:
@@ -66,41 +85,41 @@ def _migration(info: ServerInfo, schema: str) -> Iterator[Finding]:
     elif info.migration is None:
         yield Finding("fail", "schema", f"There is no schema {schema}.", "embeddb migrate")
     elif info.migration < wanted:
-        message = f"{schema} is at revision {info.migration}; this embeddb needs {wanted}."
+        message = (
+            f"Schema {schema} is at revision {info.migration}, and this version of embeddb needs "
+            f"{wanted}."
+        )
         yield Finding("fail", "schema", message, "embeddb migrate")
     else:
-        message = f"{schema} is at revision {info.migration}; this embeddb knows {wanted}."
+        message = (
+            f"Schema {schema} is at revision {info.migration}, which this version of embeddb does "
+            f"not know: its newest is {wanted}."
+        )
         yield Finding("fail", "schema", message, "pip install --upgrade embeddb")
 
 
-def _rights(connection: Connection, schema: str) -> Iterator[Finding]:
-    with translated():
-        values = {"schema": schema, "catalog": list(CATALOG)}
-        row = connection.execute(query("doctor.rights"), values).fetchone()
-    assert row is not None  # the query has no FROM that could be empty
-    role, may_create_schema, exists, may_use, may_create, may_read = row
-    name = sql.Identifier(schema).as_string(None)
-    if not exists:
-        if may_create_schema:
-            yield Finding("ok", "rights", f"{role} may create the schema {schema}")
+def _privileges(connection: Connection, schema: str) -> Iterator[Finding]:
+    found = schema_privileges(connection, schema)
+    subject, role = "rights", found.role
+    if not found.exists:
+        if found.may_create_schema:
+            yield Finding("ok", subject, f"{role} may create the schema {schema}")
         else:
-            remedy = "Its owner: GRANT CREATE ON DATABASE … TO " + role
-            yield Finding("fail", "rights", f"{role} may not create the schema {schema}.", remedy)
-    elif not (may_use and may_read):
-        remedy = f"Its owner gives what searching {name} needs: embeddb grant reader {role}"
-        yield Finding("fail", "rights", f"{role} may not read the schema {schema}.", remedy)
-    elif may_create:
-        yield Finding("ok", "rights", f"{role} may search and create collections")
+            remedy = f"The database's owner runs: GRANT CREATE ON DATABASE … TO {role}"
+            yield Finding("fail", subject, f"{role} may not create the schema {schema}.", remedy)
+    elif not (found.may_use and found.may_read):
+        remedy = f"The schema's owner runs: embeddb grant reader {role}"
+        yield Finding("fail", subject, f"{role} may not read the schema {schema}.", remedy)
+    elif found.may_create:
+        yield Finding("ok", subject, f"{role} may search and create collections")
     else:
-        yield Finding("ok", "rights", f"{role} may search; it may not create collections")
+        yield Finding("ok", subject, f"{role} may search, but not create collections")
 
 
-def _settings(connection: Connection) -> Iterator[Finding]:
-    with translated():
-        rows = connection.execute(query("doctor.memory"), {"names": list(ADVICE)}).fetchall()
-    for name, value, count in rows:
-        least, advice = ADVICE[name]
-        if count >= least:
-            yield Finding("ok", name, value)
+def _memory(connection: Connection) -> Iterator[Finding]:
+    for setting in memory_settings(connection, list(MEMORY)):
+        least, advice = MEMORY[setting.name]
+        if setting.bytes >= least:
+            yield Finding("ok", setting.name, setting.value)
         else:
-            yield Finding("warn", name, f"{value} is little.", f"Set it to {advice}.")
+            yield Finding("warn", setting.name, f"{setting.value} is low.", f"Set it to {advice}.")

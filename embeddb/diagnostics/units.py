@@ -6,7 +6,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def size(count: int) -> str:
-    """Write a number of bytes as people read it."""
+    """Return a number of bytes in the unit that suits it, such as `1.5 MB`."""
     amount = float(count)
     for unit in _UNITS[:-1]:
         if amount < 1024:
@@ -16,5 +16,5 @@ def size(count: int) -> str:
 
 
 def postgres_version(number: int) -> str:
-    """Write 180006 as 18.6."""
+    """Return `server_version_num` as people write it: 180006 is `18.6`."""
     return f"{number // 10000}.{number % 10000}"

@@ -1,6 +1,6 @@
--- name: rights
--- What the role may do: create a schema; and of embeddb's, whether it is there, may be used and
--- created in, and its catalog read.
+-- name: privileges
+-- What the role may do: create a schema; and of embeddb's schema, whether it exists, may be used
+-- and created in, and whether its catalog may be read.
 SELECT
     current_user::text,
     pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),
@@ -16,7 +16,7 @@ SELECT
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.name
 
 -- name: memory
--- Settings of memory, as SHOW spells them and in bytes.
+-- Memory settings, as SHOW spells them and in bytes.
 SELECT s.name, pg_catalog.current_setting(s.name),
        pg_catalog.pg_size_bytes(pg_catalog.current_setting(s.name))
   FROM pg_catalog.pg_settings s

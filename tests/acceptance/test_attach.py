@@ -64,7 +64,7 @@ def test_doctor_says_what_became_of_the_source(
     )
     found = store.attach("articles", text="title, body", model=HashEncoder())
     told = _doctor(run_cli, database)
-    assert any("no worker runs" in message for message in told)
+    assert any("No worker is running" in message for message in told)
     drain(store, found)
     assert all(level != "fail" for level, _ in _doctor(run_cli, database).values())
     harms = {

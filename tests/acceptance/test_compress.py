@@ -101,7 +101,7 @@ def test_a_conversion_asks_and_tells_what_it_saved(run_cli: RunCLI, items: str) 
         (["--transform", "pca:400"], 2, "16"),
         (["--index", "ivfflat", "--m", "8"], 2, "--m"),
         (["--on", "pca:4"], 2, "rotation:pca"),
-        (["--storage", "float"], 1, "halfvec"),
+        (["--storage", "float"], 2, "halfvec"),
     ],
     ids=str,
 )

@@ -8,7 +8,9 @@ from tests.support.cli import MODEL, failed, loaded
 DEMO = ("demo", "--modules", "shutil,textwrap", "--model", MODEL)
 
 
-def test_the_three_doors_give_the_same_answer(run_cli: RunCLI, empty_database: str) -> None:
+def test_python_the_shell_and_sql_give_the_same_answer(
+    run_cli: RunCLI, empty_database: str
+) -> None:
     data = loaded(run_cli(*DEMO, "--json", dsn=empty_database))
     answers = data["answers"]
     assert len(answers["python"]) == 5

@@ -22,7 +22,7 @@ def test_a_healthy_database_has_no_failure(run_cli: RunCLI, notes: str) -> None:
     assert {"server", "schema", "rights", "pgvector"} <= set(_by_subject(findings, "ok"))
     messages = [f["message"] for f in findings if f["subject"] == "notes"]
     assert any("3 documents" in message for message in messages)
-    assert any("is the collection's own" in message for message in messages)
+    assert any("matches the collection" in message for message in messages)
 
 
 def test_an_empty_database_fails_with_a_remedy(run_cli: RunCLI, empty_database: str) -> None:

@@ -36,7 +36,7 @@ def test_options_without_a_method_change_the_collections_own(run_cli: RunCLI, no
     shown = run_cli("collection", "show", "notes", dsn=notes).stdout
     assert "on=bit2" in shown and "oversample=9" in shown
     told = failed(run_cli("index", "build", "notes", "--lists", "4", dsn=notes), 2)
-    assert "--lists is no option of hnsw" in told
+    assert "--lists: It means nothing for an index of kind hnsw" in told
 
 
 def _hnsw(built: dict[str, Any]) -> str:
@@ -104,4 +104,4 @@ def test_recall_without_an_index_says_that_it_says_nothing(run_cli: RunCLI, note
     run_cli("index", "drop", "notes", "--yes", dsn=notes)
     result = run_cli("recall", "notes", dsn=notes)
     assert result.returncode == 0
-    assert "read no vector index" in result.stderr
+    assert "used no vector index" in result.stderr

@@ -97,7 +97,8 @@ def test_a_search_tells_its_way(run_cli: RunCLI, notes: str) -> None:
     year = ("--filter", '{"year": 2021}')
     data = loaded(run_cli("search", "notes", "thread", *year, "--plan", "--json", dsn=notes))
     assert [hit["id"] for hit in data["hits"]] == ["thread"]
-    assert data["plan"]["ways"] == ["exact over the few that pass"]
+    assert data["plan"]["strategies"] == ["exact over the few that pass"]
+    assert data["plan"]["ways"] == data["plan"]["strategies"]
     assert (data["plan"]["returned"], data["plan"]["filled"]) == (1, False)
     shown = run_cli("search", "notes", "thread", *year, "--plan", dsn=notes).stdout
     assert "way: exact over the few that pass" in shown

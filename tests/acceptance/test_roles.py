@@ -47,11 +47,11 @@ def test_statements_are_shown_run_and_taken_back(
     assert done["applied"] is True
     assert (done["kind"], done["collections"], done["needs"]) == ("reader", None, [])
     again = run_cli("grant", "reader", role, dsn=attached)
-    assert "it was so already" in again.stdout
+    assert "nothing to grant" in again.stdout
     found = loaded(run_cli("search", "articles", "word7", "--json", dsn=as_role(attached, role)))
     assert found["hits"][0]["id"] == "7"
     doctor = run_cli("doctor", dsn=as_role(attached, role))
-    assert "may search; it may not create collections" in " ".join(doctor.stdout.split())
+    assert "may search, but not create collections" in " ".join(doctor.stdout.split())
     run_cli("revoke", "reader", role, "--with-source", dsn=attached)
     assert held(attached, role) == set()
     assert "king" in failed(run_cli("grant", "king", role, dsn=attached), 2)

@@ -109,7 +109,7 @@ def test_an_encoder_of_another_model_is_not_taken(
     try:
         with pytest.raises(psycopg.Error, match="trained for another model"):
             rows(url, SEARCH, ["one more text", "sql"])
-        findings = list(check_collection(shared_store, docs, models=False))
+        findings = list(check_collection(shared_store.database, docs.record))
         assert any("SQL encoder" in found.message for found in findings if found.level == "warn")
     finally:
         assert docs.record.generation.model is not None

@@ -1,1 +1,1 @@
-"""What the commands share: options, opening a store, output, errors."""
+"""What several commands share: options, connecting, printing, errors."""

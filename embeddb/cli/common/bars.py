@@ -1,4 +1,4 @@
-"""Progress on stderr, where a person looks at it."""
+"""A progress bar on stderr, where somebody looks at it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from embeddb.cli.common.output import err
 
 @contextmanager
 def counting(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar that the given function moves; without a terminal nothing is shown."""
+    """Show a bar for the block, and yield what moves it; without a terminal nothing is shown."""
     if not err.is_terminal:
         yield lambda done: None
         return

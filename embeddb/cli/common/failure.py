@@ -1,4 +1,4 @@
-"""How a command that cannot go on says so."""
+"""How a command reports that it cannot go on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def reported() -> Iterator[None]:
         complain(str(error))
         raise typer.Exit(FAILED) from error
     except KeyboardInterrupt as error:
-        err.print("\nInterrupted. What was finished is kept: run the same command again to go on.")
+        err.print(
+            "\nInterrupted. What was finished is kept: run the same command again to continue."
+        )
         raise typer.Exit(INTERRUPTED) from error
 
 
@@ -37,8 +39,17 @@ def complain(message: str) -> None:
     err.print(Text.assemble(("error: ", "bold red"), (message, "red")), soft_wrap=True)
 
 
+@contextmanager
+def usage(option: str, kind: type[ConfigurationError] = ConfigurationError) -> Iterator[None]:
+    """Report an error of this kind as a wrong use of an option, with exit code 2."""
+    try:
+        yield
+    except kind as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
 def _debugging() -> bool:
     try:
         return Settings.from_environment().debug
-    except ConfigurationError:  # it is the error that is being told
+    except ConfigurationError:  # it is the error that is being reported
         return False

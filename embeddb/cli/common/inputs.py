@@ -1,4 +1,4 @@
-"""Values that are given as JSON: on the command line, in a file, or on stdin."""
+"""Values given as JSON: on the command line, in a file, or on stdin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 
 def filter_value(text: str | None) -> dict[str, Any] | None:
-    """Read a filter; what is no JSON object is a usage error."""
+    """Return a filter; anything but a JSON object is a usage error."""
     if text is None:
         return None
     value = json_value(text, "--filter")
@@ -23,7 +23,7 @@ def filter_value(text: str | None) -> dict[str, Any] | None:
 
 
 def json_value(text: str, option: str) -> Any:  # noqa: ANN401
-    """Read JSON: `text` itself, `@FILE`, or `-` for stdin."""
+    """Return what JSON says: `text` itself, the file of `@FILE`, or stdin for `-`."""
     try:
         return json.loads(_text(text))
     except OSError as error:

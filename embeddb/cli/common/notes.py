@@ -1,4 +1,4 @@
-"""What embeddb did otherwise than it was told, as notes on stderr and in JSON."""
+"""embeddb's warnings, shown as notes on stderr and repeated in JSON."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _noted: list[str] = []
 
 @contextmanager
 def noting() -> Iterator[None]:
-    """Show embeddb's warnings as notes, without the file that they came from."""
+    """Show embeddb's warnings as notes, without the file and the line that they came from."""
     before = warnings.showwarning
     _noted.clear()
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:  # noqa: ANN401
         if issubclass(category, EmbedDBWarning):
-            note(str(message))
+            _note(str(message))
         else:
             before(message, category, *place)
 
@@ -33,12 +33,11 @@ def noting() -> Iterator[None]:
         yield
 
 
-def note(text: str) -> None:
-    """Write a note to stderr, and keep it for `notes`."""
+def notes() -> list[str]:
+    """Return what was noted since the command began."""
+    return list(_noted)
+
+
+def _note(text: str) -> None:
     _noted.append(text)
     err.print(Text.assemble(("note: ", "bold yellow"), text), soft_wrap=True)
-
-
-def notes() -> list[str]:
-    """Give what was noted while the command ran."""
-    return list(_noted)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 
 def console(*, stderr: bool = False, quiet: bool = False) -> Console:
-    """Give a console that prints texts as they are; without a terminal, without control codes."""
+    """Return a console that prints texts as they are; without a terminal, without control codes."""
     return Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
 
 
@@ -26,6 +26,7 @@ COLUMN_GAP = 3
 """What a table puts between two columns."""
 
 LEAST_TEXT = 12
+"""A column that is cut keeps this many characters, however narrow the terminal is."""
 
 
 def say(text: str) -> None:
@@ -47,7 +48,14 @@ def table(
     right: Sequence[str] = (),
     clip: str | None = None,
 ) -> Table:
-    """Make a table; `right` names the columns of numbers, `clip` one cut to a line."""
+    """Return a table for people.
+
+    Args:
+        columns: their headings.
+        rows: one value a column; a rich Text keeps its style.
+        right: the columns of numbers.
+        clip: the column whose texts are cut to what the others leave of the line.
+    """
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
         if column in right:
@@ -65,7 +73,6 @@ def table(
 
 
 def _clip(columns: Sequence[str], cells: list[list[Text]], clipped: int) -> None:
-    """Cut a column's texts to what the others leave of the line."""
     left = out.width - COLUMN_GAP * len(columns)
     for number, column in enumerate(columns):
         if number != clipped:
@@ -75,7 +82,7 @@ def _clip(columns: Sequence[str], cells: list[list[Text]], clipped: int) -> None
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Table:
-    """Make a list of names and values."""
+    """Return names and their values, a line each."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -85,16 +92,20 @@ def facts(pairs: Iterable[tuple[str, object]]) -> Table:
 
 
 def snippet(text: str | None, length: int = 120) -> str:
-    """Give the beginning of a text on one line."""
+    """Return the beginning of a text on one line."""
     line = " ".join((text or "").split())
     return line if len(line) <= length else line[: length - 1] + "…"
 
 
+def record_fields(record: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Return the fields of a dataclass, by name and in order."""
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """Turn records and arrays into what JSON has."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
-        return {name: getattr(value, name) for name in names}
+    if dataclasses.is_dataclass(value):
+        return record_fields(value)
     if hasattr(value, "tolist"):
         return value.tolist()
     return dict(value) if hasattr(value, "keys") else str(value)

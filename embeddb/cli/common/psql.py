@@ -1,4 +1,4 @@
-"""Running psql: the wheel's, or the machine's."""
+"""Running psql: the one of the embedded server, or the machine's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from embeddb.errors import MissingDependencyError
 
 
 def psql_command(url: str, arguments: Sequence[str]) -> list[str]:
-    """Give the command line, and put the password where other users cannot read it."""
+    """Return the command line of psql for a server.
+
+    The password goes into the environment, since other users can read a command line.
+
+    Raises:
+        MissingDependencyError: there is no psql.
+    """
     from psycopg import conninfo
 
     parts: dict[str, Any] = conninfo.conninfo_to_dict(url)
@@ -40,6 +46,6 @@ def _program() -> str:
         if found := shutil.which("psql"):
             return found
     raise MissingDependencyError(
-        "There is no psql: install PostgreSQL's client programs, or pip install "
-        "'embeddb[embedded]', which brings one."
+        "There is no psql. Install PostgreSQL's client programs, or run "
+        "pip install 'embeddb[embedded]', which brings one."
     )

@@ -196,7 +196,9 @@ def test_codes_are_missing_only_where_they_could_be_learned(store: embeddb.Store
         ("missing index", "docs_g1_ivfpq", True),
     }
     assert docs.search(VECTORS[7], 1)[0].id == "v7"
-    assert not any("unequal" in f.message for f in table_checks.check_tables(store, docs, 300))
+    assert not any(
+        "uneven" in f.message for f in table_checks.check_tables(store.database, docs.record, 300)
+    )
 
 
 def test_what_a_conversion_left_goes_where_somebody_agrees(store: embeddb.Store) -> None:
@@ -398,7 +400,7 @@ def test_statistics_tell_of_dead_rows_bloat_and_idleness(
         rows(store.url, "UPDATE embeddb.docs_g1 SET embedding = embedding * embedding")
 
     def found() -> list[Finding]:
-        return list(table_checks.check_tables(store, docs, 1500))
+        return list(table_checks.check_tables(store.database, docs.record, 1500))
 
     def of(text: str) -> list[Finding]:
         for _ in range(100):  # sessions send their statistics when they end, or a second later
@@ -423,9 +425,9 @@ def test_recall_that_fell_is_told(store: embeddb.Store) -> None:
     docs = _loaded(store)
     history = RecallHistory(store.database)
     for recall in (0.97, 0.99, 0.95):
-        assert list(check_recall(store)) == []
+        assert list(check_recall(store.database)) == []
         history.add(docs.record, recall=recall, limit=10, sample=200, how={})
-    (finding,) = check_recall(store)
+    (finding,) = check_recall(store.database)
     assert (finding.level, finding.subject) == ("warn", "docs")
     assert finding.remedy == "embeddb tune 'docs'"
-    assert "0.950 was measured last, 0.990 before" in finding.message
+    assert finding.message == "Recall fell from 0.990 to 0.950."
