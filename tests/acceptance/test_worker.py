@@ -26,7 +26,7 @@ import embeddb
 from embeddb.db import embedded
 from embeddb.encoders import EncoderSettings, load_encoder
 from tests.conftest import ROOT
-from tests.support.cli import failed, in_process, loaded
+from tests.support.cli import failed, loaded, run
 from tests.support.postgres import one, rows
 from tests.support.workers import attach
 
@@ -125,7 +125,7 @@ def logging_as_before() -> Iterator[None]:
 def work_once(url: str, *arguments: str, models: str = MODULES) -> subprocess.CompletedProcess[str]:
     """Run `embeddb worker --once` in the test's own process."""
     env = {"EMBEDDB_PYTHON_MODELS": models}
-    return in_process("worker", "--once", *arguments, dsn=url, env=env)
+    return run("worker", "--once", *arguments, dsn=url, env=env)
 
 
 def test_sigterm_finishes_or_gives_back_what_is_claimed(database: str, log: Path) -> None:
@@ -220,7 +220,7 @@ def test_purge_asks_first(database: str) -> None:
 
 def jobs(url: str, *arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run `embeddb jobs …` in the test's own process."""
-    return in_process("jobs", *arguments, dsn=url, input=input)
+    return run("jobs", *arguments, dsn=url, input=input)
 
 
 @contextmanager

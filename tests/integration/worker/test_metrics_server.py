@@ -7,7 +7,7 @@ import socket
 from psycopg_pool import ConnectionPool
 
 import embeddb
-from embeddb.db.database import Database
+from embeddb.db.pooled import PooledDatabase
 from embeddb.repository.queue.jobs import Jobs
 from embeddb.worker.leases import Leases
 from embeddb.worker.metrics_server import QueueCollector
@@ -50,5 +50,5 @@ def test_what_the_worker_itself_knows_is_told_without_the_database() -> None:
         bound.bind(("127.0.0.1", 0))
         url = f"postgresql://nobody@127.0.0.1:{bound.getsockname()[1]}/none"
         with ConnectionPool(url, min_size=0, max_size=1, timeout=0.1) as pool:
-            collector = QueueCollector(Jobs(Database(pool)), Leases(), None)
+            collector = QueueCollector(Jobs(PooledDatabase(pool)), Leases(), None)
             assert gauges(collector) == {"embeddb_worker_leased_jobs": {"": 0}}

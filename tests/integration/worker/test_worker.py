@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 import embeddb
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionNotFoundError, ModelUnavailableError, SchemaOutdatedError
 from embeddb.pipeline.generation.model import BoundModel
@@ -486,7 +486,7 @@ def test_a_schema_migrated_under_a_worker_stops_it(store: embeddb.Store, source:
 def test_a_worker_on_a_database_refuses_a_schema_of_another_version(store: embeddb.Store) -> None:
     rows(store.url, "UPDATE embeddb.alembic_version SET version_num = '0001'")
     with pytest.raises(SchemaOutdatedError, match="embeddb migrate"):
-        Worker(Database(store.url), options()).run()
+        Worker(PooledDatabase(store.url), options()).run()
 
 
 def test_a_worker_on_a_database_loads_models_by_the_settings_of_the_environment(
@@ -496,7 +496,7 @@ def test_a_worker_on_a_database_loads_models_by_the_settings_of_the_environment(
     settings = EncoderSettings(python_models=("tests.support.encoders",))
     encoder = load_encoder(model, settings=settings)
     attach(store, "public.articles", "body", name="articles", model=encoder)
-    with closing(Database(source)) as database:
+    with closing(PooledDatabase(source)) as database:
         refused = Worker(database, options()).run()
         assert "EMBEDDB_PYTHON_MODELS" in refused.problems["articles"]
         monkeypatch.setenv("EMBEDDB_PYTHON_MODELS", "tests.support.encoders")

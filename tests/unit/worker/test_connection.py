@@ -10,6 +10,7 @@ from threading import Event, Timer
 import pytest
 
 from embeddb.db.database import Connection, Database
+from embeddb.db.pooled import PooledDatabase
 from embeddb.errors import DatabaseUnavailableError
 from embeddb.worker.connection import ReconnectingConnection, StoppedError
 
@@ -20,7 +21,7 @@ def nobody() -> Iterator[Database]:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
-        yield Database(f"postgresql://nobody@127.0.0.1:{port}/none")
+        yield PooledDatabase(f"postgresql://nobody@127.0.0.1:{port}/none")
 
 
 def never(connection: Connection) -> None:
