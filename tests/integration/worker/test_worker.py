@@ -14,6 +14,7 @@ import pytest
 
 import embeddb
 from embeddb.db.database import Connection
+from embeddb.db.pooled import PooledDatabase
 from embeddb.encoders import EncoderSettings, load_encoder
 from embeddb.errors import CollectionNotFoundError, ModelUnavailableError, SchemaOutdatedError
 from embeddb.pipeline.generation.model import BoundModel
