@@ -26,14 +26,19 @@ class Settings:
     """What the environment asks for; secrets stay out of the repr.
 
     Attributes:
-        dsn: the server to use; None means the embedded one.
-        data_dir: where the embedded server keeps its data.
-        schema: the Postgres schema of embeddb's own tables.
-        device: what encoders compute on, e.g. `cuda`; None lets each choose.
-        dtype: what encoders compute in, e.g. `bfloat16`; None lets each choose.
-        python_models: module prefixes that a `python:module:function` model may be loaded from.
-        offline: never ask the Hugging Face hub.
-        debug: show the traceback of an error that a command reports.
+        dsn: the server to use. Without it embeddb starts the embedded server.
+        data_dir: where the embedded server keeps its data. By default the user's data folder, or
+            `/var/lib/embeddb` for root.
+        schema: the Postgres schema of embeddb's own tables; `embeddb` by default.
+        device: what models compute on: `cpu`, `cuda` or `mps`. By default the fastest there is.
+        dtype: what models compute in: `float32`, `bfloat16` or `float16`. By default what the
+            machine computes fastest.
+        openai_base_url: an endpoint that speaks OpenAI's embeddings API; OpenAI's own by default.
+        openai_api_key: the key for that endpoint.
+        python_models: modules, separated by commas, whose functions may serve as models
+            (`python:module:function`). By default none may.
+        offline: `1` never asks the Hugging Face hub.
+        debug: `1` shows the traceback of an error that a command reports.
     """
 
     dsn: str | None = field(default=None, repr=False)
