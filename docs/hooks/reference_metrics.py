@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from prometheus_client import Metric
 
-from embeddb.worker.metrics import Counters
+from embeddb.worker.metrics import WorkerMetrics
 from embeddb.worker.metrics_server import QueueCollector
 
 _SUFFIX = {"counter": "_total"}
@@ -24,7 +24,7 @@ def markdown() -> str:
 
 
 def _metrics() -> list[tuple[Metric, str]]:
-    counters = Counters()
+    counters = WorkerMetrics()
     names = {metric._name: metric._labelnames for metric in counters.registry._collector_to_names}
     found = [(metric, _labels(names[metric.name])) for metric in counters.registry.collect()]
     empty = SimpleNamespace(name="docs", pending=0, delayed=0, failed=0, oldest_seconds=0)
