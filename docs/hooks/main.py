@@ -32,6 +32,24 @@ REFERENCES: dict[str, Callable[[], str]] = {
 _pages: dict[str, str] = {}
 
 
+def on_config(config: Any) -> Any:  # noqa: ANN401
+    """Put the pages of a folder into the navigation where it says `folder/*.md`."""
+    config["nav"] = _expanded(config["nav"], Path(config["docs_dir"]))
+    return config
+
+
+def _expanded(nav: Any, docs: Path) -> Any:  # noqa: ANN401
+    if isinstance(nav, list):
+        return [_expanded(entry, docs) for entry in nav]
+    if isinstance(nav, dict):
+        return {title: _expanded(entry, docs) for title, entry in nav.items()}
+    if nav.endswith("/*.md"):
+        # `index.md` is the page of the section itself, and comes first
+        pages = sorted(docs.glob(nav), key=lambda page: (page.stem != "index", page.name))
+        return [page.relative_to(docs).as_posix() for page in pages]
+    return nav
+
+
 def on_page_markdown(markdown: str, *, page: Any, **_: object) -> str:  # noqa: ANN401
     """Fill in what is generated, and keep the page's Markdown."""
     filled = MARKER.sub(lambda marker: REFERENCES[marker[1]](), markdown)

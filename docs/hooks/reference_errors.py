@@ -11,9 +11,7 @@ from embeddb import errors
 def markdown() -> str:
     """Return the two trees as nested lists, each class with what it means."""
     trees = ((errors.EmbedDBError, "Errors"), (errors.EmbedDBWarning, "Warnings"))
-    return "\n\n".join(
-        f"## {title}\n\n" + "\n".join(_tree(root, 0)) for root, title in trees
-    )
+    return "\n\n".join(f"## {title}\n\n" + "\n".join(_tree(root, 0)) for root, title in trees)
 
 
 def _tree(kind: type, depth: int) -> Iterator[str]:

@@ -10,7 +10,6 @@ from psycopg import sql
 from embeddb.repository.collections.functions import _arguments
 
 FILES = Path(__file__).parents[2] / "sql"
-PUBLIC = ("search_text", "search", "encode", "filter_path")
 HEAD = re.compile(
     r"(?P<comment>(?:--.*\n)+)CREATE OR REPLACE (?:FUNCTION|PROCEDURE|VIEW) "
     r"(?P<signature>.+?)(?:\nLANGUAGE| AS\n|\nRETURNS trigger)",
@@ -22,8 +21,9 @@ def markdown() -> str:
     """Return the functions of a collection, those of every collection, and what those call."""
     functions = {path.stem: path for path in sorted((FILES / "functions").glob("*.sql"))}
     views = sorted((FILES / "views").glob("*.sql"))
-    by_text = FILES / "templates" / "search_text_function.sql"
-    by_vector = FILES / "templates" / "search_function.sql"
+    templates = FILES / "templates"
+    by_text = templates / "search_text_function.sql"
+    by_vector = templates / "search_function.sql"
     vector = _arguments(sql.SQL("_query vector"), True).as_string(None)
     document = _arguments(sql.SQL("_id text"), False).as_string(None)
     return "\n\n".join(
@@ -31,16 +31,25 @@ def markdown() -> str:
             "## Functions of a collection",
             _section("&lt;collection&gt;_search, by a text", by_text, "<collection>_search"),
             _section(
-                "&lt;collection&gt;_search, by a vector", by_vector, "<collection>_search", vector
+                "&lt;collection&gt;_search, by a vector",
+                by_vector,
+                "<collection>_search",
+                vector,
+                _comment(templates / "search_by_vector.sql"),
             ),
             _section(
-                "&lt;collection&gt;_similar", by_vector, "<collection>_similar", document
+                "&lt;collection&gt;_similar",
+                by_vector,
+                "<collection>_similar",
+                document,
+                _comment(templates / "search_by_document.sql"),
             ),
             "## Functions for every collection",
             _section("search, by a text", functions.pop("search_text")),
             _section("search, by a vector", functions.pop("search")),
             _section("encode", functions.pop("encode")),
             _section("filter_path", functions.pop("filter_path")),
+            _section("filter_part", functions.pop("filter_part")),
             "## Views",
             *(_section(path.stem, path) for path in views),
             "## What these functions call",
@@ -50,8 +59,9 @@ def markdown() -> str:
     )
 
 
-def _section(title: str, path: Path, name: str = "", arguments: str = "") -> str:
+def _section(title: str, path: Path, name: str = "", arguments: str = "", also: str = "") -> str:
     comment, signature = _head(path)
+    comment = f"{comment}\n\n{also}".rstrip()
     for slot, value in (
         ("{function}", f"embeddb.{name}"),
         ("{arguments}", arguments),
@@ -64,13 +74,21 @@ def _section(title: str, path: Path, name: str = "", arguments: str = "") -> str
 
 
 def _first(path: Path) -> str:
-    sentence = _head(path)[0].partition(". ")[0].replace("\n", " ")
-    return sentence.rstrip(".") + "."
+    return re.split(r"[.:;]\s", _head(path)[0] + " ")[0].replace("\n", " ") + "."
 
 
 def _head(path: Path) -> tuple[str, str]:
     found = HEAD.search(path.read_text("utf-8"))
     if found is None:
         raise ValueError(f"{path} does not begin with a comment and a CREATE statement")
-    lines = (line.removeprefix("--").removeprefix(" ") for line in found["comment"].splitlines())
-    return "\n".join(lines).replace("{{", "{").replace("}}", "}"), found["signature"]
+    return _comment(path), found["signature"]
+
+
+def _comment(path: Path) -> str:
+    """Return the comment that a file begins with."""
+    lines = []
+    for line in path.read_text("utf-8").splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line.removeprefix("--").removeprefix(" "))
+    return "\n".join(lines).replace("{{", "{").replace("}}", "}")

@@ -1,4 +1,4 @@
--- The vector of a text in the space of a collection's model; see encode_query.
+-- Return the vector of a text in the space of a collection's model; see encode_query.
 CREATE OR REPLACE FUNCTION {schema}.encode(
     _collection text, _text text, _mode text DEFAULT 'auto')
 RETURNS {vector}

@@ -1,13 +1,13 @@
--- Compile embeddb's filter language into one jsonpath predicate, to be used as
--- `metadata @@ embeddb.filter_path(filter)`: the planner folds it to a constant, and a GIN index
--- with jsonb_path_ops answers its equalities. Every door (Python, CLI, SQL) goes through here.
+-- Compile a filter into one jsonpath predicate, to be used as
+-- `metadata @@ embeddb.filter_path(filter)`. The planner folds it to a constant, and a GIN index with
+-- jsonb_path_ops answers its equalities. Python, the command line and SQL all go through here.
 --
--- {{"year": {{"$gte": 2020}}, "$or": [{{"lang": "en"}}, {{"lang": {{"$exists": false}}}}]}}
+-- `{{"year": {{"$gte": 2020}}, "$or": [{{"lang": "en"}}, {{"lang": {{"$exists": false}}}}]}}`
 --
--- A field is a path into the metadata, its keys joined by dots (a dot inside a key is written \.).
--- On a field that holds an array a comparison asks whether any element passes. $ne, $nin and
--- $not are the exact complements of $eq, $in and the negated filter: a missing field passes them.
--- A malformed filter raises SQLSTATE ED001.
+-- A field is a path into the metadata, its keys joined by dots; a dot inside a key is written `\.`. On a
+-- field that holds an array, a comparison asks whether any element passes. `$ne`, `$nin` and `$not` are the
+-- exact complements of `$eq`, `$in` and the negated filter: a missing field passes them. A malformed filter
+-- raises SQLSTATE ED001.
 CREATE OR REPLACE FUNCTION {schema}.filter_path(_filter jsonb)
 RETURNS jsonpath
 LANGUAGE plpgsql

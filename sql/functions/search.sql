@@ -1,5 +1,5 @@
--- Search a collection that is named by a value: the same rows as its own function gives, with the
--- key as one text. How a key is written comes from embeddb/schema/keys.py.
+-- Search a collection that is named by a value. The rows are those of its own function, with the key as
+-- one text.
 CREATE OR REPLACE FUNCTION {schema}.search(
     _collection text,
     _query {vector},

@@ -1,5 +1,5 @@
--- Search any collection by a text: the nearest chunks, and which encoder made the text's vector;
--- see encode_query. What reads as a vector is one.
+-- Search a collection that is named by a value, by a text. The rows are those of its own function, with
+-- the key as one text. A text that reads as a vector is one.
 CREATE OR REPLACE FUNCTION {schema}.search(
     _collection text,
     _query text,

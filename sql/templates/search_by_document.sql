@@ -1,4 +1,4 @@
--- What a search for what is similar compares by: the mean of a document's chunks, as stored.
+-- The query is a document's key: chunks are compared with the mean of its own, which are left out.
     _document := {id};
     SELECT {mean} INTO _query FROM {chunks} c WHERE c.id OPERATOR(pg_catalog.=) _document;
     IF _query IS NULL THEN

@@ -1,5 +1,6 @@
--- Search a collection from SQL: the statements are those that the Python door sends. The tag
--- around the body is longer than any name that Postgres takes, so that no name in it ends it.
+-- Return the chunks of a collection that are nearest to a query, nearest first: at most `_limit` of
+-- them, only of documents that pass `_filter`. The key comes in its own type, under its own name. The
+-- statements are those that Python sends.
 CREATE OR REPLACE FUNCTION {function}(
     {arguments}
 )
@@ -8,6 +9,7 @@ RETURNS TABLE ({key}, chunk_no integer, content text, metadata jsonb, distance d
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 PARALLEL RESTRICTED
+-- no name that Postgres takes is as long as this tag, so no name in the body can end it
 AS $the_body_of_a_search_function_between_tags_longer_than_sixty_three_bytes$
 #variable_conflict use_column
 DECLARE

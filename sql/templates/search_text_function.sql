@@ -1,6 +1,8 @@
--- Search a collection by a text from SQL: the text's vector is made by a worker or by the encoder
--- in the database, and the search is that by a vector. What reads as a vector is one: a quoted
--- literal has no type yet when Postgres chooses among functions, and it chooses text.
+-- Search a collection by a text. A worker encodes the text, or Postgres does by itself; `_mode` is
+-- auto, worker or sql, and the column `encoder` says who it was. Then the search is that by a vector.
+--
+-- A text that reads as a vector is one: a quoted literal has no type yet when Postgres chooses among
+-- functions, and it chooses text.
 CREATE OR REPLACE FUNCTION {function}(
     _query text,
     _limit integer DEFAULT 10,

@@ -1,7 +1,7 @@
--- What is waiting, failing and going on in each collection; what is not known is NULL, never a
--- number that stands for it. Of a collection that embeddb writes itself nothing ever waits. Where
--- rows are hidden by a policy, how many there are and what is wrong with them is for those alone who
--- may read the queue.
+-- One row for each collection: what waits, what failed, who works. What is not known is NULL, never a
+-- number that stands for it. Nothing ever waits in a collection of documents of its own. If a policy
+-- hides rows of the table, only roles that may read the queue see how many there are and what is wrong
+-- with them.
 CREATE OR REPLACE VIEW {schema}.status AS
 SELECT c.name,
        CASE WHEN c.source IS NULL THEN NULL

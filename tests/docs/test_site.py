@@ -99,7 +99,7 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
     pages = "".join(page.read_text("utf-8") for page in (site / "reference/python").glob("*.html"))
     for name in set(embeddb.__all__) - {"__version__", "EmbedDBError"}:
         value = getattr(embeddb, name)
-        assert f'id="{value.__module__}.{name}"' in pages or f".{name}\"" in pages, name
+        assert f'id="{value.__module__}.{name}"' in pages or f'.{name}"' in pages, name
 
 
 def test_every_function_is_in_the_reference(site: Path) -> None:
