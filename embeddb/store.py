@@ -156,8 +156,12 @@ class Store:
                 `index`, `chunker`, `normalize`, `layout` and `partition_by`.
 
         Raises:
-            InvalidNameError, CollectionExistsError, IndexSpecError, TransformError,
-            ConfigurationError, ModelNotFoundError.
+            InvalidNameError: Postgres or embeddb cannot take the name.
+            CollectionExistsError: the name is taken, or with `exist_ok` what is there differs.
+            IndexSpecError: the index contradicts itself, its storage or its distance.
+            TransformError: the transform contradicts itself or what it is for.
+            ConfigurationError: another argument is wrong.
+            ModelNotFoundError: there is no such model.
         """
         generation, encoder = self._first_generation(EmbeddingSpec(**fields))
         try:
@@ -200,8 +204,14 @@ class Store:
         Raises:
             AttachError: the table cannot be had: TableNotFoundError, NotATableError,
                 NoPrimaryKeyError, ColumnNotFoundError, ExpressionError.
-            InvalidNameError, CollectionExistsError, PermissionDeniedError, IndexSpecError,
-            TransformError, ConfigurationError, ModelNotFoundError, UnsupportedServerError.
+            PermissionDeniedError: the role lacks a privilege, on the table or in the schema.
+            UnsupportedServerError: the server is older than PostgreSQL 15.
+            InvalidNameError: Postgres or embeddb cannot take the name.
+            CollectionExistsError: the name is taken, or with `exist_ok` what is there differs.
+            IndexSpecError: the index contradicts itself, its storage or its distance.
+            TransformError: the transform contradicts itself or what it is for.
+            ConfigurationError: another argument is wrong.
+            ModelNotFoundError: there is no such model.
         """
         spec = EmbeddingSpec(**fields)
         spec.check_metadata(metadata)
@@ -286,7 +296,9 @@ class Store:
             dry_run: whether the statements are only reported, and none is run.
 
         Raises:
-            ConfigurationError, CollectionNotFoundError, PermissionDeniedError.
+            ConfigurationError: there is no such role or kind, or it cannot be had of these.
+            CollectionNotFoundError: there is no collection of that name.
+            PermissionDeniedError: this is another role's to do.
         """
         return Grants(self._database).grant(
             kind, role, collections, with_source=with_source, dry_run=dry_run
@@ -311,7 +323,9 @@ class Store:
             dry_run: whether the statements are only reported, and none is run.
 
         Raises:
-            ConfigurationError, CollectionNotFoundError, PermissionDeniedError.
+            ConfigurationError: there is no such role or kind, or it cannot be had of these.
+            CollectionNotFoundError: there is no collection of that name.
+            PermissionDeniedError: this is another role's to do.
         """
         return Grants(self._database).revoke(
             kind, role, collections, with_source=with_source, dry_run=dry_run

@@ -15,9 +15,9 @@ from typing import Any
 import reference_cli
 import reference_errors
 import reference_metrics
+import reference_python
 import reference_settings
 import reference_sql
-from markdownify import markdownify
 
 ROOT = Path(__file__).parents[2]
 MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
@@ -53,14 +53,8 @@ def _expanded(nav: Any, docs: Path) -> Any:  # noqa: ANN401
 def on_page_markdown(markdown: str, *, page: Any, **_: object) -> str:  # noqa: ANN401
     """Fill in what is generated, and keep the page's Markdown."""
     filled = MARKER.sub(lambda marker: REFERENCES[marker[1]](), markdown)
-    _pages[page.file.src_uri] = filled
+    _pages[page.file.src_uri] = reference_python.plain(filled)
     return filled
-
-
-def on_page_content(html: str, *, page: Any, **_: object) -> None:  # noqa: ANN401
-    """Keep the text of docstrings, which are HTML only when a page is rendered."""
-    if re.search(r"^::: ", _pages[page.file.src_uri], re.MULTILINE):
-        _pages[page.file.src_uri] = markdownify(html, heading_style="ATX", strip=["a", "img"])
 
 
 def on_post_build(config: Any, **_: object) -> None:  # noqa: ANN401

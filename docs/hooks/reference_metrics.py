@@ -24,16 +24,12 @@ def markdown() -> str:
 
 
 def _metrics() -> list[tuple[Metric, str]]:
-    counters = WorkerMetrics()
-    names = {metric._name: metric._labelnames for metric in counters.registry._collector_to_names}
-    found = [(metric, _labels(names[metric.name])) for metric in counters.registry.collect()]
-    empty = SimpleNamespace(name="docs", pending=0, delayed=0, failed=0, oldest_seconds=0)
-    worker = SimpleNamespace(
-        leases=(),
-        jobs=SimpleNamespace(counts=lambda _: [empty]),
-        options=SimpleNamespace(collections=None),
-    )
-    for metric in QueueCollector(worker).collect():  # type: ignore[arg-type]
+    metrics = WorkerMetrics()
+    names = {metric._name: metric._labelnames for metric in metrics.registry._collector_to_names}
+    found = [(metric, _labels(names[metric.name])) for metric in metrics.registry.collect()]
+    row = SimpleNamespace(name="docs", pending=0, delayed=0, failed=0, oldest_seconds=0)
+    jobs = SimpleNamespace(counts=lambda _: [row])
+    for metric in QueueCollector(jobs, (), None).collect():  # type: ignore[arg-type]
         found.append((metric, _labels(metric.samples[0].labels)))
     return found
 

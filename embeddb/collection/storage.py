@@ -39,7 +39,8 @@ class StorageMethods(CollectionBase):
         """Store the vectors in another form, without encoding anything anew.
 
         A new generation is filled and indexed beside the old one, which is searched and written
-        meanwhile; then it takes the old one's place in one short transaction.
+        meanwhile; then it takes the old one's place in one short transaction. After any error the
+        collection is as it was.
 
         Args:
             storage: vector, halfvec, int8 or bit; None: as it is.
@@ -53,7 +54,6 @@ class StorageMethods(CollectionBase):
             TransformError: there are too few vectors to learn the transform from.
             IndexSpecError, ConfigurationError: the form contradicts itself.
             IndexBuildError: the index could not be built.
-            After any error the collection is as it was.
         """
         old = self._record.generation
         spec = TransformSpec.parse(transform)
