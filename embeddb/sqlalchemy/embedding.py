@@ -22,17 +22,16 @@ class Embedding:
     Alembic creates what it needs in the database, and triggers and workers keep it up to date. The
     class attribute has `nearest(…)`, `distance(…)` and `search(…)`.
 
-    The other keywords are those of `EmbeddingSpec`. `model` is required, and a name: a preset, a
-    path, a hub name, `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`,
-    `index`, `chunker`, `normalize`, `layout` and `partition_by`; the last two name one of the
-    metadata columns.
-
     Args:
         text: the attributes or columns that are the text, in their order.
         expression: the text in SQL, in place of columns.
         metadata: attributes or columns that searches show and filter by.
         where: which rows take part, in SQL; None: all.
         name: the collection's name; None: the table's.
+        fields: what `EmbeddingSpec` takes. `model` is required, and a name: a preset, a path, a
+            hub name, `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`,
+            `index`, `chunker`, `normalize`, `layout` and `partition_by`; the last two name one of
+            the metadata columns.
 
     Raises:
         ConfigurationError: what is declared contradicts itself.
