@@ -10,11 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-
-from embeddb.encoders.quiet import quiet_loading
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 DIM = 32
+LAYERS = 2
+INNER = 64
+POSITIONS = 64
 MAX_TOKENS = 24
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmnopqrstuvwxyz"]
 WORDS += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
@@ -45,26 +49,53 @@ def _write_tokenizer(folder: Path) -> None:
     config = {f"{name}_token": WORDS[number] for name, number in special.items()}
     write_json(
         folder / "tokenizer_config.json",
-        config | {"tokenizer_class": "BertTokenizer", "model_max_length": 64},
+        config | {"tokenizer_class": "BertTokenizer", "model_max_length": POSITIONS},
     )
 
 
 def _write_weights(folder: Path) -> None:
-    import torch
-    from transformers import BertConfig, BertModel
+    """Write a BERT of two layers with random weights; importing torch for it would take seconds."""
+    random = np.random.default_rng(0)
+    tensors: dict[str, NDArray[np.float32]] = {}
 
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=DIM,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=64,
-        initializer_range=0.2,
+    def add(name: str, *shape: int) -> None:
+        tensors[name] = random.normal(0, 0.2, shape).astype(np.float32)
+
+    def add_norm(name: str) -> None:
+        tensors[f"{name}.weight"] = np.ones(DIM, dtype=np.float32)
+        tensors[f"{name}.bias"] = np.zeros(DIM, dtype=np.float32)
+
+    def add_linear(name: str, rows: int = DIM, columns: int = DIM) -> None:
+        add(f"{name}.weight", rows, columns)
+        tensors[f"{name}.bias"] = np.zeros(rows, dtype=np.float32)
+
+    for name, count in (("word", len(WORDS)), ("position", POSITIONS), ("token_type", 2)):
+        add(f"embeddings.{name}_embeddings.weight", count, DIM)
+    add_norm("embeddings.LayerNorm")
+    for layer in (f"encoder.layer.{number}" for number in range(LAYERS)):
+        for part in ("self.query", "self.key", "self.value", "output.dense"):
+            add_linear(f"{layer}.attention.{part}")
+        add_norm(f"{layer}.attention.output.LayerNorm")
+        add_linear(f"{layer}.intermediate.dense", INNER, DIM)
+        add_linear(f"{layer}.output.dense", DIM, INNER)
+        add_norm(f"{layer}.output.LayerNorm")
+    add_linear("pooler.dense")
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    write_json(
+        folder / "config.json",
+        {
+            "architectures": ["BertModel"],
+            "model_type": "bert",
+            "vocab_size": len(WORDS),
+            "hidden_size": DIM,
+            "num_hidden_layers": LAYERS,
+            "num_attention_heads": 2,
+            "intermediate_size": INNER,
+            "max_position_embeddings": POSITIONS,
+            "hidden_act": "gelu",
+            "layer_norm_eps": 1e-12,
+        },
     )
-    with quiet_loading():
-        BertModel(config).save_pretrained(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Batches, memory, and models whose features are not one row a text."""
+"""Batches, memory, and models whose features are not one row a text.
+
+torch is imported where a test needs it, so that collecting the tests does not load it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from embeddb.encoders import SentenceTransformerEncoder, locate
 from embeddb.encoders.batching import batches, blocks
@@ -26,6 +29,8 @@ class Fake:
         self.sizes: list[int] = []
 
     def preprocess(self, texts: list[str], prompt: str | None, task: str) -> dict[str, Any]:
+        import torch
+
         lengths = [len(text) for text in texts]
         if self.flat:
             return {"lengths": torch.tensor(lengths), "modality": "text"}
@@ -34,6 +39,8 @@ class Fake:
         return {"input_ids": mask.clone(), "attention_mask": mask, "modality": "text"}
 
     def __call__(self, features: dict[str, Any], task: str) -> dict[str, Any]:
+        import torch
+
         sums = features["lengths"] if self.flat else features["input_ids"].sum(1)
         size = int(sums.sum()) if self.flat else features["input_ids"].numel()
         if size > self.most:
@@ -59,6 +66,8 @@ def test_too_little_memory_halves_the_batch(flat: bool) -> None:
 
 @pytest.mark.parametrize("flat", [False, True])
 def test_text_too_large_for_the_memory_fails(flat: bool) -> None:
+    import torch
+
     with pytest.raises(torch.OutOfMemoryError):
         model_of(Fake(most=10, flat=flat)).encode(["x" * 11, "x"], "", "document")
 
@@ -93,9 +102,7 @@ def test_blocks_cover_every_text_once(texts: list[str]) -> None:
 
 
 def test_static_embedding_model(tmp_path: Path, tiny_original: Path) -> None:
-    from safetensors.torch import save_file
-
-    table = torch.arange(800, dtype=torch.float32).reshape(100, 8)
+    table = np.arange(800, dtype=np.float32).reshape(100, 8)
     save_file({"embedding.weight": table}, tmp_path / "model.safetensors")
     (tmp_path / "tokenizer.json").write_bytes((tiny_original / "tokenizer.json").read_bytes())
     kind = "sentence_transformers.models.StaticEmbedding"
