@@ -11,11 +11,10 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection
-from embeddb.db.queries import Name, query
+from embeddb.db.queries import query
 from embeddb.errors import (
     CollectionExistsError,
     GenerationChangedError,
-    InvalidNameError,
 )
 from embeddb.records import ModelInfo, Vector
 from embeddb.repository.catalog.reader import CatalogReader
@@ -25,15 +24,14 @@ from embeddb.repository.catalog.rows import (
     index_value,
 )
 from embeddb.repository.collections.functions import Functions
-from embeddb.repository.collections.layout_tables import column_parts, create_partitions
+from embeddb.repository.collections.tables import CollectionTables
 from embeddb.repository.indexes.ivfpq_tables import CodeTables, names_of
 from embeddb.repository.roles.privileges import Privileges
-from embeddb.schema import attached_ddl, indexes
+from embeddb.schema import indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.index_rules import check_hidden
 from embeddb.schema.indexes import IVFPQ, IndexSpec
 from embeddb.schema.names import Tables, check_name, tables
-from embeddb.schema.storage import Storage
 
 
 class Collections(CatalogReader):
@@ -74,7 +72,7 @@ class Collections(CatalogReader):
                 f"store.collection({record.name!r}), or create it with exist_ok=True."
             ) from error
         self._add_generation(connection, record)
-        self._create_tables(connection, record)
+        CollectionTables(self._database).create(connection, record)
         Functions(self._database).create(connection, record)
 
     def drop(self, name: str) -> None:
@@ -90,7 +88,7 @@ class Collections(CatalogReader):
             functions.drop_search(connection, records[0])
             for record in records:
                 self._drop_generation(connection, record)
-            self._drop_documents(connection, records[0])
+            CollectionTables(self._database).drop_documents(connection, records[0])
             connection.execute(query("attach.remove_jobs", **self._catalog), {"name": name})
             connection.execute(query("collections.remove", **self._catalog), {"name": name})
 
@@ -241,7 +239,7 @@ class Collections(CatalogReader):
             if claim is not None:
                 claim(made.tables)
             self._add_generation(connection, made)
-            self._create_chunks(connection, made, rights_of=record)
+            CollectionTables(self._database).create_chunks(connection, made, rights_of=record)
             Functions(self._database).create(connection, made)
             Privileges(self._schema).follow(connection, made)
         return made
@@ -299,87 +297,6 @@ class Collections(CatalogReader):
             return None
         values = {field: getattr(model, field) for field in MODEL_FIELDS}
         return _one(connection, "collections.add_model", values, **self._catalog)
-
-    def _create_tables(self, connection: Connection, record: CollectionRecord) -> None:
-        try:
-            if record.source is not None:
-                for statement in (*attached_ddl.key_functions(record), attached_ddl.view(record)):
-                    connection.execute(statement)
-            else:
-                names = record.tables
-                create = query("collections.create_documents", documents=names.documents)
-                connection.execute(create, {})
-            self._create_chunks(connection, record)
-        except pg.DuplicateTable as error:
-            raise InvalidNameError(
-                f"Schema {self._schema} has a table {record.name!r} that is no collection; "
-                "choose another name."
-            ) from error
-
-    def _drop_documents(self, connection: Connection, record: CollectionRecord) -> None:
-        """Drop the documents where they are embeddb's own, and what reads them where not."""
-        if record.source is None:
-            drop = query("collections.drop_table", table=record.tables.documents)
-            connection.execute(drop, {})
-            return
-        connection.execute(query("attach.drop_view", view=record.tables.documents), {})
-        for event in attached_ddl.EVENTS:
-            function = Name(self._schema, record.tables.trigger_function(event))
-            connection.execute(query("attach.drop_trigger_function", function=function), {})
-        for position in range(len(record.source.keys)):
-            function = Name(self._schema, record.tables.key_function(position))
-            connection.execute(query("attach.drop_key_function", function=function), {})
-
-    def _create_chunks(
-        self,
-        connection: Connection,
-        record: CollectionRecord,
-        rights_of: CollectionRecord | None = None,
-    ) -> None:
-        check_hidden(record.source, record.generation.index)
-        column = self._vector_column(record.generation)
-        statement = query(
-            "collections.create_chunks",
-            chunks=record.tables.chunks,
-            embedding=column,
-            keys=attached_ddl.key_columns(record),
-            **column_parts(record.generation.layout),
-        )
-        connection.execute(statement, {})
-        create_partitions(connection, record)
-        if record.source is not None and record.source.row_security:
-            connection.execute(attached_ddl.policy(record))
-        if rights_of is not None:
-            self._grant(connection, rights_of, record)
-        if isinstance(record.generation.index, IVFPQ):
-            CodeTables(self._database, record).create(connection)
-
-    def _grant(
-        self, connection: Connection, source: CollectionRecord, target: CollectionRecord
-    ) -> None:
-        """Give everybody the rights that they have on another generation's table."""
-        rights = connection.execute(
-            query("ivfpq.grants"), {"schema": self._schema, "chunks": source.tables.chunks_name}
-        ).fetchall()
-        for privilege, role in rights:
-            connection.execute(
-                query(
-                    "generations.grant",
-                    target=target.tables.chunks,
-                    privilege=sql.SQL(privilege),
-                    grantee=sql.SQL("PUBLIC") if role is None else Name(role),
-                ),
-                {},
-            )
-
-    def _vector_column(self, generation: Generation) -> sql.Composable:
-        dim = sql.Literal(generation.stored_dim)
-        if generation.storage is Storage.INT8:
-            return query("collections.int8_column", dim=dim)
-        kind: sql.Composable = sql.SQL("bit")
-        if generation.storage is not Storage.BIT:
-            kind = Name(self._database.vector_schema(), generation.storage.label)
-        return query("collections.vector_column", type=sql.SQL("{}({})").format(kind, dim))
 
 
 def _documents(record: CollectionRecord) -> dict[str, sql.Composable]:
