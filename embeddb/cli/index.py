@@ -19,7 +19,7 @@ from embeddb.diagnostics.units import size
 from embeddb.errors import IndexSpecError
 
 if TYPE_CHECKING:
-    from embeddb.repository.indexes.indexes import IndexInfo
+    from embeddb.repository.indexes.listing import IndexInfo
 
 app = typer.Typer(no_args_is_help=True, help="Build, drop, list and repair indexes.")
 

@@ -17,7 +17,8 @@ from embeddb.pipeline.indexes.indexes import drop_index, rebuild_index
 from embeddb.pipeline.indexes.repair import Defect, find_faults, repair
 from embeddb.progress import shown
 from embeddb.repository.catalog.recall_history import MeasuredRecall, RecallHistory
-from embeddb.repository.indexes.indexes import Indexes, IndexInfo
+from embeddb.repository.indexes.indexes import Indexes
+from embeddb.repository.indexes.listing import IndexInfo
 from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import HNSW, IndexSpec
 

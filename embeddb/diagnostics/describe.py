@@ -11,7 +11,8 @@ from embeddb.pipeline.conversion.convert import rows_needed
 from embeddb.records import ModelInfo
 from embeddb.repository.attached.health import AttachedHealth, SyncStatus
 from embeddb.repository.collections.collections import Collections
-from embeddb.repository.indexes.indexes import Indexes, IndexInfo
+from embeddb.repository.indexes.indexes import Indexes
+from embeddb.repository.indexes.listing import IndexInfo
 from embeddb.schema import layouts
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import oversample_of, to_json

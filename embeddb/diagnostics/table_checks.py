@@ -11,8 +11,9 @@ from embeddb.diagnostics.findings import Finding
 from embeddb.diagnostics.units import size
 from embeddb.quantizers import imbalance
 from embeddb.repository.collections.health import IndexHealth, TableState
-from embeddb.repository.indexes.indexes import Indexes, IndexInfo
+from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.indexes.ivfpq import Codes
+from embeddb.repository.indexes.listing import IndexInfo
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import IVFPQ
 

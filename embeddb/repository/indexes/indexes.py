@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import errors as pg
@@ -29,7 +28,9 @@ from embeddb.repository.indexes.build import (
     prepare_session,
     run_build,
 )
-from embeddb.repository.indexes.ivfpq_tables import CodeTables, names_of
+from embeddb.repository.indexes.definitions import IndexDefinitions
+from embeddb.repository.indexes.ivfpq_tables import CodeTables
+from embeddb.repository.indexes.listing import IndexInfo, list_indexes
 from embeddb.repository.indexes.partitions import (
     attach,
     counted,
@@ -43,23 +44,10 @@ from embeddb.schema.index_sizes import index_bytes
 from embeddb.schema.indexes import HNSW, IVFPQ, IndexSpec, IVFFlat
 from embeddb.schema.layouts import PartialIndexes, partitions_of
 from embeddb.schema.names import Tables
-from embeddb.schema.vector_expressions import Vectors
 
 CLEAN_UP_MS = 5_000
 """How long to wait for whoever reads the table, before what a failed build left is left to
 `embeddb index repair`: Ctrl-C should not wait for somebody else's transaction."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IndexInfo:
-    """An index as Postgres has it."""
-
-    name: str
-    method: str
-    valid: bool
-    bytes: int
-    definition: str
-    scans: int
 
 
 class Indexes:
@@ -69,6 +57,7 @@ class Indexes:
         self._database = database
         self._record = record
         self._tables = record.tables
+        self._definitions = IndexDefinitions(database, record)
         self._held: Connection | None = None
 
     @contextmanager
@@ -84,14 +73,14 @@ class Indexes:
     def all(self) -> list[IndexInfo]:
         """Give the indexes of both tables, primary keys apart."""
         with self._database.connection() as connection:
-            return self._list(connection)
+            return list_indexes(connection, self._tables)
 
     def missing(self, index: IndexSpec | None) -> list[str]:
         """Name the indexes that should be there and are not, or are invalid."""
         valid = {info.name for info in self.all() if info.valid}
         wanted = [] if self._record.source else [self._tables.metadata_index]
         if index is not None:
-            wanted += self._vector_names(index)
+            wanted += self._definitions.vector_names(index)
         return [name for name in wanted if name not in valid]
 
     def ensure(
@@ -125,7 +114,7 @@ class Indexes:
         Beside it the table must have room for what is written meanwhile: SQL does not tell how
         much the disk has left.
         """
-        return index_bytes(self._vectors(index).held, index, rows)
+        return index_bytes(self._definitions.vectors(index).held, index, rows)
 
     def _ensure(
         self,
@@ -136,12 +125,14 @@ class Indexes:
     ) -> None:
         missing = self.missing(index)
         if self._tables.metadata_index in missing:
-            self._build(connection, self._tables.metadata_index, self._metadata_sql(), progress)
+            self._build(
+                connection, self._tables.metadata_index, self._definitions.metadata_sql(), progress
+            )
         wanted = None if isinstance(index, IVFPQ) else index  # pipeline.ivfpq builds that
-        lacking = [] if wanted is None else self._vector_names(wanted, missing)
+        lacking = [] if wanted is None else self._definitions.vector_names(wanted, missing)
         if wanted is not None and lacking:
             with translated():
-                give_resources(connection, wanted, self._vectors(wanted).held, rows)
+                give_resources(connection, wanted, self._definitions.vectors(wanted).held, rows)
             if progress is not None and (size := self.estimated_bytes(wanted, rows)):
                 progress(f"about {size / 1e6:,.1f} MB to build", 0, 0)
             for name in lacking:
@@ -153,7 +144,7 @@ class Indexes:
 
     def _drop_vector_indexes(self, connection: Connection, but: str | None) -> None:
         with translated():
-            for info in self._list(connection):
+            for info in list_indexes(connection, self._tables):
                 if info.method == but:
                     continue
                 if info.method in ("hnsw", "ivfflat"):
@@ -168,14 +159,6 @@ class Indexes:
             for name in detached(connection, self._tables):
                 self._drop(connection, name)
 
-    def _vector_names(self, index: IndexSpec, among: Sequence[str] | None = None) -> list[str]:
-        """Name the vector indexes that a spec makes: one, or with it one for each declared part."""
-        names = [self._tables.vector_index(index.method)]
-        if isinstance(layout := self._record.generation.layout, PartialIndexes):
-            suffixes = map(str, range(len(layout.parts)))
-            names += [self._tables.part_index(index.method, suffix) for suffix in suffixes]
-        return names if among is None else [name for name in names if name in among]
-
     def _build_vector(
         self,
         connection: Connection,
@@ -187,12 +170,12 @@ class Indexes:
         if partitions_of(layout):
             self._build_partitioned(connection, index, progress)
         elif isinstance(layout, PartialIndexes) and name != self._tables.vector_index(index.method):
-            number = self._vector_names(index).index(name) - 1
+            number = self._definitions.vector_names(index).index(name) - 1
             part = Value(layout.parts[number])
-            statement = self._vector_sql(index, name, block="create_partial", part=part)
+            statement = self._definitions.vector_sql(index, name, block="create_partial", part=part)
             self._build(connection, name, statement, progress, may_be_empty=True)
         else:
-            self._build(connection, name, self._vector_sql(index, name), progress)
+            self._build(connection, name, self._definitions.vector_sql(index, name), progress)
 
     def _build_partitioned(
         self, connection: Connection, index: HNSW | IVFFlat, progress: PhaseProgress | None
@@ -204,10 +187,14 @@ class Indexes:
             self._drop(connection, whole)
             self._drop_detached(connection)
         try:
-            patiently(connection, self._vector_sql(index, whole, block="create_partitioned"))
+            patiently(
+                connection, self._definitions.vector_sql(index, whole, block="create_partitioned")
+            )
             for number, suffix in enumerate(suffixes, start=1):
                 name = self._tables.part_index(index.method, suffix)
-                statement = self._vector_sql(index, name, table=self._tables.partition(suffix))
+                statement = self._definitions.vector_sql(
+                    index, name, table=self._tables.partition(suffix)
+                )
                 told = counted(progress, number, len(suffixes))
                 self._build(connection, name, statement, told, may_be_empty=True)
                 attach(connection, self._tables, whole, name)
@@ -300,93 +287,6 @@ class Indexes:
             patiently(connection, query("indexes.drop_partitioned", index=index))
         else:
             connection.execute(query("indexes.drop_partitioned", index=index), {}, prepare=False)
-
-    def _vector_sql(
-        self,
-        index: HNSW | IVFFlat,
-        name: str,
-        *,
-        block: str = "create_vector",
-        table: str | None = None,
-        **parts: sql.Composable,
-    ) -> sql.Composed:
-        """Write the statement that builds an index, of the whole table or of a partition."""
-        vectors = self._vectors(index)
-        options = (
-            sql.SQL("{} = {}").format(Name(option), sql.Literal(value))
-            for option, value in index.options().items()
-        )
-        return query(
-            "indexes." + block,
-            index=Name(name),
-            chunks=Name(self._tables.schema, table) if table else self._tables.chunks,
-            method=Name(index.method),
-            expression=vectors.index_expression(),
-            opclass=Name(self._database.vector_schema(), vectors.held.opclass),
-            options=sql.SQL(", ").join(options),
-            **parts,
-        )
-
-    def _vectors(self, index: IndexSpec) -> Vectors:
-        """Give the expressions of a collection that has this index."""
-        generation = replace(self._record.generation, index=index)
-        return Vectors(
-            replace(self._record, generation=generation),
-            schema=self._database.schema,
-            vector_schema=self._database.vector_schema(),
-        )
-
-    def _metadata_sql(self) -> sql.Composed:
-        return query(
-            "indexes.create_metadata",
-            index=Name(self._tables.metadata_index),
-            documents=self._tables.documents,
-        )
-
-    def _list(self, connection: Connection) -> list[IndexInfo]:
-        found = []
-        with translated():
-            for table in (self._tables.documents_name, self._tables.chunks_name):
-                rows = connection.execute(
-                    query("indexes.list"), {"schema": self._tables.schema, "table": table}
-                ).fetchall()
-                found += [
-                    IndexInfo(
-                        name=row[0],
-                        method=row[1],
-                        valid=row[2],
-                        bytes=row[3],
-                        definition=row[4],
-                        scans=row[5],
-                    )
-                    for row in rows
-                ]
-            found += self._list_codes(connection)
-        return found
-
-    def _list_codes(self, connection: Connection) -> list[IndexInfo]:
-        """Give the IVF-PQ index, all of whose tables count as one."""
-        names = names_of(self._tables)
-        rows = connection.execute(
-            query("ivfpq.info"),
-            {
-                "schema": self._tables.schema,
-                "codes": names["codes"],
-                "index": self._tables.vector_index(IVFPQ.method),
-                "tables": list(names.values()),
-            },
-        ).fetchall()
-        return [
-            IndexInfo(
-                name=row[0],
-                method=IVFPQ.method,
-                valid=row[1],
-                bytes=row[4],
-                definition=row[2],
-                scans=row[3],
-            )
-            for row in rows
-        ]
 
 
 _BUILD_REMEDIES = {
