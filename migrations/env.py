@@ -28,7 +28,7 @@ SINCE = {
 
 
 def _functions(revision: str | None = None, vector: sql.Composable | None = None) -> list[str]:
-    """Give the statements that bring `sql/functions/` and `sql/views/` into the schema, as text.
+    """Return the statements that bring `sql/functions/` and `sql/views/` into the schema, as text.
 
     Those of a later revision than `revision` are left out; None: it is the newest. `vector` is
     pgvector's type; None: it is where the extension was just created, in the search_path.

@@ -30,7 +30,7 @@ RIGHTS_HINT = (
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what psycopg raises inside the block into an EmbedDBError."""
+    """Raise an EmbedDBError in place of what psycopg raises inside the block."""
     try:
         yield
     except psycopg.Error as error:
@@ -38,7 +38,7 @@ def translated() -> Iterator[None]:
 
 
 def translate(error: psycopg.Error) -> errors.EmbedDBError:
-    """Choose by SQLSTATE, never by message."""
+    """Return embeddb's error for one of psycopg's, chosen by SQLSTATE and never by message."""
     text = str(error).strip()
     if error.sqlstate == FILTER_SQLSTATE:
         return errors.FilterError(error.diag.message_primary)
@@ -55,7 +55,7 @@ def translate(error: psycopg.Error) -> errors.EmbedDBError:
 
 
 def connection_lost(error: BaseException) -> bool:
-    """Say whether `error` means that the connection is gone, so that trying again may help."""
+    """Return whether `error` means that the connection is gone, so that trying again may help."""
     return isinstance(error, psycopg.OperationalError) and (
         error.sqlstate is None
         or isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow)

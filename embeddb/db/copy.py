@@ -24,17 +24,17 @@ _ROWS_PER_MESSAGE = 512
 
 
 def binary(value: bytes | None) -> bytes:
-    """Encode bytea, or text that is UTF-8 already."""
+    """Return the field of bytea, or of text that is UTF-8 already."""
     return NULL if value is None else len(value).to_bytes(4, "big") + value
 
 
 def text(value: str | None) -> bytes:
-    """Encode text."""
+    """Return the field of text."""
     return NULL if value is None else binary(value.encode())
 
 
 def jsonb(value: bytes) -> bytes:
-    """Encode UTF-8 JSON text; the byte in front is jsonb's format version."""
+    """Return the field of jsonb; the byte in front of the text is the format's version."""
     return (len(value) + 1).to_bytes(4, "big") + b"\x01" + value
 
 

@@ -1,4 +1,4 @@
-"""What a database is to everything above: protocols, and what its server tells of itself."""
+"""What a database is to everything above: protocols, and what its server reports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OLDEST_PGVECTOR = (0, 8, 4)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerInfo:
-    """What a server told of itself: versions, pgvector's schema, embeddb's migration."""
+    """What a server reports: its versions, pgvector's schema, embeddb's migration."""
 
     version: int
     pgvector: str | None
@@ -95,7 +95,7 @@ class Database(TransactionSource, Protocol):
 
 
 def describe_server(connection: Connection, schema: str) -> ServerInfo:
-    """Read versions and the migration state in one or two cheap queries."""
+    """Return a server's versions and migration state, read in one or two cheap queries."""
     with translated():
         row = connection.execute(query("server.describe"), {"schema": schema}).fetchone()
         assert row is not None  # it has no FROM

@@ -96,7 +96,7 @@ def migrate_schema(
 
 
 def offline_sql(schema: str, revision: str = "head") -> str:
-    """Write the SQL of a whole migration without asking a server."""
+    """Return the SQL of a whole migration, without asking a server."""
     from alembic import command
 
     config = _config(schema)
@@ -107,14 +107,14 @@ def offline_sql(schema: str, revision: str = "head") -> str:
 
 
 def is_downgrade(before: str | None, revision: str) -> bool:
-    """Say whether going from `before` to `revision` removes tables."""
+    """Return whether going from `before` to `revision` removes tables."""
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
     script = ScriptDirectory.from_config(_config("embeddb"))
     try:
         return before is not None and _is_below(script, revision, before)
-    except CommandError:  # an unknown revision: migrating tells more of it
+    except CommandError:  # an unknown revision: migrating explains it
         return False
 
 
@@ -177,7 +177,7 @@ def _run(database: Database, before: str | None, revision: str) -> None:
 def _failed(error: psycopg.Error) -> errors.EmbedDBError:
     cause = translate(error)
     if type(cause) is not errors.DatabaseError:
-        return cause  # a lost connection or a missing right says more
+        return cause  # a lost connection or a missing privilege explains itself
     return errors.MigrationError(f"{cause}\nNothing was applied: the schema is as it was.")
 
 
@@ -203,7 +203,7 @@ def _config(schema: str) -> Config:
 
 @contextmanager
 def _locked(connection: Connection) -> Iterator[None]:
-    """Hold the migration lock, waiting for another migration without holding a snapshot."""
+    """Hold the migration lock, having waited for other migrations without holding a snapshot."""
     with translated():
         while not _fetch_bool(connection, "schema.try_lock"):
             time.sleep(LOCK_POLL_SECONDS)

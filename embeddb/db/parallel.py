@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 def run_parallel(
     database: Database, pieces: int, work: Callable[[Connection, int], Result], *, connections: int
 ) -> list[Result]:
-    """Do each piece once, on one of several connections, and give the results in order.
+    """Do each piece of work once, on one of several connections, and return the results in order.
 
     The caller's thread works too, and does not depend on the others: a pool that has only one
     connection to give, or none soon enough, costs speed and nothing else.
@@ -64,7 +64,7 @@ class _Pile(Generic[Result]):
             raise
 
     def help_out(self) -> None:
-        """Do pieces as well, if there is another connection."""
+        """Do pieces until none is left, if another connection can be had."""
         with ExitStack() as held:
             try:
                 connection = held.enter_context(self._database.connection())

@@ -27,7 +27,7 @@ CONNECT_TIMEOUT_SECONDS = 10
 
 
 class PooledDatabase:
-    """Hands out autocommit connections; nothing is ever set on one beyond a transaction."""
+    """Lends autocommit connections; nothing is ever set on one beyond a transaction."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class PooledDatabase:
         self._owned: ConnectionPool[Connection] | None = None
         self._opening = Lock()
         self._prepare_threshold = 5 if prepare else None
-        self.lendable = 1  # an engine does not tell
+        self.lendable = 1  # nobody knows of an engine
         if isinstance(source, str):
             self.url = _checked(source)
             self._connect = self._pooled
@@ -137,7 +137,7 @@ class PooledDatabase:
 
 
 def _check_open(connection: Connection) -> None:
-    """Notice a connection that the server closed, so that the pool opens another.
+    """Raise for a connection that the server closed, so that the pool opens another.
 
     An idle connection has nothing to read unless it was closed, so a healthy one costs no round
     trip.
@@ -155,7 +155,7 @@ def _has_input(descriptor: int) -> bool:
 
 
 class _Borrowed:
-    """Connections of the caller's, with autocommit and plain rows while we have them."""
+    """Connections of the caller's, in autocommit mode and with plain rows while they are lent."""
 
     def __init__(self, lend: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._lend = lend

@@ -21,7 +21,7 @@ class Name(sql.Identifier):
     """A quoted identifier for a statement with parameters, where psycopg reads `%` itself."""
 
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
-        """Quote, and double each percent sign."""
+        """Return the quoted text, each percent sign doubled."""
         return super().as_bytes(context).replace(b"%", b"%%")
 
 
@@ -29,7 +29,7 @@ class Value(sql.Literal):
     """A value written into a statement with parameters, where it can be none: in DDL."""
 
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
-        """Quote, and double each percent sign."""
+        """Return the quoted text, each percent sign doubled."""
         return super().as_bytes(context).replace(b"%", b"%%")
 
 
@@ -42,7 +42,7 @@ class Fragment(sql.SQL):
 
 
 def _literal(text: str) -> LiteralString:
-    """Vouch for SQL that is part of the package, or that was looked at where it came in."""
+    """Return SQL of the package's own, or that was checked where it came in, as a literal."""
     return text
 
 
@@ -63,7 +63,7 @@ def _blocks(file: str) -> dict[str, str]:
 
 
 def query(name: str, **parts: sql.Composable) -> sql.Composed:
-    """Give the statement `file.block`, its `{…}` filled with identifiers or SQL.
+    """Return the statement `file.block`, its `{…}` filled with identifiers or SQL.
 
     Execute it with parameters, an empty dict if there are none: percent signs are doubled.
     """
@@ -72,7 +72,7 @@ def query(name: str, **parts: sql.Composable) -> sql.Composed:
 
 
 def statement(name: str, **parts: sql.Composable) -> sa.TextClause:
-    """Give the statement `file.block` for a SQLAlchemy connection, whatever its driver."""
+    """Return the statement `file.block` for a SQLAlchemy connection, whatever its driver."""
     import sqlalchemy as sa
 
     text = query(name, **parts).as_string(None).replace(":", "\\:")
@@ -80,19 +80,19 @@ def statement(name: str, **parts: sql.Composable) -> sa.TextClause:
 
 
 def text_of(composed: sql.Composable) -> sa.TextClause:
-    """Give SQL without parameters, and with single percent signs, for a SQLAlchemy connection."""
+    """Return SQL without parameters, and with single percent signs, for a SQLAlchemy connection."""
     import sqlalchemy as sa
 
     return sa.text(composed.as_string(None).replace(":", "\\:"))
 
 
 def script(folder: str, file: str, **parts: sql.Composable) -> sql.Composed:
-    """Give a whole file of `sql/<folder>/`; execute it without parameters."""
+    """Return a whole file of `sql/<folder>/`; execute it without parameters."""
     text = (resources.files("embeddb.sql") / folder / (file + ".sql")).read_text("utf-8")
     return sql.SQL(_literal(text)).format(**parts)
 
 
 def scripts(folder: str) -> list[str]:
-    """List the files of `sql/<folder>/` without their suffix, sorted."""
+    """Return the names of the files in `sql/<folder>/`, without their suffix and sorted."""
     entries = (resources.files("embeddb.sql") / folder).iterdir()
     return sorted(entry.name.removesuffix(".sql") for entry in entries if entry.name[-4:] == ".sql")

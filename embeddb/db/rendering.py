@@ -18,23 +18,23 @@ PARAMETERS = ("query", "limit", "filter", "max_distance", "part", "without")
 
 
 def parameter(name: str, kind: sa.types.TypeEngine[Any]) -> sa.BindParameter[Any]:
-    """Make a parameter of the statement; it is there by name, whatever the door."""
+    """Return a parameter of the statement, which keeps its name whoever sends it."""
     return sa.bindparam(name, None, type_=kind)
 
 
 def constant(text: str) -> Expression:
-    """Write a text of embeddb's own into the statement, quoted."""
+    """Return a text of embeddb's own as a quoted literal."""
     return sa.literal_column("'" + text.replace("'", "''") + "'", sa.Text)
 
 
 def number(value: float) -> Expression:
-    """Write a number of embeddb's own into the statement."""
+    """Return a number of embeddb's own as a literal."""
     kind: sa.types.TypeEngine[Any] = sa.Integer() if isinstance(value, int) else sa.Double()
     return sa.literal_column(repr(value), kind)
 
 
 def count_all() -> sa.sql.functions.Function[int]:
-    """Write `count(*)`, of Postgres's own."""
+    """Return Postgres's own `count(*)`."""
     counted: sa.sql.functions.Function[int] = sa.func.pg_catalog.count(
         sa.literal_column("*"), type_=sa.BigInteger()
     )
@@ -42,12 +42,12 @@ def count_all() -> sa.sql.functions.Function[int]:
 
 
 def quoted(name: str) -> str:
-    """Quote a name where it needs it."""
+    """Return a name, quoted where it needs it."""
     return DIALECT.identifier_preparer.quote(name)
 
 
 def as_text(statement: sa.ClauseElement) -> tuple[str, dict[str, Any]]:
-    """Write a statement as psycopg reads it, with the parameters that it brings itself."""
+    """Return a statement as psycopg reads it, and the values of its own parameters."""
     compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
     given = {
         name: _bound(compiled, name, value)
@@ -58,21 +58,21 @@ def as_text(statement: sa.ClauseElement) -> tuple[str, dict[str, Any]]:
 
 
 def _bound(compiled: sa.Compiled, name: str, value: object) -> object:
-    """Make of a value what its type sends: JSON of a dict, for one."""
+    """Return a value as its type sends it: a dict as JSON, for one."""
     bind = getattr(compiled, "binds", {}).get(name)
     process = None if bind is None else bind.type.dialect_impl(DIALECT).bind_processor(DIALECT)
     return value if process is None else process(value)
 
 
 def as_function_body(statement: sa.ClauseElement) -> str:
-    """Write a statement with $1 (query), $2 (limit), $3 (filter), $4 (max_distance), $5 (part)."""
+    """Return a statement with $1 (query), $2 (limit), $3 (filter), $4 (max_distance), $5 (part)."""
     text, given = as_text(statement)
     places = {name: "$" + str(place) for place, name in enumerate(PARAMETERS, start=1)}
     return text % (places | {name: str(int(value)) for name, value in given.items()})
 
 
 def as_definition(expression: sa.ClauseElement) -> str:
-    """Write an expression that has no parameters, its percent signs doubled."""
+    """Return an expression that has no parameters as text, its percent signs doubled."""
     text, given = as_text(expression)
     assert not given  # an index cannot depend on a parameter
     return text
@@ -82,7 +82,7 @@ class Written(sql.Composable):
     """SQL that SQLAlchemy wrote, its percent signs doubled already."""
 
     def as_bytes(self, context: AdaptContext | None = None) -> bytes:
-        """Give the text."""
+        """Return the text."""
         return str(self._obj).encode()
 
 
@@ -97,7 +97,7 @@ class Qualified(sa.types.UserDefinedType[Any]):
         self.dim = dim
 
     def get_col_spec(self, **keywords: object) -> str:
-        """Write the type's name."""
+        """Return the type's name."""
         name = quoted(self.schema) + "." + self.kind
         return name if self.dim is None else name + "(" + str(self.dim) + ")"
 
@@ -111,5 +111,5 @@ class Bits(sa.types.UserDefinedType[Any]):
         self.dim = dim
 
     def get_col_spec(self, **keywords: object) -> str:
-        """Write the type's name."""
+        """Return the type's name."""
         return "bit(" + str(self.dim) + ")"

@@ -66,7 +66,7 @@ def chunk_fields(
     spans: Sequence[tuple[int, int]],
     hashes: Sequence[bytes],
 ) -> list[memoryview]:
-    """Give the fields of fixed size of n chunks, ready for COPY: one piece a row.
+    """Return the fields of fixed size of n chunks, ready for COPY: one piece a row.
 
     They are chunk_no integer, span int4range, content_hash bytea and the embedding, a row of
     `vectors` (n, dim) as `kind` stores it (int8: two columns, the array and its scale). Laid out
@@ -103,7 +103,7 @@ def chunk_fields(
 
 
 def _embedding(vectors: Vector, kind: str) -> NDArray[np.void]:
-    """Lay out the vectors, each with its size in front."""
+    """Return the vectors in their binary format, each with its size in front."""
     match kind:
         case "int8":
             return _int8(vectors)
@@ -146,7 +146,7 @@ def _bits(vectors: Vector) -> NDArray[np.void]:
 
 
 def to_int8(vectors: Vector) -> tuple[NDArray[np.int8], Vector]:
-    """Scale each row so that its largest number becomes 127, and round.
+    """Return rows as int8: each scaled so that its largest number becomes 127, and rounded.
 
     Returns:
         The rounded numbers (n, dim), and the scales (n,) that give them their size again.
@@ -162,7 +162,7 @@ def _hash_bytes(hashes: Sequence[bytes]) -> int:
 
 
 def from_binary(values: list[bytes], kind: str, dim: int) -> Vector:
-    """Read what `vector_send`, `halfvec_send` or `bit_send` gave: float32, (len(values), dim).
+    """Return what `vector_send`, `halfvec_send` or `bit_send` sent: float32, (len(values), dim).
 
     Bits come as 1 and -1.
     """

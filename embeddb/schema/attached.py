@@ -106,7 +106,7 @@ class SourceTable:
         return self.schema + "." + self.table
 
     def to_json(self) -> dict[str, Any]:
-        """Write it as the catalog keeps it."""
+        """Return it as the catalog keeps it."""
         return {
             "schema": self.schema,
             "table": self.table,
@@ -124,7 +124,7 @@ class SourceTable:
         }
 
     def declares_as(self, other: SourceTable) -> bool:
-        """Say whether another one was declared in the same words, whatever Postgres made of it."""
+        """Return whether another was declared in the same words, whatever Postgres made of it."""
         return self._declared() == other._declared()
 
     def _declared(self) -> tuple[Any, ...]:
@@ -133,7 +133,7 @@ class SourceTable:
 
 
 def from_json(value: dict[str, Any] | None) -> SourceTable | None:
-    """Read what `to_json` wrote; None stays None: a collection of embeddb's own."""
+    """Return what `to_json` wrote; None stays None: a collection of embeddb's own."""
     if value is None:
         return None
     return SourceTable(

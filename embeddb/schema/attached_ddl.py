@@ -44,14 +44,14 @@ class FollowedTable:
 
 
 def tables_of(source: SourceTable) -> tuple[FollowedTable]:
-    """Name what is followed where nothing is known of partitions: the source alone."""
+    """Return what is followed where nothing is known of partitions: the source alone."""
     return (FollowedTable(schema=source.schema, table=source.table),)
 
 
 def statements(
     record: CollectionRecord, followed: Sequence[FollowedTable] | None = None
 ) -> list[sql.Composed]:
-    """Give everything that makes a source followed, in its order, the table of chunks apart."""
+    """Return the statements that make a source followed, in order, without the chunks' table."""
     source = source_of(record)
     return [
         *key_functions(record),
@@ -62,13 +62,13 @@ def statements(
 
 
 def source_of(record: CollectionRecord) -> SourceTable:
-    """Give the source of a collection that is attached."""
+    """Return the source of a collection that is attached."""
     assert record.source is not None
     return record.source
 
 
 def view(record: CollectionRecord) -> sql.Composed:
-    """Make the view that reads the source's rows as documents."""
+    """Return the statement for the view that reads the source's rows as documents."""
     source = source_of(record)
     passes = attached_sql.passes(source)
     return script(
@@ -83,7 +83,7 @@ def view(record: CollectionRecord) -> sql.Composed:
 
 
 def documents_select(source: SourceTable) -> list[tuple[str, sql.Composable]]:
-    """Give the columns of the view: what each is named, and what it is of the source."""
+    """Return the columns of the view: each one's name, and the SQL that reads it."""
     null = sql.SQL("NULL::text")
     return [
         ("id", key_text(source)),
@@ -102,7 +102,7 @@ def _view_columns(source: SourceTable) -> Iterable[sql.Composable]:
 
 
 def key_functions(record: CollectionRecord) -> list[sql.Composed]:
-    """Make the functions that read columns of a key whose type depends on settings."""
+    """Return the functions that read columns of a key whose type's input is not immutable."""
     source = source_of(record)
     return [
         script(
@@ -118,7 +118,7 @@ def key_functions(record: CollectionRecord) -> list[sql.Composed]:
 
 
 def key_columns(record: CollectionRecord) -> sql.Composable:
-    """Write the columns of a table of chunks that hold the source's own key, for CREATE TABLE."""
+    """Return the columns of a table of chunks that hold the source's own key, for CREATE TABLE."""
     if record.source is None:
         return sql.SQL("")
     keys = record.source.keys
@@ -138,12 +138,12 @@ def key_columns(record: CollectionRecord) -> sql.Composable:
 
 
 def key_function(record: CollectionRecord, position: int) -> sql.Identifier:
-    """Name the function that reads a column of a key."""
+    """Return the name of the function that reads a column of a key."""
     return sql.Identifier(record.tables.schema, record.tables.key_function(position))
 
 
 def policy(record: CollectionRecord) -> sql.Composed:
-    """Hide the chunks of the rows that are hidden."""
+    """Return the policy that hides the chunks of the rows that are hidden."""
     source = source_of(record)
     return script(
         "templates",
@@ -155,7 +155,7 @@ def policy(record: CollectionRecord) -> sql.Composed:
 
 
 def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
-    """Make the functions that the triggers call; they name the active generation's table."""
+    """Return the functions that the triggers call; they name the active generation's table."""
     source = source_of(record)
     own = record.tables.schema
     parts: dict[str, sql.Composable] = {
@@ -199,7 +199,7 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
 
 
 def triggers(record: CollectionRecord, followed: Sequence[FollowedTable]) -> list[sql.Composed]:
-    """Make the triggers on the source, and on each of its partitions."""
+    """Return the triggers on the source, and on each of its partitions."""
     return [
         script(
             "templates",
@@ -217,13 +217,13 @@ def triggers(record: CollectionRecord, followed: Sequence[FollowedTable]) -> lis
 
 
 def trigger_name(collection: str, event: str) -> str:
-    """Name a trigger; Postgres would cut a longer name at the same place, and say so."""
+    """Return a trigger's name; Postgres would cut a longer one at the same place, and say so."""
     name = "embeddb_" + collection + "_" + event
     return name.encode()[:MAX_IDENTIFIER_BYTES].decode(errors="ignore")
 
 
 def table(source: SourceTable) -> sql.Identifier:
-    """Name the source."""
+    """Return the source's name."""
     return sql.Identifier(source.schema, source.table)
 
 
@@ -232,7 +232,7 @@ def _chunks(record: CollectionRecord) -> sql.Identifier:
 
 
 def _same(source: SourceTable, chunks: str | None = None) -> sql.Composable:
-    """Write that a row `s` of the source is the one that a chunk is of."""
+    """Return the condition that a row `s` of the source is the one that a chunk belongs to."""
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(
             sql.Identifier("s", key.name),
@@ -249,7 +249,7 @@ def _snippet(name: str, keys: sql.Composable, parts: dict[str, sql.Composable]) 
 def _keys_of(
     source: SourceTable, rows: str, passes: sql.Composable | None = None
 ) -> sql.Composable:
-    """Give the keys of a statement's rows, those that take part if so wanted.
+    """Return a subquery for the keys of a statement's rows, or of those that take part.
 
     The rows go by the table's own name, as in what the user wrote of them.
     """
@@ -262,14 +262,14 @@ def _keys_of(
 
 
 def _watched(record: CollectionRecord) -> tuple[str, ...]:
-    """Name the columns that chunks are made of: the text, and what they are laid out by."""
+    """Return the columns that chunks are made of: the text, and what they are laid out by."""
     layout = record.generation.layout
     parts = () if layout is None else (layout.field,)
     return tuple(dict.fromkeys((*source_of(record).content_columns, *parts)))
 
 
 def _updates(source: SourceTable, watched: Sequence[str]) -> sql.Composable:
-    """Set the old rows of an UPDATE beside the new ones, and say what became of each."""
+    """Return a subquery of what became of each row of an UPDATE: changed, gone, or neither."""
     compared = [part for name in watched for part in attached_sql.comparable(source, name)]
     names = [sql.Identifier("c" + str(number)) for number in range(len(compared))]
     changes = [sql.SQL("o.{0} IS DISTINCT FROM n.{0}").format(name) for name in names]

@@ -17,7 +17,7 @@ STRING_TYPES = frozenset({"text", "character varying"})
 
 
 def content(source: SourceTable) -> sql.Composable:
-    """Write a row's text; columns that are NULL are skipped, and none at all is NULL."""
+    """Return the SQL of a row's text: columns that are not NULL; NULL where all are."""
     if source.text is None:
         return sql.SQL("({})").format(verbatim(source.content_sql or source.expression or "NULL"))
     texts = [sql.SQL("{}::text").format(sql.Identifier(name)) for name in source.text]
@@ -29,7 +29,7 @@ def content(source: SourceTable) -> sql.Composable:
 
 
 def metadata(source: SourceTable) -> sql.Composable:
-    """Write a row's metadata as one JSON object."""
+    """Return the SQL of a row's metadata, one JSON object."""
     if not source.metadata:
         return sql.SQL("'{}'::jsonb")
     pairs = [part for name in source.metadata for part in (sql.Literal(name), sql.Identifier(name))]
@@ -37,13 +37,13 @@ def metadata(source: SourceTable) -> sql.Composable:
 
 
 def passes(source: SourceTable) -> sql.Composable | None:
-    """Write which rows take part; None: all."""
+    """Return the condition that a row takes part; None: every row does."""
     text = source.where_sql or source.where
     return None if text is None else sql.SQL("({})").format(verbatim(text))
 
 
 def comparable(source: SourceTable, name: str) -> list[sql.Composable]:
-    """Write a column so that it compares as unequal exactly where it reads otherwise.
+    """Return the SQL of what compares as unequal exactly where a column reads otherwise.
 
     Texts by 128 bits of hash: of 100,000 rows the texts themselves would be written to disk once
     more to be set beside each other.

@@ -47,7 +47,7 @@ class PendingForm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Generation:
-    """What one model, one chunker, one transform and one storage make of the documents.
+    """What one model, chunker, transform and storage make of the documents.
 
     Attributes:
         dim: dimensions of the model's vectors, and of queries.

@@ -13,7 +13,7 @@ key, then by name. A table's own `info` would be written into revisions."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeclaredEmbedding:
-    """What a collection over a table is to be.
+    """A collection over a table, as it is declared.
 
     Attributes:
         name: the collection.

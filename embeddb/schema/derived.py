@@ -35,7 +35,7 @@ class Derived:
 
     @classmethod
     def parse(cls, word: str) -> Derived:
-        """Read `on=`.
+        """Return what `on=` asks for.
 
         Raises:
             IndexSpecError: an unknown word.

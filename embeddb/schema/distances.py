@@ -24,7 +24,7 @@ class Distance(Enum):
 
     @classmethod
     def named(cls, label: str) -> Distance:
-        """Find a distance by its name.
+        """Return the distance of a name.
 
         Raises:
             ConfigurationError: no distance has this name.
@@ -41,7 +41,7 @@ class Distance(Enum):
         return self in (Distance.HAMMING, Distance.JACCARD)
 
     def score(self, distance: float) -> float:
-        """Turn a distance, where smaller is nearer, into a score, where larger is better."""
+        """Return the score of a distance: where that is smaller, it is larger."""
         match self:
             case Distance.COSINE | Distance.JACCARD:
                 return 1.0 - distance

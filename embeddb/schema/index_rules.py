@@ -29,12 +29,12 @@ class Indexed:
 
     @property
     def opclass(self) -> str:
-        """Name the operator class."""
+        """The operator class, without its schema."""
         return self.type + "_" + self.distance.opclass_suffix
 
 
 def indexed(generation: Generation, derived: Derived | None) -> Indexed:
-    """Say what an index on `derived`, or on the stored column, holds."""
+    """Return what an index on `derived`, or on the stored column, holds."""
     type, dim, distance = (
         generation.storage.compared_as,
         generation.stored_dim,
@@ -51,7 +51,7 @@ def indexed(generation: Generation, derived: Derived | None) -> Indexed:
 
 
 def check_hidden(source: SourceTable | None, index: IndexSpec | None) -> None:
-    """Refuse an index that would tell of rows that their own table hides.
+    """Check that an index tells nothing of rows that their own table hides.
 
     Raises:
         IndexSpecError: IVF-PQ keeps ids and codes in a table of its own.
@@ -64,7 +64,7 @@ def check_hidden(source: SourceTable | None, index: IndexSpec | None) -> None:
 
 
 def resolve_index(index: IndexSpec, generation: Generation) -> tuple[IndexSpec, str | None]:
-    """Fit a spec to what it is to index.
+    """Return a spec fitted to what it is to index.
 
     Returns:
         The spec to build, and what to tell the user where it is not the one asked for.
@@ -158,7 +158,7 @@ def _check_ivfpq(index: IVFPQ, generation: Generation) -> None:
 def _within_limits(
     index: HNSW | IVFFlat, generation: Generation
 ) -> tuple[HNSW | IVFFlat, str | None]:
-    """Choose what a plain index on too many dimensions is built on instead."""
+    """Return what a plain index on too many dimensions is built on instead."""
     held = indexed(generation, None)
     if held.dim <= MAX_INDEX_DIM[held.type]:
         return index, None

@@ -1,6 +1,6 @@
-"""What an index will take: bytes on disk, and memory while it is built. docs/indexes.md tells how.
+"""What an index takes: bytes on disk, and memory while it is built.
 
-The layouts are pgvector's (src/hnsw.h, src/ivfflat.h, ElkanKmeans in src/ivfkmeans.c).
+docs/indexes.md has the arithmetic in words. The layouts are pgvector's (src/hnsw.h, src/ivfflat.h, ElkanKmeans in src/ivfkmeans.c).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SORTED_ENTRY = 96
 
 
 def index_bytes(held: Indexed, index: IndexSpec, rows: int) -> int | None:
-    """Estimate the bytes of a freshly built index on disk; None where nothing is known of it."""
+    """Return the estimated bytes of a freshly built index on disk; None: not known."""
     if isinstance(index, IVFPQ):
         return None
     usable = PAGE - _PAGE_HEADERS
@@ -44,7 +44,7 @@ def index_bytes(held: Indexed, index: IndexSpec, rows: int) -> int | None:
 
 
 def build_bytes(held: Indexed, index: IndexSpec, rows: int) -> int:
-    """Estimate the memory that lets a build go on at full speed, or at all.
+    """Return the estimated bytes of memory that let a build go on at full speed, or at all.
 
     IVF-PQ's own work happens in this process; Postgres sorts the entries of two btree indexes.
     """

@@ -79,11 +79,11 @@ class HNSW:
         _check_derived(self.on, self.oversample)
 
     def options(self) -> dict[str, int]:
-        """Give the WITH options of the index."""
+        """Return the WITH options of the index."""
         return {"m": self.m, "ef_construction": self.ef_construction}
 
     def resolved(self, rows: int) -> HNSW:
-        """Fix what was left open: nothing depends on the number of rows here."""
+        """Return the spec for so many rows: nothing depends on them here."""
         return self
 
 
@@ -113,18 +113,18 @@ class IVFFlat:
         _check_derived(self.on, self.oversample)
 
     def lists_for(self, rows: int) -> int:
-        """Choose the number of lists for so many rows, as pgvector's README advises."""
+        """Return the number of lists for so many rows, as pgvector's README advises."""
         if self.lists is not None:
             return self.lists
         chosen = rows / 1000 if rows <= 1_000_000 else math.sqrt(rows)
         return min(max(int(chosen), 1), 32_768)
 
     def options(self) -> dict[str, int]:
-        """Give the WITH options of the index, once it is resolved."""
+        """Return the WITH options of the index, once it is resolved."""
         return {"lists": self.lists_for(0)}
 
     def resolved(self, rows: int) -> IVFFlat:
-        """Fix what was left open, for so many rows; one probe, pgvector's default, is too few."""
+        """Return the spec for so many rows; one probe, pgvector's default, is too few."""
         lists = self.lists_for(rows)
         probes = self.probes or math.ceil(math.sqrt(lists))
         return replace(self, lists=lists, probes=min(probes, lists))
@@ -163,7 +163,7 @@ class IVFPQ:
         _within("oversample", self.oversample, 1, MAX_OVERSAMPLE, whole=False)
 
     def resolved(self, rows: int) -> IVFPQ:
-        """Fix what was left open, for so many rows."""
+        """Return the spec for so many rows, with nothing left open."""
         lists = self.lists or min(max(round(math.sqrt(rows)), 1), 32_768)
         return replace(self, lists=lists, probes=self.probes or max(1, math.ceil(lists / 8)))
 
@@ -206,12 +206,12 @@ def parse(index: IndexChoice) -> IndexSpec | None:
 
 
 def derived_of(index: IndexSpec | None) -> Derived | None:
-    """Say what an index is on, where that is not the stored column."""
+    """Return what an index is on, where that is not the stored column."""
     return None if index is None or index.on is None else Derived.parse(index.on)
 
 
 def oversample_of(index: IndexSpec | None) -> float:
-    """Say how many candidates are rescored for each row wanted; 1 where nothing is rescored."""
+    """Return how many candidates are rescored for each row asked for; 1: nothing is rescored."""
     if isinstance(index, IVFPQ):
         return index.oversample
     derived = derived_of(index)
@@ -221,19 +221,19 @@ def oversample_of(index: IndexSpec | None) -> float:
 
 
 def widening(index: HNSW) -> int:
-    """Say how many rows the graph looks at for each one that a scan gives, where nothing is set."""
+    """Return how many rows the graph looks at for each one that a scan returns, by default."""
     derived = derived_of(index)
     on_codes = derived is not None and derived.kind == "bit"
     return CODES_WIDER if on_codes and index.ef_search is None else 1
 
 
 def to_json(index: IndexSpec | None) -> dict[str, Any] | None:
-    """Write a spec as the catalog keeps it."""
+    """Return a spec as the catalog keeps it."""
     return None if index is None else {"method": index.method, **asdict(index)}
 
 
 def from_json(value: dict[str, Any] | None) -> IndexSpec | None:
-    """Read a spec from the catalog."""
+    """Return the spec that the catalog keeps."""
     if value is None:
         return None
     fields = {key: item for key, item in value.items() if key != "method"}

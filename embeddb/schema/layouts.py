@@ -33,7 +33,7 @@ _STEP = re.compile(r"(?<!\\)\.")
 
 
 def part_of(value: object) -> str:
-    """Give the part of a value: its text, or nothing where it has no part of its own."""
+    """Return the part of a value: its text, or nothing where it has no part of its own."""
     match value:
         case bool():
             return _MARK + ("true" if value else "false")
@@ -67,11 +67,11 @@ class _Field:
     field: str
 
     def path(self) -> list[str]:
-        """Give the keys that lead to the field."""
+        """Return the keys that lead to the field."""
         return [step.replace("\\.", ".") for step in _STEP.split(self.field)]
 
     def part(self, id: str, metadata: dict[str, Any]) -> str:
-        """Give the part of a document.
+        """Return the part of a document.
 
         Raises:
             InvalidMetadataError: the field is a list, and a chunk lies in one part only.
@@ -87,28 +87,28 @@ class _Field:
         return part_of(value)
 
     def asked(self, filter: dict[str, Any]) -> str | None:
-        """Give the part that a filter asks for: `{field: value}` or `{field: {"$eq": value}}`."""
+        """Return the part that a filter asks for: `{field: value}` or `{field: {"$eq": value}}`."""
         value = filter.get(self.field)
         if isinstance(value, dict):
             value = value.get("$eq") if len(value) == 1 else None
         return part_of(value) or None
 
     def split(self, filter: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-        """Split a filter into the part that it asks for, if it does, and what else it asks."""
+        """Return the part that a filter asks for, if it does, and the rest of the filter."""
         part = self.asked(filter)
         if part is None or not self.knows(part):
             return (None if part is None or self.reads_known_only else part), filter
         return part, {key: value for key, value in filter.items() if key != self.field}
 
     def knows(self, part: str) -> bool:
-        """Say whether all that a search needs to know of a row is that it has this part."""
+        """Return whether all that a search needs to know of a row is that it has this part."""
         return True
 
     reads_known_only: ClassVar[bool] = False
     """Whether a part that was not declared has no place of its own."""
 
     def check(self) -> None:
-        """Refuse a field that no filter can name.
+        """Check that a filter can name the field.
 
         Raises:
             ConfigurationError: it is empty, or looks like an operator.
@@ -185,7 +185,7 @@ class _Values(_Field):
         return tuple(map(part_of, self.values))
 
     def knows(self, part: str) -> bool:
-        """Say whether a part was declared: only then it has a place to itself."""
+        """Return whether a part was declared: only then it has a place to itself."""
         return part in self.parts
 
 
@@ -226,7 +226,7 @@ class PartialIndexes(_Values):
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """It has no partitions."""
+        """Nothing: it has no partitions."""
         return ()
 
 
@@ -235,7 +235,7 @@ Layout: TypeAlias = HashPartitions | ListPartitions | PartialIndexes
 
 
 def chosen(layout: Layout | None, partition_by: str | None) -> Layout | None:
-    """Read `layout=` and its short form.
+    """Return what `layout=` and its short form `partition_by=` ask for.
 
     Raises:
         ConfigurationError: both are given, or what is given is no layout.
@@ -255,7 +255,7 @@ def chosen(layout: Layout | None, partition_by: str | None) -> Layout | None:
 
 
 def to_json(layout: Layout | None) -> dict[str, Any]:
-    """Write a layout as the catalog keeps it."""
+    """Return a layout as the catalog keeps it."""
     match layout:
         case None:
             return {}
@@ -267,7 +267,7 @@ def to_json(layout: Layout | None) -> dict[str, Any]:
 
 
 def from_json(value: dict[str, Any]) -> Layout | None:
-    """Read a layout from the catalog."""
+    """Return the layout that the catalog keeps."""
     match value.get("kind"):
         case None:
             return None
@@ -280,10 +280,10 @@ def from_json(value: dict[str, Any]) -> Layout | None:
 
 
 def rows_each(layout: Layout | None, rows: int) -> int:
-    """Say how many of so many rows one index has on average, as what learns from them asks."""
+    """Return how many of so many rows one index holds on average."""
     return rows // max(1, len(partitions_of(layout)))
 
 
 def partitions_of(layout: Layout | None) -> tuple[str, ...]:
-    """Give what the names of a layout's partitions end in; empty where there are none."""
+    """Return what the names of a layout's partitions end in; nothing where there are none."""
     return () if layout is None else layout.suffixes

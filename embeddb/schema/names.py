@@ -45,7 +45,7 @@ _GENERATION = re.compile(r"_g\d+(_(new)?(list|word|code)s?|_p(\d+|d|art))?$")
 
 
 def check_name(name: str) -> str:
-    """Give `name` back if a collection may have it.
+    """Return `name` if a collection may have it.
 
     Raises:
         InvalidNameError: empty, too long, not storable, or the name of another table.
@@ -84,12 +84,12 @@ class Tables:
 
     @property
     def documents(self) -> sql.Composable:
-        """The source table."""
+        """The table, or the view, of the documents."""
         return Name(self.schema, self.documents_name)
 
     @property
     def chunks(self) -> sql.Composable:
-        """The generation's table."""
+        """The generation's table of chunks."""
         return Name(self.schema, self.chunks_name)
 
     @property
@@ -108,11 +108,11 @@ class Tables:
         return self.documents_name + "_similar"
 
     def trigger_function(self, event: str) -> str:
-        """The function that follows an event on the table that the collection is attached to."""
+        """Return the name of the function that follows an event on the source."""
         return self.documents_name + "_on_" + event
 
     def key_function(self, position: int) -> str:
-        """The function that reads one column of a source's key."""
+        """Return the name of the function that reads one column of a source's key."""
         return self.documents_name + "_key_" + str(position + 1)
 
     @property
@@ -121,15 +121,15 @@ class Tables:
         return self.documents_name + "_metadata"
 
     def vector_index(self, method: str) -> str:
-        """Name the generation's vector index."""
+        """Return the name of the generation's vector index."""
         return self.chunks_name + "_" + method
 
     def partition(self, suffix: str) -> str:
-        """Name a partition of the generation's table: by its number, or `d`, the default one."""
+        """Return the name of a partition: by its number, or `d` for the default one."""
         return self.chunks_name + "_p" + suffix
 
     def part_index(self, method: str, suffix: str) -> str:
-        """Name the vector index of one partition, or of one value's chunks."""
+        """Return the name of the vector index of one partition, or of one value's chunks."""
         return self.chunks_name + "_" + method[0] + suffix
 
     @property
@@ -138,14 +138,14 @@ class Tables:
         return self.chunks_name + "_part"
 
     def holds_chunks(self, table: str) -> bool:
-        """Say whether a table is the generation's, or a partition of it."""
+        """Return whether a table is the generation's, or a partition of it."""
         stem, _, suffix = table.rpartition("_p")
         return table == self.chunks_name or (
             stem == self.chunks_name and (suffix == "d" or suffix.isdecimal())
         )
 
     def is_vector_index(self, name: str, method: str) -> bool:
-        """Say whether an index is the generation's, or one of those that it consists of."""
+        """Return whether an index is the generation's, or one of those that it consists of."""
         own = self.vector_index(method)
         stem, _, suffix = name.rpartition("_" + method[0])
         return name == own or (stem == self.chunks_name and (suffix == "d" or suffix.isdecimal()))
@@ -182,7 +182,7 @@ class Tables:
 
 
 def tables(schema: str, collection: str, generation: int) -> Tables:
-    """Name the tables of a generation."""
+    """Return the tables of a generation."""
     return Tables(
         schema=schema,
         documents_name=collection,

@@ -41,7 +41,7 @@ CATALOG = (
     "encoded_queries",
     "status",
 )
-"""What a search reads of the catalog, from Python or from SQL, and what tells how things are."""
+"""What a search reads of the catalog, from Python or from SQL, and how the queue is."""
 
 QUEUE: Mapping[str, tuple[str, ...]] = {
     "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
@@ -89,13 +89,13 @@ class RoleProfile:
     levels: dict[str, Level] = field(default_factory=dict)
 
     def level(self, record: CollectionRecord) -> Level:
-        """Say what it is to be allowed with a collection."""
+        """Return what it may do with a collection."""
         marked = (level_of(kind, record) for kind in self.marks)
         return max([self.levels.get(record.name, Level.NOTHING), *marked])
 
 
 def level_of(kind: str, record: CollectionRecord) -> Level:
-    """Say what a kind of role does with a collection."""
+    """Return what a kind of role may do with a collection."""
     attached = record.source is not None
     if kind == "reader":
         return Level.READ
@@ -105,7 +105,7 @@ def level_of(kind: str, record: CollectionRecord) -> Level:
 
 
 def check_kind(kind: str) -> None:
-    """Refuse what is no kind of role.
+    """Check that a word is a kind of role.
 
     Raises:
         ConfigurationError: it is none.
@@ -115,7 +115,7 @@ def check_kind(kind: str) -> None:
 
 
 def needs(standing: RoleProfile, records: Iterable[CollectionRecord]) -> Needs:
-    """Give everything in embeddb's schema that a role needs.
+    """Return all privileges in embeddb's schema that a role needs.
 
     Args:
         standing: what it is.
@@ -137,14 +137,14 @@ def needs(standing: RoleProfile, records: Iterable[CollectionRecord]) -> Needs:
 
 
 def collection_things(record: CollectionRecord) -> list[str]:
-    """Name the tables and functions of a generation and of its collection."""
+    """Return the names of the tables and functions of a generation and of its collection."""
     found: Needs = {}
     _of_collection(found, record, Level.WRITE)
     return sorted({name for _, name in found})
 
 
 def needs_temporary(standing: RoleProfile, records: Iterable[CollectionRecord]) -> bool:
-    """Say whether a role needs temporary tables.
+    """Return whether a role needs temporary tables.
 
     Batches of documents are written by way of them, and chunks where a policy concerns the role,
     for then Postgres refuses COPY.
@@ -157,7 +157,7 @@ def needs_temporary(standing: RoleProfile, records: Iterable[CollectionRecord]) 
 
 
 def sees_all_chunks(standing: RoleProfile, record: CollectionRecord) -> bool:
-    """Say whether a role encodes a collection, so that no chunk may be hidden from it."""
+    """Return whether a role encodes a collection, so that no chunk may be hidden from it."""
     return record.source is not None and standing.level(record) == Level.WRITE
 
 

@@ -32,7 +32,7 @@ class Storage(Enum):
 
     @classmethod
     def named(cls, label: str) -> Storage:
-        """Find a storage kind by its name.
+        """Return the storage kind of a name.
 
         Raises:
             ConfigurationError: no storage kind has this name.
@@ -44,7 +44,7 @@ class Storage(Enum):
         raise ConfigurationError(f"Unknown storage {label!r}; choose one of {known}.")
 
     def check(self, distance: Distance) -> None:
-        """Refuse a distance that what is stored cannot be compared by.
+        """Check that what is stored can be compared by a distance.
 
         Raises:
             ConfigurationError: bits have no such distance, or only bits have it.
@@ -62,6 +62,6 @@ class Storage(Enum):
             )
 
     def bytes_per_vector(self, dim: int) -> int:
-        """Bytes of one stored value, its header and an int8 scale included."""
+        """Return the bytes of one stored value, its header and an int8 scale included."""
         overhead = {Storage.INT8: 28, Storage.BIT: 8}.get(self, 8)
         return -(-self.bits_per_dim * dim // 8) + overhead

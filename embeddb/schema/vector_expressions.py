@@ -36,7 +36,7 @@ _COLUMN_TYPES: dict[Storage, Any] = {
 
 
 class Columns(Protocol):
-    """What has an `embedding`, and a `scale` beside it where that is int8."""
+    """Columns of a table that has an `embedding`, and a `scale` beside it where that is int8."""
 
     @property
     def embedding(self) -> Expression:
@@ -48,7 +48,7 @@ class Columns(Protocol):
 
 
 def columns_of(table: sa.FromClause) -> Columns:
-    """Give the columns of a table that has vectors."""
+    """Return the columns of a table that has vectors."""
     return cast(Columns, table.c)
 
 
@@ -74,7 +74,7 @@ class Vectors:
         return self._held
 
     def columns(self) -> list[sa.Column[Any]]:
-        """Give the columns that hold a vector."""
+        """Return the columns that hold a vector."""
         storage = self._generation.storage
         found = [sa.Column("embedding", _COLUMN_TYPES[storage](self._generation.stored_dim))]
         if storage is Storage.INT8:
@@ -82,7 +82,7 @@ class Vectors:
         return found
 
     def stored(self, columns: Columns) -> Expression:
-        """Give a stored vector in the type that it is compared as."""
+        """Return a stored vector in the type that it is compared as."""
         if self._generation.storage is not Storage.INT8:
             return columns.embedding
         dim = self._generation.stored_dim
@@ -92,7 +92,7 @@ class Vectors:
         return self.scaled(columns)
 
     def scaled(self, columns: Columns) -> Expression:
-        """Give a stored vector with its own length, whatever its distance needs."""
+        """Return a stored vector with its own length, whatever its distance needs."""
         if self._generation.storage is not Storage.INT8:
             return columns.embedding
         dim = self._generation.stored_dim
@@ -105,14 +105,14 @@ class Vectors:
         )
 
     def sent(self, alias: str) -> Expression:
-        """Give a stored vector in its binary format, of a table that goes by `alias`."""
+        """Return a stored vector in its binary format, of a table that goes by `alias`."""
         columns = _columns_as(alias)
         if self._generation.storage is Storage.BIT:
             return sa.func.pg_catalog.bit_send(columns.embedding)
         return self.own(self._generation.storage.compared_as + "_send")(self.scaled(columns))
 
     def mean(self, alias: str) -> Expression:
-        """Give the mean of stored vectors, of a table that goes by `alias`, as a `vector`.
+        """Return the mean of stored vectors, of a table that goes by `alias`, as a `vector`.
 
         Bits count as 1 and -1.
         """
@@ -129,12 +129,12 @@ class Vectors:
         return self.cast(self.own("avg")(self.cast(numbers, "vector")), "vector")
 
     def sent_as_compared(self, alias: str) -> Expression:
-        """Give a stored vector as it is compared, in its binary format; bits have another way."""
+        """Return a stored vector as it is compared, in its binary format; not for bits."""
         send = self.own(self._generation.storage.compared_as + "_send")
         return send(self.stored(_columns_as(alias)))
 
     def query(self, vector: Expression) -> Expression:
-        """Give a query, a `vector`, in the type that stored vectors are compared as."""
+        """Return a query, a `vector`, in the type that stored vectors are compared as."""
         typed = self.cast(vector, "vector")
         match self._generation.storage.compared_as:
             case "halfvec":
@@ -145,7 +145,7 @@ class Vectors:
                 return typed
 
     def derived(self, compared: Expression) -> Expression:
-        """Give what the index holds of a vector."""
+        """Return what the index holds of a vector."""
         derived = self._derived
         if derived is None:
             return compared
@@ -162,26 +162,26 @@ class Vectors:
         return self.cast(part, self._held.type, self._held.dim)
 
     def distance(self, left: Expression, right: Expression) -> Expression:
-        """Give the distance between two vectors as they are compared."""
+        """Return the distance between two vectors as they are compared."""
         return self._between(left, right, self._generation.distance)
 
     def derived_distance(self, left: Expression, right: Expression) -> Expression:
-        """Give the distance between what an index holds of two vectors."""
+        """Return the distance between what an index holds of two vectors."""
         return self._between(left, right, self._held.distance)
 
     def index_expression(self) -> sql.Composable:
-        """Write what the index is on, for CREATE INDEX."""
+        """Return what the index is on, for CREATE INDEX."""
         return Written("(" + as_definition(self.derived(self.stored(_Bare()))) + ")")
 
     def function_schema(self) -> sa.quoted_name:
-        """Name embeddb's schema before a function.
+        """Return embeddb's schema as it stands before a function.
 
         SQLAlchemy doubles percent signs everywhere but in functions and their schemas.
         """
         return sa.quoted_name(self._schema.replace("%", "%%"), True)
 
     def function(self, name: str) -> Callable[..., Expression]:
-        """Give a function of the collection's, named with its schema."""
+        """Return a function of the collection's, named with its schema."""
         own = getattr(sa.func, self.function_schema())
         found: Callable[..., Expression] = getattr(
             own, sa.quoted_name(name.replace("%", "%%"), True)
@@ -189,17 +189,17 @@ class Vectors:
         return found
 
     def operator(self, operator: str) -> str:
-        """Name an operator of pgvector's with its schema."""
+        """Return an operator of pgvector's with its schema."""
         return "OPERATOR(" + sql.Identifier(self._vector_schema).as_string() + "." + operator + ")"
 
     def own(self, function: str) -> Callable[..., Expression]:
-        """Give a function of pgvector's, named with its schema."""
+        """Return a function of pgvector's, named with its schema."""
         schema = sa.quoted_name(self._vector_schema.replace("%", "%%"), True)
         found: Callable[..., Expression] = getattr(getattr(sa.func, schema), function)
         return found
 
     def cast(self, value: Expression, kind: str, dim: int | None = None) -> Expression:
-        """Cast to a type of pgvector's."""
+        """Return a value cast to a type of pgvector's."""
         return sa.cast(value, Qualified(self._vector_schema, kind, dim))
 
     def _between(self, left: Expression, right: Expression, distance: Distance) -> Expression:

@@ -28,7 +28,7 @@ _TIME_LIMITS = ("statement_timeout", "lock_timeout")
 
 @contextmanager
 def granted(connection: Connection, index: VectorIndex, *, local: bool) -> Iterator[None]:
-    """Give a build memory, parallel workers and time, and put every setting back afterwards.
+    """Set the memory, the workers and the time limits of a build, and put them back afterwards.
 
     Args:
         connection: what the index is built on.

@@ -30,11 +30,11 @@ class Account:
     gid: int
 
     def process_options(self) -> dict[str, Any]:
-        """Give what subprocess needs to become this user."""
+        """Return the options with which subprocess becomes this user."""
         return {"user": self.uid, "group": self.gid, "extra_groups": [], "umask": 0o077}
 
     def own(self, path: Path) -> None:
-        """Make `path` this user's."""
+        """Change the owner of `path` to this user."""
         os.chown(path, self.uid, self.gid)
 
     def open_way(self, path: Path) -> None:
@@ -66,7 +66,7 @@ class Account:
 
 
 def account_for(data: Path) -> Account | None:
-    """Give the user to run as: the owner of existing data, else the system user; None: this one."""
+    """Return the user to run as: the data's owner, else the system user; None: this one."""
     if os.name != "posix" or os.geteuid() != 0:
         return None
     if data.exists() and (owner := data.stat()).st_uid != 0:
@@ -90,7 +90,7 @@ def _system_user() -> Account:
 
 
 def _add_user() -> str:
-    """Make the user; give what went wrong, if anything."""
+    """Create the user; return what went wrong, if anything."""
     command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
     try:
         return subprocess.run(command, capture_output=True, text=True).stderr.strip()

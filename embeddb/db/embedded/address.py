@@ -29,7 +29,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def settings(data: Path, account: Account | None) -> dict[str, str]:
-    """Say in PostgreSQL's words where to listen; the caller is about to start the server."""
+    """Return PostgreSQL's settings for where to listen, of a server that is about to start."""
     if not UNIX_SOCKETS:
         with socket.create_server((LOOPBACK, 0)) as free:
             port = str(free.getsockname()[1])
@@ -48,7 +48,7 @@ def settings(data: Path, account: Account | None) -> dict[str, str]:
 
 
 def url(postmaster: Postmaster, password_file: Path, database: str = DATABASE) -> str:
-    """Give libpq's URL; the port is in it so that PGPORT cannot lead elsewhere."""
+    """Return libpq's URL; the port is in it so that PGPORT cannot lead elsewhere."""
     if postmaster.socket_dir:
         place = quote(postmaster.socket_dir)
         return f"postgresql://{SUPERUSER}@:{postmaster.port}/{database}?host={place}"
@@ -65,7 +65,7 @@ def remove_socket_folder(data: Path, postmaster: Postmaster) -> None:
 
 
 def _socket_folder(data: Path, account: Account | None) -> Path:
-    """Put the socket beside the data, or into /tmp where its path would be too long."""
+    """Return a folder for the socket: beside the data, or in /tmp where that path is too long."""
     # At a comma libpq takes what follows for another host.
     if len(os.fsencode(data / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES and "," not in str(data):
         return data

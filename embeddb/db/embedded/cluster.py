@@ -58,7 +58,7 @@ class Cluster:
 
     @classmethod
     def at(cls, data_dir: Path) -> Cluster:
-        """Name the folder for the PostgreSQL that is installed."""
+        """Return the folder for the PostgreSQL that is installed."""
         folder = data_dir.expanduser().resolve()
         if os.name == "posix" and set(str(folder)) & _FORBIDDEN:
             raise ConfigurationError(
@@ -79,7 +79,7 @@ class Cluster:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep every other process and thread from starting, stopping or making this server."""
+        """Keep every other process and thread from starting, stopping or creating this server."""
         import fasteners
 
         if not self.data_dir.is_dir():
@@ -89,7 +89,7 @@ class Cluster:
             yield
 
     def account(self) -> Account | None:
-        """Give the user to run the server as, able to reach its data and its programs."""
+        """Return the user to run the server as, who can reach its data and its programs."""
         account = account_for(self.data)
         if account is not None:
             account.open_way(self.data)
@@ -100,7 +100,7 @@ class Cluster:
         return account
 
     def create(self, account: Account | None) -> None:
-        """Make the folder, whole or not at all."""
+        """Create the folder, whole or not at all."""
         self._refuse_older()
         self._refuse_full_disk()
         for unfinished in self.data_dir.glob("new-*"):
@@ -136,7 +136,7 @@ class Cluster:
                 return
 
     def _authentication(self, account: Account | None) -> tuple[str, ...]:
-        """Trust whoever reaches the socket, which only the server's user and root can do."""
+        """Return initdb's options: trust whoever reaches the socket, its user and root alone."""
         if address.UNIX_SOCKETS:
             return ("--auth-local=trust", "--auth-host=reject")
         replace_file(self.password_file, secrets.token_urlsafe(24), 0o600)

@@ -33,7 +33,7 @@ class Machine:
 
 
 def measure(data_dir: Path) -> Machine:
-    """Look at the machine, or at the container, that this process runs in."""
+    """Return the size of the machine, or of the container, that this process runs in."""
     folders = list(_cgroup_folders(_OWN_CGROUPS, _CGROUPS))
     return Machine(
         memory=min([psutil.virtual_memory().total, *memory_limits(folders)]),
@@ -56,13 +56,13 @@ def shared_memory() -> int | None:
 
 
 def memory_limits(folders: list[Path]) -> list[int]:
-    """Read the limits that control groups set, in bytes; version 1 spells none as a huge number."""
+    """Return the bytes that control groups allow; version 1 spells no limit as a huge number."""
     files = [folder / name for folder in folders for name in ("memory.max", _V1_MEMORY)]
     return [int(text) for text in _texts(files) if text.isdigit() and int(text) > 0]
 
 
 def processor_limits(folders: list[Path]) -> list[int]:
-    """Read the limits that control groups set, a part of a processor counted as one."""
+    """Return the limits that control groups set, a part of a processor counted as one."""
     limits = [text.split() for text in _texts([folder / "cpu.max" for folder in folders])]
     for folder in folders:
         quota = _texts([folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"])
@@ -78,7 +78,7 @@ _V1_MEMORY = "memory.limit_in_bytes"
 
 
 def _cgroup_folders(own: Path, mount: Path) -> Iterator[Path]:
-    """Find this process's control groups and those above; inside a container, just the mount."""
+    """Yield this process's control groups and those above; inside a container, just the mount."""
     for line in next(_texts([own]), "").splitlines():
         _, controllers, path = line.split(":", 2)
         roots = [mount / name for name in controllers.split(",") if name] or [mount]

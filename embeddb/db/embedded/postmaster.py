@@ -1,4 +1,4 @@
-"""The server's main process, as its lock file postmaster.pid tells of it."""
+"""The server's main process, as its lock file postmaster.pid describes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Postmaster:
-    """What the lock file says; the later lines come only while the server starts."""
+    """The content of the lock file; the later lines appear only while the server starts."""
 
     pid: int
     started: str
@@ -36,12 +36,12 @@ class Postmaster:
 
     @property
     def identity(self) -> str:
-        """Tell this run of the server from any other one."""
+        """A text that no other run of the server has."""
         return f"{self.pid} {self.started}"
 
 
 def read(data: Path) -> Postmaster | None:
-    """Give the postmaster of a data folder if it is alive, whatever state it is in."""
+    """Return the postmaster of a data folder if it is alive, whatever state it is in."""
     try:
         lines = [line.strip() for line in (data / "postmaster.pid").read_text().splitlines()]
     except (FileNotFoundError, NotADirectoryError):
@@ -57,7 +57,7 @@ def read(data: Path) -> Postmaster | None:
 
 
 def serves(pid: int, data: Path) -> bool:
-    """Say whether the process is this folder's server: a pid may be another one's after a crash."""
+    """Return whether the process is this folder's server; another may have its old pid."""
     try:
         process = psutil.Process(pid)
         alive = process.status() != psutil.STATUS_ZOMBIE
@@ -68,7 +68,7 @@ def serves(pid: int, data: Path) -> bool:
 
 
 def has_programs(data: Path) -> bool:
-    """Say whether the programs that the server runs from are still there.
+    """Return whether the programs that the server runs from are still there.
 
     A server whose installation was deleted (an old virtual environment) goes on running, but
     cannot load pgvector.
@@ -122,7 +122,7 @@ def clear_leftovers(data: Path) -> None:
 
 
 class Waiting:
-    """Says, now and then, that a start takes long and where to look."""
+    """Logs now and then that a start takes long, and where to look."""
 
     def __init__(self, data: Path) -> None:
         self._data = data
@@ -141,7 +141,7 @@ class Waiting:
 
 
 def log_file(data: Path) -> Path:
-    """Say where the server writes its log."""
+    """Return where the server writes its log."""
     return data / "server.log"
 
 
@@ -154,7 +154,7 @@ def _leftovers(data: Path) -> Iterator[psutil.Process]:
 
 
 def _works_in(process: psutil.Process, data: Path) -> bool:
-    """Recognize the server's children, which show no arguments, by their folder."""
+    """Return whether a process works in the folder: the server's children show no arguments."""
     return str(process.cwd()).removesuffix(" (deleted)") == str(data)
 
 

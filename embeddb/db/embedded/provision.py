@@ -23,7 +23,7 @@ _SIZED = list(sizing.settings(Machine(memory=0, cores=1, shared=None, disk=0)))
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preparation:
-    """What the caller does once to each run of the server, while nobody else gets it yet.
+    """What the caller does once to each run of the server, before anybody else gets it.
 
     Attributes:
         stamp: tells one preparation from another, in one line: a newer version's has its own.
@@ -35,13 +35,13 @@ class Preparation:
 
 
 def is_done(cluster: Cluster, process: Postmaster, preparation: Preparation | None) -> bool:
-    """Say whether this run of the server was provisioned: one file, no connection."""
+    """Return whether this run of the server was provisioned: one file tells, no connection."""
     done = _done(cluster)
     return process.identity in done and (preparation is None or preparation.stamp in done)
 
 
 def provision(cluster: Cluster, process: Postmaster, preparation: Preparation | None) -> None:
-    """Make sure that the database and the newest pgvector are there, and then the caller's part."""
+    """Create the database and the newest pgvector if they are missing; run the preparation."""
     done = _done(cluster)
     if process.identity not in done:
         _provide(cluster, process)
@@ -53,7 +53,7 @@ def provision(cluster: Cluster, process: Postmaster, preparation: Preparation | 
 
 
 def describe(cluster: Cluster, process: Postmaster) -> tuple[str, dict[str, str]]:
-    """Ask a server for its version, and for the settings that are sized for it."""
+    """Return a server's version, and the settings that are sized for it."""
     with _connection(address.url(process, cluster.password_file, "postgres")) as connection:
         rows: list[tuple[str, str]] = connection.execute(
             query("embedded.settings"), {"names": ["server_version", *_SIZED]}

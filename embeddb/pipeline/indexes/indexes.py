@@ -27,41 +27,47 @@ THRESHOLD_SAMPLE = 20_000
 def ensure_indexes(
     database: Database, record: CollectionRecord, display: Display
 ) -> CollectionRecord:
-    """Build what is missing or invalid, unless the collection is empty; give its record anew."""
+    """Build what is missing or invalid, unless the collection is empty; return its record anew."""
     indexes = Indexes(database, record)
-    wanted = record.generation.index
-    if not indexes.missing(wanted) or not (rows := Documents(database, record).count_chunks()):
+    index = record.generation.index
+    if not indexes.missing(index) or not (rows := Documents(database, record).count_chunks()):
         return record
     with indexes.held():
-        missing = indexes.missing(wanted)  # another process may have built it meanwhile
-        if isinstance(wanted, IVFPQ) and not has_rows(wanted, rows):
+        missing = indexes.missing(index)  # another process may have built it meanwhile
+        if isinstance(index, IVFPQ) and not has_rows(index, rows):
             indexes.ensure(None, rows, _progress(display))  # exact until there are more
-        elif wanted is not None and record.tables.vector_index(wanted.method) in missing:
-            return _build(database, record, indexes, wanted, rows, display)
+        elif index is not None and record.tables.vector_index(index.method) in missing:
+            return _build(database, record, indexes, index, rows, display)
         else:
-            indexes.ensure(wanted, rows, _progress(display))
+            indexes.ensure(index, rows, _progress(display))
     return record
 
 
 def rebuild_index(
     database: Database, record: CollectionRecord, index: IndexSpec | None, display: Display
 ) -> CollectionRecord:
-    """Build a vector index in place of what is there; None: the collection's own, or HNSW().
+    """Build a vector index in place of what is there; return the collection's record anew.
+
+    Args:
+        database: where the collection is.
+        record: the collection.
+        index: what to build; None: the index that the collection has, or HNSW().
+        display: shows how far the build is.
 
     Raises:
         IndexSpecError: pgvector cannot build it for this collection.
     """
-    wanted, _ = resolve_index(index or record.generation.index or HNSW(), record.generation)
+    resolved, _ = resolve_index(index or record.generation.index or HNSW(), record.generation)
     rows = Documents(database, record).count_chunks()
     indexes = Indexes(database, record)
     with indexes.held():
-        return _build(database, record, indexes, wanted, rows, display)
+        return _build(database, record, indexes, resolved, rows, display)
 
 
 def build_index(
     database: Database, record: CollectionRecord, index: IndexSpec | None, display: Display
 ) -> CollectionRecord:
-    """Build the index of a generation that has none yet; None: leave it to exact search.
+    """Build the index of a generation that has none yet, unless `index` is None; return its record.
 
     One that needs more rows to learn from is built by a later write.
     """
@@ -75,7 +81,7 @@ def build_index(
 
 
 def drop_index(database: Database, record: CollectionRecord) -> CollectionRecord:
-    """Drop the vector index, and remember that there is to be none."""
+    """Drop the vector index, and store that there is to be none; return the record anew."""
     indexes = Indexes(database, record)
     with indexes.held():
         indexes.drop()
@@ -90,7 +96,7 @@ def _build(
     rows: int,
     display: Display,
 ) -> CollectionRecord:
-    """Drop what is there, learn what the index needs, write it down, and build."""
+    """Drop what is there, learn what the index needs, store its spec, and build it."""
     if isinstance(index, IVFPQ):
         # what was there is searched until the new one takes its place
         made = build_codes(database, record, index, rows, display)
@@ -109,7 +115,7 @@ def _build(
 
 
 def _thresholds(database: Database, record: CollectionRecord, rows: int) -> Vector | None:
-    """Learn the thresholds of an index on thermometer codes from the collection's own vectors."""
+    """Return thresholds of thermometer codes, learned from the collection's own vectors."""
     derived = derived_of(record.generation.index)
     if derived is None or not derived.has_thresholds or rows == 0:
         return None

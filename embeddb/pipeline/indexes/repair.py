@@ -50,7 +50,7 @@ class Defect:
 
 
 def find_faults(database: Database, record: CollectionRecord) -> list[Defect]:
-    """Look for what is wrong, and change nothing."""
+    """Return what is wrong, and change nothing."""
     health = IndexHealth(database, record)
     faults = [_invalid(index) for index in health.invalid()]
     faults += [_fault("missing function", name) for name in health.missing_functions()]
@@ -66,7 +66,7 @@ def repair(
     *,
     drop_generations: bool,
 ) -> tuple[CollectionRecord, list[Defect]]:
-    """Mend what is wrong; give the record anew, and what was found and done.
+    """Repair what is wrong; return the record anew, and what was found and done.
 
     Args:
         database: where the collection is.
@@ -95,7 +95,7 @@ def repair(
 
 
 def _missing(database: Database, record: CollectionRecord) -> list[str]:
-    """Name the indexes that could be there; what there are too few rows for is not missing."""
+    """Return the names of missing indexes; one that there are too few rows for is not missing."""
     rows = Documents(database, record).count_chunks()
     index = record.generation.index
     if not rows:

@@ -88,12 +88,12 @@ class Attachments:
         self._follow(connection, record, resolved)
 
     def default_name(self, declaration: SourceSpec) -> str:
-        """Name a collection after its table."""
+        """Return the name that a collection gets by default: its table's."""
         with self._database.transaction() as connection:
             return self._resolve(connection, declaration).source.table
 
     def reattach(self, record: CollectionRecord, declaration: SourceSpec) -> CollectionRecord:
-        """Make everything about a source anew, as declared now, and look at every row again.
+        """Replace everything about a source with what is declared now, and look at every row again.
 
         What is encoded stays: rows whose text is the same are not encoded again.
 
@@ -131,7 +131,7 @@ class Attachments:
         return changed
 
     def unfollow(self, record: CollectionRecord) -> None:
-        """Take triggers and view away, so that the source can change; `reattach` puts them back."""
+        """Remove triggers and view, so that the source can change; `reattach` puts them back."""
         with self._attaching() as connection:
             self._unfollow(connection, record)
 
@@ -151,7 +151,7 @@ class Attachments:
         connection.execute(view, {})
 
     def _set_policy(self, connection: Connection, record: CollectionRecord) -> None:
-        """Hide the chunks of hidden rows in every generation, or do not any more."""
+        """Hide the chunks of hidden rows in every generation, or stop hiding them."""
         for each in self._catalog.generations_on(connection, record.name):
             for block in ("drop_policy", "drop_policy_itself"):
                 connection.execute(query("attach." + block, chunks=each.tables.chunks), {})
@@ -193,7 +193,7 @@ def drop_followers(connection: Connection, record: CollectionRecord) -> None:
 
 
 def declaration_of(source: SourceTable) -> SourceSpec:
-    """Give back what a source was declared as."""
+    """Return what a source was declared as."""
     text: str | Sequence[str] = source.text if source.text is not None else source.expression or ""
     return SourceSpec(
         source=attached_ddl.table(source).as_string(),

@@ -13,7 +13,7 @@ from embeddb.schema.catalog import CollectionRecord
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SyncStatus:
-    """What is waiting and going on in a collection; None where it is not known.
+    """What is waiting and going on in a collection; None where that is not known.
 
     Attributes:
         source: the table.
@@ -63,7 +63,7 @@ class AttachedHealth:
         self._source = source_of(record)
 
     def status(self) -> SyncStatus:
-        """Read what is waiting and going on."""
+        """Return what is waiting and going on."""
         view = Name(self._database.schema, "status")
         with self._database.connection() as connection:
             row = connection.execute(
@@ -74,7 +74,7 @@ class AttachedHealth:
         return SyncStatus(**dict(zip(names, row, strict=True)))
 
     def faults(self) -> list[SourceFault]:
-        """Say what became of the source."""
+        """Return what became of the source."""
         with self._database.connection() as connection:
             return self._faults(connection)
 

@@ -44,7 +44,7 @@ class Probe:
         self._name = sql.Identifier("pg_temp", table).as_string()
 
     def understand(self, text: str, types: frozenset[int] | set[int], wanted: str) -> Understood:
-        """Give an expression as Postgres understands it; nothing of the attempt is left.
+        """Return an expression as Postgres understands it; nothing of the attempt is left.
 
         Raises:
             ExpressionError: it does not parse, has another type, looks at more than one row, or
@@ -111,7 +111,7 @@ class Probe:
 
 @contextmanager
 def plain_path(connection: Connection) -> Iterator[None]:
-    """Have names written with their schemas inside the block."""
+    """Have Postgres write names with their schemas inside the block."""
     path = connection.execute(query("attach.search_path"), {}).fetchone()
     assert path is not None
     connection.execute(query("attach.plain_path"), {})

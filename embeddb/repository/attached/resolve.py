@@ -43,7 +43,7 @@ _BOOLEAN = 16
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceSpec:
-    """What somebody wants a collection attached to, in his own words.
+    """What a collection is to be attached to, in the user's own words.
 
     Attributes:
         source: a table, as SQL names it: `articles`, `shop.articles`, `"My schema"."T"`.
@@ -67,7 +67,7 @@ class Resolved:
 
 
 def resolve(connection: Connection, own_schema: str, wanted: SourceSpec) -> Resolved:
-    """Make a source of a declaration, in the caller's transaction, which stays as it is.
+    """Return the source of a declaration, found in the caller's transaction, which stays as it is.
 
     Raises:
         TableNotFoundError, NotATableError, NoPrimaryKeyError, ColumnNotFoundError,
@@ -150,7 +150,7 @@ def _find(connection: Connection, own: str, name: str) -> tuple[int, str, str, b
 def _text(
     wanted: str | Sequence[str], types: dict[str, str], place: str
 ) -> tuple[tuple[str, ...] | None, str | None]:
-    """Tell columns from an expression: what reads as a list of names is one."""
+    """Return the columns or the expression: what reads as a list of names is one."""
     if not isinstance(wanted, str):
         columns = tuple(_known(name, types, place) for name in wanted)
         if not columns:
@@ -167,7 +167,7 @@ def _text(
 
 
 def _names(text: str) -> Iterator[str]:
-    """Read a list of SQL names; nothing where it is something else."""
+    """Yield the names of a list of SQL names; nothing where the text is something else."""
     found: list[str] = []
     position = 0
     while match := _NAME.match(text, position):
@@ -220,7 +220,7 @@ def _followed(connection: Connection, oid: int) -> tuple[FollowedTable, ...]:
 
 
 def check_rights(connection: Connection, schema: str) -> None:
-    """See to it that what the triggers do as this role, the role may do.
+    """Check that this role may do what the triggers do as this role.
 
     Raises:
         PermissionDeniedError: it may not; every write of the application would fail.
@@ -236,7 +236,7 @@ def check_rights(connection: Connection, schema: str) -> None:
 
 
 def check_name_free(error: psycopg.Error, name: str) -> AttachError:
-    """Say that something of the name is there already."""
+    """Return the error that something of the name is there already."""
     return AttachError(
         f"Something named for a collection {name!r} is there already: "
         f"{error.diag.message_primary or error}. Choose another name, or drop it first."

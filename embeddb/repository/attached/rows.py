@@ -60,7 +60,7 @@ class SourceRows:
         }
 
     def read(self, connection: Connection, keys: Sequence[str]) -> dict[str, SourceRow]:
-        """Give the rows of these keys; those that are gone, or do not take part, are absent.
+        """Return the rows of these keys; those that are gone, or do not take part, are absent.
 
         Raises:
             PermissionDeniedError: row-level security hides rows from the role, which would be
@@ -75,7 +75,7 @@ class SourceRows:
     def page(
         self, connection: Connection, after: Sequence[str] | None, limit: int
     ) -> tuple[list[str], list[str] | None]:
-        """Give the next keys in the order of the primary key.
+        """Return the next keys in the order of the primary key.
 
         Rows that the condition fails on are among them, so that they are told of.
 
@@ -115,7 +115,7 @@ class SourceRows:
         self._is_checked = True
 
     def _parts_without(self) -> dict[str, sql.Composable]:
-        """Give the same of every row, whether it takes part or not."""
+        """Return the same names, but for all rows, whether they take part or not."""
         source = self._source
         key = key_text(source, "r")
         columns = (
@@ -164,12 +164,12 @@ class AttachedChunks:
         self._documents.remove_chunks(connection, ids)
 
     def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
-        """Give the stored vectors of these documents' chunks by the hash of their text."""
+        """Return the stored vectors of these documents' chunks by the hash of their text."""
         return self._documents.chunk_vectors(ids)
 
 
 def remove_orphans(connection: Connection, record: CollectionRecord) -> int:
-    """Remove chunks of rows that are gone; give their number."""
+    """Remove chunks of rows that are gone; return their number."""
     source = source_of(record)
     same = sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(Name("d", key.view_name), Name("c", key.chunk_name))

@@ -30,11 +30,11 @@ class CatalogReader:
         }
 
     def all(self) -> list[CollectionRecord]:
-        """Give every collection, by name."""
+        """Return every collection, by name."""
         return self._read(None)
 
     def get(self, name: str) -> CollectionRecord:
-        """Find a collection.
+        """Return a collection.
 
         Raises:
             CollectionNotFoundError: there is none of that name; the message lists those there.
@@ -46,7 +46,7 @@ class CatalogReader:
         raise CollectionNotFoundError(f"There is no collection {name!r}; there are: {known}.")
 
     def generations(self, name: str) -> list[CollectionRecord]:
-        """Give every generation of a collection, the active one first.
+        """Return every generation of a collection, the active one first.
 
         Raises:
             CollectionNotFoundError: there is none of that name.
@@ -57,11 +57,11 @@ class CatalogReader:
         return sorted(found, key=lambda record: record != active)
 
     def generations_on(self, connection: Connection, name: str) -> list[CollectionRecord]:
-        """Give every generation of a collection, as the caller's transaction sees them."""
+        """Return every generation of a collection, as the caller's transaction sees them."""
         return self._read_on(connection, name, active_only=False)
 
     def generations_of_all(self, connection: Connection) -> list[CollectionRecord]:
-        """Give every generation of every collection, as the caller's transaction sees them."""
+        """Return every generation of every collection, as the caller's transaction sees them."""
         return self._read_on(connection, None, active_only=False)
 
     def _read(self, name: str | None) -> list[CollectionRecord]:

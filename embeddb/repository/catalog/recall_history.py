@@ -68,7 +68,7 @@ class RecallHistory:
         sample: int,
         how: Mapping[str, Any],
     ) -> None:
-        """Keep a measurement of a generation with the index of its record."""
+        """Store a measurement of a generation, with the index of its record."""
         spec = indexes.to_json(record.generation.index) or {}
         asked = {name: value for name, value in how.items() if value}
         with self._database.transaction() as connection:
@@ -85,7 +85,7 @@ class RecallHistory:
             )
 
     def of(self, name: str, limit: int) -> list[MeasuredRecall]:
-        """Give what was measured of a collection, the latest first."""
+        """Return what was measured of a collection, the latest first."""
         with self._database.connection() as connection:
             rows = connection.execute(
                 query("recall.history", **self._parts), {"name": name, "limit": limit}
@@ -103,7 +103,7 @@ class RecallHistory:
         ]
 
     def fallen(self) -> list[Fallen]:
-        """Give the collections whose latest recall is too low.
+        """Return the collections whose latest recall is too low.
 
         That is below the target that the collection was tuned for, or more than FALLEN_BY below
         the best of its active generation with the same settings.

@@ -31,7 +31,7 @@ _TRANSFORM_START = _OWN_FIELDS + len(MODEL_FIELDS)
 
 
 def collection_record(schema: str, row: tuple[Any, ...]) -> CollectionRecord:
-    """Read a row of `collections.list`."""
+    """Return the record of a row of `collections.list`."""
     name, number, dim, distance, storage, normalize, chunker = row[:7]
     index_spec, state, table, wanted, layout, source = row[7:_OWN_FIELDS]
     model = row[_OWN_FIELDS:_TRANSFORM_START]
@@ -58,7 +58,7 @@ def collection_record(schema: str, row: tuple[Any, ...]) -> CollectionRecord:
 
 
 def generation_values(record: CollectionRecord) -> dict[str, Any]:
-    """Give the values of a row of `generations`, without the keys to other tables."""
+    """Return the values of a row of `generations`, without the keys to other tables."""
     generation = record.generation
     return {
         "number": generation.number,
@@ -77,7 +77,7 @@ def generation_values(record: CollectionRecord) -> dict[str, Any]:
 
 
 def index_value(index: IndexSpec | None) -> Jsonb | None:
-    """Write an index spec as a value."""
+    """Return an index spec as a value of the catalog."""
     value = indexes.to_json(index)
     return None if value is None else Jsonb(value)
 

@@ -19,7 +19,7 @@ _JSON = frozenset({"chunker", "index_spec", "wanted", "layout", "source"})
 def read_records(
     connection: sa.Connection, schema: str, name: str | None = None
 ) -> list[CollectionRecord]:
-    """Read collections with their active generations, all of them or the one of a name."""
+    """Return collections with their active generations, all of them or the one of a name."""
     parts: dict[str, sql.Composable] = {
         table: Name(schema, table)
         for table in ("collections", "generations", "models", "transforms")

@@ -27,7 +27,7 @@ _FLOAT4_OID = 700
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredTransform:
-    """A transform as its rows tell of it."""
+    """A transform as its rows describe it."""
 
     words: tuple[str, ...]
     steps: Sequence[dict[str, Any]]
@@ -56,7 +56,7 @@ class Transforms:
         unit: bool,
         isometric: bool,
     ) -> TransformInfo:
-        """Keep a transform, or find it where it is known."""
+        """Store a transform; return it, or the one that is there where it is known."""
         row = connection.execute(
             query("transforms.add", **self._parts),
             {
@@ -87,7 +87,7 @@ class Transforms:
         )
 
     def get(self, number: int) -> StoredTransform:
-        """Read a transform with its matrices."""
+        """Return a transform with its matrices."""
         with self._database.connection() as connection:
             head = connection.execute(
                 query("transforms.get", **self._parts), {"id": number}
@@ -125,6 +125,6 @@ def _array(values: Vector) -> bytes:
 
 
 def _weights(data: bytes) -> Vector:
-    """Read what `array_send` gave of a real[]."""
+    """Return the numbers of a real[] that `array_send` sent."""
     body = np.frombuffer(data, dtype=[("size", ">i4"), ("value", ">f4")], offset=20)
     return body["value"].astype(np.float32)

@@ -54,7 +54,7 @@ class Collections(CatalogReader):
         return record
 
     def create_on(self, connection: Connection, record: CollectionRecord) -> None:
-        """Do the same in the caller's transaction, with a source of the application's or without.
+        """Create a collection in the caller's transaction, with documents of its own or a source.
 
         Raises:
             InvalidNameError: the name cannot be had.
@@ -95,7 +95,7 @@ class Collections(CatalogReader):
     def set_index(
         self, record: CollectionRecord, index: IndexSpec | None, thresholds: Vector | None = None
     ) -> CollectionRecord:
-        """Remember which index a generation is to have, and give its record anew.
+        """Store which index a generation is to have; return its record anew.
 
         Args:
             record: the generation; any index that it has must be dropped before.
@@ -112,7 +112,10 @@ class Collections(CatalogReader):
         index: IndexSpec | None,
         thresholds: Vector | None = None,
     ) -> CollectionRecord:
-        """Do the same in the caller's transaction."""
+        """Store which index a generation is to have, in the caller's transaction.
+
+        Args and result are those of `set_index`.
+        """
         check_hidden(record.source, index)
         changed = replace(record, generation=replace(record.generation, index=index))
         functions = Functions(self._database)
@@ -137,7 +140,7 @@ class Collections(CatalogReader):
         return changed
 
     def set_search_settings(self, record: CollectionRecord, index: IndexSpec) -> CollectionRecord:
-        """Change how a generation's index is searched, and give its record anew.
+        """Change how a generation's index is searched; return its record anew.
 
         The index stays as it was built, and so does what it depends on.
 
@@ -167,7 +170,7 @@ class Collections(CatalogReader):
         return changed
 
     def sizes(self, record: CollectionRecord) -> tuple[int | None, int, int, int]:
-        """Count documents and chunks, and the bytes of tables and of indexes.
+        """Return the number of documents and of chunks, and the bytes of tables and of indexes.
 
         What an attached collection's source has is not among the bytes. Its documents are None
         where the view that reads them is gone.
@@ -183,7 +186,7 @@ class Collections(CatalogReader):
         return (None if row is None else row[0], *self._sizes(record, None)[1:])
 
     def _sizes(self, record: CollectionRecord, name: str | None) -> tuple[int, int, int, int]:
-        """Measure both tables, or that of the chunks alone, whose rows are counted as both."""
+        """Return the same of both tables, or of the chunks alone, counted as documents too."""
         names = record.tables
         documents = names.documents if name else names.chunks
         measured = sql.Identifier(self._schema, name).as_string() if name else None
@@ -215,7 +218,7 @@ class Collections(CatalogReader):
         generation: Generation,
         claim: Callable[[Tables], object] | None = None,
     ) -> CollectionRecord:
-        """Create the table of a collection's next generation; nobody searches it yet.
+        """Create a collection's next generation, which nobody searches yet, and return it.
 
         Args:
             record: the collection.
@@ -247,7 +250,7 @@ class Collections(CatalogReader):
     def drop_generation(
         self, record: CollectionRecord, *, lock_timeout_ms: int | None = None
     ) -> bool:
-        """Remove a generation with its table, unless it is the active one; say whether it is gone.
+        """Remove a generation with its table, unless it is active; return whether it is gone.
 
         Args:
             record: the generation.
@@ -277,7 +280,7 @@ class Collections(CatalogReader):
         connection.execute(query("transforms.remove_unused", **self._catalog), {})
 
     def _hold_transforms(self, connection: Connection) -> None:
-        """Keep a transform that is about to be used from being removed as unused."""
+        """Lock the transforms, so that one that is about to be used is not removed as unused."""
         key = {"key": self._schema + ".transforms"}
         connection.execute(query("transforms.lock"), key)
 
@@ -314,7 +317,7 @@ _SEARCH_SETTINGS = ("ef_search", "probes", "oversample")
 
 
 def _built_alike(one: IndexSpec | None, other: IndexSpec) -> bool:
-    """Say whether two specs are those of the same index, searched in different ways."""
+    """Return whether two specs are those of the same index, searched in different ways."""
 
     def built(index: IndexSpec | None) -> dict[str, Any]:
         return {

@@ -33,7 +33,7 @@ IDS_PER_QUERY = 10_000
 
 
 def chunk_columns(storage: Storage, layout: Layout | None) -> tuple[str, ...]:
-    """Name the columns of a chunk as they are copied.
+    """Return the columns of a chunk in the order in which they are copied.
 
     The fields of fixed size stand first, so that they are laid out for all rows at once.
     """
@@ -86,7 +86,7 @@ class Batch:
 
     @property
     def numbers(self) -> list[int]:
-        """Give the number of each chunk in its document."""
+        """The number of each chunk in its document."""
         return [number for document in self.documents for number in range(len(document.chunks))]
 
 
@@ -150,7 +150,7 @@ class Documents:
         self._add_codes(connection, batch)
 
     def _is_copied_to(self, connection: Connection) -> bool:
-        """Say whether this role may COPY into the chunks: not where policies concern it."""
+        """Return whether this role may COPY into the chunks: not where policies concern it."""
         source = self._record.source
         if source is None or not source.row_security:
             return True
@@ -184,22 +184,22 @@ class Documents:
         )
 
     def is_empty(self) -> bool:
-        """Say whether there is no document."""
+        """Return whether there is no document."""
         return bool(self._rows("documents.is_empty", {})[0][0])
 
     def known(self, ids: Sequence[str]) -> dict[str, Known]:
-        """Give what is stored of these documents."""
+        """Return what is stored of these documents."""
         rows = self._rows("documents.known", {"ids": list(ids)})
         return {row[0]: Known(row[1], row[2], row[3]) for row in rows}
 
     def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
-        """Give the stored vectors of these documents' chunks by the hash of their text."""
+        """Return the stored vectors of these documents' chunks by the hash of their text."""
         rows = self._rows("documents.chunk_vectors", {"ids": list(ids)}, vector=self._sent)
         vectors = self._vectors([row[1] for row in rows])
         return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
 
     def get(self, ids: Sequence[str]) -> list[Document]:
-        """Give the documents of these ids that are there, in the order of `ids`."""
+        """Return the documents of these ids that are there, in the order of `ids`."""
         found: dict[str, Document] = {}
         asked_for: sql.Composable = sql.SQL("d.id = ANY (%(ids)s)")
         if self._record.source is not None:
@@ -211,13 +211,13 @@ class Documents:
         return [found[id] for id in dict.fromkeys(ids) if id in found]
 
     def first_vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
-        """Give the vector of each document's first chunk."""
+        """Return the vector of each document's first chunk."""
         rows = self._rows("documents.first_vectors", {"ids": list(ids)}, vector=self._sent)
         vectors = self._vectors([row[1] for row in rows])
         return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
 
     def mean_vector(self, id: str) -> Vector | None:
-        """Give the mean of a document's stored vectors; None where there is no such document."""
+        """Return the mean of a document's stored vectors; None where there is no such document."""
         rows = self._rows("documents.chunk_vectors", {"ids": [id]}, vector=self._sent)
         if not rows:
             return None
@@ -225,37 +225,37 @@ class Documents:
         return mean
 
     def peek(self, limit: int) -> list[Document]:
-        """Give a few documents."""
+        """Return a few documents."""
         return [_document(row) for row in self._rows("documents.peek", {"limit": limit})]
 
     def sample(self, limit: int) -> tuple[list[tuple[str, int]], Vector]:
-        """Draw chunks at random: their keys, and their vectors of shape (n, dim)."""
+        """Return chunks drawn at random: their keys, and their vectors of shape (n, dim)."""
         rows = self._rows("documents.sample_vectors", {"limit": limit}, vector=self._sent)
         return [(row[0], row[1]) for row in rows], self._vectors([row[2] for row in rows])
 
     def count(self, condition: Expression | None, values: dict[str, Any]) -> int:
-        """Count the documents that pass a condition."""
+        """Return the number of documents that pass a condition."""
         return self._conditional("documents.count", condition, values)
 
     def count_chunks(self) -> int:
-        """Count the chunks."""
+        """Return the number of chunks."""
         return self._conditional("documents.count_chunks", None, {})
 
     def delete(self, condition: Expression | None, values: dict[str, Any]) -> int:
-        """Delete the documents that pass a condition, and their chunks; give their number."""
+        """Delete the documents that pass a condition, and their chunks; return their number."""
         if condition is None:
             return self._delete(sql.SQL("true"), {})
         text, given = as_text(condition)
         return self._delete(Written(text), {**given, **values})
 
     def delete_ids(self, ids: Sequence[str]) -> int:
-        """Delete documents by id, and their chunks; give their number."""
+        """Delete documents by id, and their chunks; return their number."""
         chosen = sql.SQL("d.id = ANY (%(ids)s)")
         parts = (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
         return sum(self._delete(chosen, {"ids": list(part)}) for part in parts)
 
     def all_ids(self) -> Iterator[str]:
-        """Stream every id through a server-side cursor."""
+        """Yield every id, through a server-side cursor."""
         statement = query("documents.all_ids", **self._parts)
         with (
             self._database.dedicated() as connection,
@@ -322,7 +322,7 @@ class Documents:
         return zip(fixed, ids, contents, *self._part_fields(parts), strict=True)
 
     def _part_fields(self, parts: Iterable[str]) -> list[Iterable[bytes]]:
-        """Give the column of parts, if there is such a column."""
+        """Return the column of parts, if there is such a column."""
         return [] if self._generation.layout is None else [map(copy.text, parts)]
 
     def _fixed_fields(
@@ -414,10 +414,10 @@ def _document(row: tuple[Any, ...]) -> Document:
 
 
 def same_metadata(stored: dict[str, Any], text: bytes) -> bool:
-    """Say whether JSON text means what is stored."""
+    """Return whether JSON text means what is stored."""
     return bool(stored == json.loads(text))
 
 
 def empty_vectors(dim: int) -> Vector:
-    """Give no vectors, shape (0, dim)."""
+    """Return no vectors, shape (0, dim)."""
     return np.empty((0, dim), dtype=np.float32)

@@ -145,7 +145,7 @@ class Functions:
         )
 
     def _normalized(self, generation: Generation) -> sql.Composable:
-        """Scale to length 1 under cosine: thresholds are about directions, as the distance is."""
+        """Return the vector, of length 1 under cosine: thresholds are about directions then."""
         if generation.distance is not Distance.COSINE:
             return sql.SQL("_vector")
         return sql.SQL("{}(_vector)").format(self._of_pgvector("l2_normalize"))

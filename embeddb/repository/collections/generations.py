@@ -42,7 +42,7 @@ POLL_SECONDS = 0.05
 
 
 class GenerationLock:
-    """Tells others that generations are being worked on, for as long as its session lives.
+    """Shows others which generations are being worked on, for as long as its session lives.
 
     What nobody claims was left behind, by a process that was killed for one.
     """
@@ -65,7 +65,7 @@ class GenerationLock:
         self._connection.close()
 
     def hold(self, tables: Tables) -> None:
-        """GenerationLock a generation that is about to be made.
+        """Lock a generation that is about to be created.
 
         Raises:
             DatabaseError: somebody works on one of that number that was there before.
@@ -80,7 +80,7 @@ class GenerationLock:
             time.sleep(POLL_SECONDS)
 
     def take(self, tables: Tables) -> bool:
-        """GenerationLock a generation; False: another session has claimed it."""
+        """Lock a generation; return False where another session has."""
         key = tables.schema + "." + tables.chunks_name
         with translated():
             row = self._connection.execute(query("generations.claim"), {"key": key}).fetchone()
@@ -88,14 +88,14 @@ class GenerationLock:
 
 
 def running_transactions(database: Database) -> set[str]:
-    """Name the transactions that other sessions are in."""
+    """Return the transactions that other sessions are in."""
     with database.connection() as connection:
         rows = connection.execute(query("generations.running"), {}).fetchall()
     return {row[0] for row in rows}
 
 
 class Switchover:
-    """What leads from a generation to the one that is to take its place."""
+    """The way from a generation to the one that is to take its place."""
 
     def __init__(
         self, database: Database, source: CollectionRecord, target: CollectionRecord
@@ -123,7 +123,7 @@ class Switchover:
     def missing(
         self, keys: Sequence[ChunkKey] | None = None
     ) -> Generator[tuple[list[ChunkRow], Vector], None, None]:
-        """Stream what the new generation lacks: rows, and vectors as the old one stores them.
+        """Yield what the new generation lacks: rows, and vectors as the old one stores them.
 
         Args:
             keys: of these chunks; None: of all.
@@ -140,13 +140,13 @@ class Switchover:
                 yield self._split(rows)
 
     def missing_now(self, connection: Connection) -> Iterator[tuple[list[ChunkRow], Vector]]:
-        """Give what the new generation lacks, as this connection's transaction sees it."""
+        """Yield what the new generation lacks, as this connection's transaction sees it."""
         rows = connection.execute(self._missing_sql("missing"), {}, binary=True).fetchall()
         for start in range(0, len(rows), ROWS_AT_ONCE):
             yield self._split(rows[start : start + ROWS_AT_ONCE])
 
     def stop_writers(self, connection: Connection) -> bool:
-        """Wait for the writers and keep them waiting; say whether the old one is still active."""
+        """Stop the writers until the transaction ends; return whether the old one is active."""
         key = writers_key(self._database.schema, self._source.name)
         connection.execute(query("generations.stop_writers"), {"key": key})
         active = active_generation(connection, self._database.schema, self._source.name)
@@ -183,5 +183,5 @@ class Switchover:
 
 
 def key_values(keys: Sequence[ChunkKey]) -> dict[str, Any]:
-    """Give keys as a statement takes them."""
+    """Return keys as a statement takes them."""
     return {"ids": [id for id, _ in keys], "numbers": [number for _, number in keys]}

@@ -68,7 +68,7 @@ class IndexHealth:
         self._tables = record.tables
 
     def invalid(self) -> list[InvalidIndex]:
-        """Give the invalid indexes of both tables."""
+        """Return the invalid indexes of both tables."""
         suffixes = partitions_of(self._record.generation.layout)
         names = [self._tables.documents_name, self._tables.chunks_name]
         names += [self._tables.partition(suffix) for suffix in suffixes]
@@ -79,7 +79,7 @@ class IndexHealth:
         ]
 
     def missing_functions(self) -> list[str]:
-        """Name the collection's functions that are not there."""
+        """Return the names of the collection's functions that are not there."""
         generation = self._record.generation
         derived = derived_of(generation.index)
         wanted = [self._tables.search_function]
@@ -100,13 +100,13 @@ class IndexHealth:
         return [name for name in (*wanted, *others) if name not in found]
 
     def _others(self) -> list[str]:
-        """Name the functions that are made with the search, and take nothing of pgvector's."""
+        """Return the functions that come with the search, and take nothing of pgvector's."""
         events = EVENTS if self._record.source else ()
         triggers = (self._tables.trigger_function(event) for event in events)
         return [self._tables.similar_function, *triggers]
 
     def create_functions(self, names: list[str]) -> None:
-        """Create functions that are missing; whoever had a right on one has to get it again.
+        """Create functions that are missing; whoever had a privilege on one has to get it again.
 
         The thresholds of codes are learned when the index is built, which cannot be there: it
         depended on the function.
@@ -124,12 +124,12 @@ class IndexHealth:
                 functions.create_search(connection, self._record)
 
     def table(self) -> TableState:
-        """Read the statistics of the chunks."""
+        """Return the statistics of the chunks."""
         ((planned, live, dead, scans),) = self._rows("table", table=self._tables.chunks_name)
         return TableState(planned=planned, live=live, dead=dead, scans=scans)
 
     def unfinished(self) -> list[CollectionRecord]:
-        """Give the generations that were left behind, or are being made now."""
+        """Return the generations that were left behind, or are being created now."""
         return [
             record
             for record in Collections(self._database).generations(self._record.name)
@@ -137,7 +137,7 @@ class IndexHealth:
         ]
 
     def users(self, generation: CollectionRecord) -> list[int] | None:
-        """Name the processes that use a generation's table; None: somebody is making it."""
+        """Return the processes that use a generation's table; None: somebody is creating it."""
         if not self._may_build(generation) or not self._may_claim(generation):
             return None
         return [row[0] for row in self._rows("table_users", table=generation.tables.chunks_name)]
@@ -159,7 +159,7 @@ class IndexHealth:
 
 
 def is_ours(name: str, tables: Tables) -> bool:
-    """Say whether an index is embeddb's, or what REINDEX CONCURRENTLY left of such a one."""
+    """Return whether an index is embeddb's, or what REINDEX CONCURRENTLY left of such a one."""
     own = {
         tables.metadata_index,
         tables.documents_name + "_pkey",

@@ -11,7 +11,7 @@ from embeddb.schema.layouts import HashPartitions, Layout, ListPartitions
 
 
 def column_parts(layout: Layout | None) -> dict[str, sql.Composable]:
-    """Give what the definition of the table has of a layout: its column, the key, the parting."""
+    """Return what a layout adds to the table's definition: a column, the key, the partitioning."""
     nothing = sql.SQL("")
     if layout is None:
         return {"part": nothing, "key": query("collections.key"), "partitioning": nothing}

@@ -42,7 +42,7 @@ class Samples:
         self._record = record
 
     def keys(self, limit: int) -> list[ChunkKey]:
-        """Draw so many chunks at random, in no order; all of them where there are fewer."""
+        """Return so many chunks drawn at random, in no order; all of them where there are fewer."""
         statement = query("generations.sample_keys", source=self._record.tables.chunks)
         with self._database.connection() as connection:
             rows = connection.execute(statement, {"limit": limit}).fetchall()
@@ -51,7 +51,7 @@ class Samples:
     def vectors(
         self, keys: Sequence[ChunkKey] | None
     ) -> Generator[tuple[list[ChunkKey], Vector], None, None]:
-        """Stream stored vectors, shape (n, dim), and the chunk that each belongs to.
+        """Yield stored vectors, shape (n, dim), and the chunk that each belongs to.
 
         Args:
             keys: the chunks; None: all of them.
@@ -72,7 +72,7 @@ class Samples:
                 yield [(row[0], row[1]) for row in rows], vectors
 
     def size(self) -> Size:
-        """Measure the generation."""
+        """Return what the generation takes on disk."""
         names = self._record.tables
         with self._database.connection() as connection:
             row = connection.execute(

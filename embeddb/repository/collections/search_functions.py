@@ -151,7 +151,7 @@ class SearchFunctions:
         )
 
     def _part(self, layout: Layout | None) -> dict[str, sql.Composable]:
-        """Write what the search function does about the part that a filter asks for."""
+        """Return what a search function does about the part that a filter asks for."""
         if layout is None:
             return {"part": sql.NULL, "known": sql.SQL("")}
         field = sql.Literal(layout.field)
@@ -177,7 +177,7 @@ class SearchFunctions:
 
 
 def _arguments(first: sql.Composable, has_distance: bool) -> sql.Composable:
-    """Write the arguments of a search function; what it compares by comes first."""
+    """Return the arguments of a search function; what it compares by comes first."""
     others = "_limit integer DEFAULT 10,\n    _filter jsonb DEFAULT NULL"
     distance = ",\n    _max_distance double precision DEFAULT NULL"
     return sql.SQL("{},\n    {}{}").format(

@@ -83,7 +83,7 @@ class CollectionTables:
     def _grant(
         self, connection: Connection, source: CollectionRecord, target: CollectionRecord
     ) -> None:
-        """Give everybody the rights that they have on another generation's table."""
+        """Grant everybody the privileges that they have on another generation's table."""
         rights = connection.execute(
             query("ivfpq.grants"), {"schema": self._schema, "chunks": source.tables.chunks_name}
         ).fetchall()

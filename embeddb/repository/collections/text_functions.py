@@ -47,7 +47,7 @@ class TextFunctions:
 
 
 def _key_columns(record: CollectionRecord) -> sql.Composable:
-    """Declare the key as the search by a vector gives it: the source's own columns, or an id."""
+    """Return the key's columns as the search by a vector has them: the source's own, or an id."""
     keys = record.source.keys if record.source else (KeyColumn(name="id", type="text"),)
     return sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(key.search_name), verbatim(key.type)) for key in keys

@@ -7,7 +7,7 @@ from embeddb.db.queries import Name, query
 
 
 def join_writers(connection: Connection, schema: str, name: str) -> int | None:
-    """Take part in writing to a collection, in this transaction; give its active generation."""
+    """Take part in writing to a collection in this transaction; return its active generation."""
     connection.execute(query("generations.join_writers"), {"key": writers_key(schema, name)})
     return active_generation(connection, schema, name)
 

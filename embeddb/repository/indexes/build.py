@@ -1,4 +1,4 @@
-"""One CREATE INDEX CONCURRENTLY: its session, its progress, what Postgres says meanwhile."""
+"""One CREATE INDEX CONCURRENTLY: its session, its progress, Postgres's notices."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _NOTES = {
 def prepare_session(connection: Connection) -> None:
     """Lift the time limits, and let the build end where its client does."""
     connection.execute(query("indexes.no_limits"), {})
-    with suppress(pg.InvalidParameterValue):  # a platform that cannot tell
+    with suppress(pg.InvalidParameterValue):  # not on every platform
         connection.execute(query("indexes.check_client"), {"milliseconds": CHECK_CLIENT_MS})
 
 
 def give_resources(
     connection: Connection, index: IndexSpec, held: Indexed | None, rows: int
 ) -> None:
-    """Give this session the memory and the workers that building an index takes."""
+    """Set the memory and the workers of this session to what building an index takes."""
     row = connection.execute(query("indexes.build_limits"), {}).fetchone()
     assert row is not None  # it asks for settings, and there is one row of them
     for name, value in plan_build(index, held, rows, limits_of(row)).items():
@@ -64,7 +64,7 @@ def run_build(
     statement: sql.Composed,
     progress: PhaseProgress | None,
 ) -> list[str]:
-    """Execute the statement, tell how far it is, and give what there is to warn of.
+    """Execute the statement, report its progress, and return what there is to warn of.
 
     Raises:
         psycopg.Error, KeyboardInterrupt: an invalid index is left.

@@ -24,7 +24,7 @@ class IndexDefinitions:
         self._tables = record.tables
 
     def vector_names(self, index: IndexSpec, among: Sequence[str] | None = None) -> list[str]:
-        """Name the vector indexes that a spec makes: one, or with it one for each declared part."""
+        """Return the names of the vector indexes of a spec: one, and one for each declared part."""
         names = [self._tables.vector_index(index.method)]
         if isinstance(layout := self._record.generation.layout, PartialIndexes):
             suffixes = map(str, range(len(layout.parts)))
@@ -40,7 +40,7 @@ class IndexDefinitions:
         table: str | None = None,
         **parts: sql.Composable,
     ) -> sql.Composed:
-        """Write the statement that builds an index, of the whole table or of a partition."""
+        """Return the statement that builds an index, of the whole table or of a partition."""
         vectors = self.vectors(index)
         options = (
             sql.SQL("{} = {}").format(Name(option), sql.Literal(value))
@@ -58,7 +58,7 @@ class IndexDefinitions:
         )
 
     def metadata_sql(self) -> sql.Composed:
-        """Write the statement that builds the index on the metadata."""
+        """Return the statement that builds the index on the metadata."""
         return query(
             "indexes.create_metadata",
             index=Name(self._tables.metadata_index),
@@ -66,7 +66,7 @@ class IndexDefinitions:
         )
 
     def vectors(self, index: IndexSpec) -> Vectors:
-        """Give the expressions of a collection that has this index."""
+        """Return the vector expressions of a collection that has this index."""
         generation = replace(self._record.generation, index=index)
         return Vectors(
             replace(self._record, generation=generation),

@@ -71,12 +71,12 @@ class Indexes:
                 self._held = None
 
     def all(self) -> list[IndexInfo]:
-        """Give the indexes of both tables, primary keys apart."""
+        """Return the indexes of both tables, primary keys apart."""
         with self._database.connection() as connection:
             return list_indexes(connection, self._tables)
 
     def missing(self, index: IndexSpec | None) -> list[str]:
-        """Name the indexes that should be there and are not, or are invalid."""
+        """Return the names of the indexes that should be there and are not, or are invalid."""
         valid = {info.name for info in self.all() if info.valid}
         wanted = [] if self._record.source else [self._tables.metadata_index]
         if index is not None:
@@ -104,12 +104,12 @@ class Indexes:
             self._drop_vector_indexes(connection, but)
 
     def remove_invalid(self, name: str) -> bool:
-        """Drop what an interrupted build left; False: a reader of the table is in the way."""
+        """Drop what an interrupted build left; return False if a reader is in the way."""
         with self._building() as connection:
             return self._is_cleaned_up(connection, name)
 
     def estimated_bytes(self, index: IndexSpec, rows: int) -> int | None:
-        """Estimate the bytes on disk of an index on so many rows; None: not known of its kind.
+        """Return the estimated bytes on disk of an index on so many rows; None: not known.
 
         Beside it the table must have room for what is written meanwhile: SQL does not tell how
         much the disk has left.
@@ -251,7 +251,7 @@ class Indexes:
             warnings.warn(f"{name}: {note}", IndexBuildWarning, stacklevel=2)
 
     def _failed(self, connection: Connection, name: str, error: BaseException) -> BaseException:
-        """Remove the invalid index that a failed build leaves, and say what happened."""
+        """Remove the invalid index that a failed build leaves; return the error to raise."""
         left = "" if self._is_cleaned_up(connection, name) else _LEFT
         if not isinstance(error, psycopg.Error):
             if left:
@@ -266,7 +266,7 @@ class Indexes:
         )
 
     def _is_cleaned_up(self, connection: Connection, name: str) -> bool:
-        """Drop what a failed build left, unless the connection is gone or a reader holds it."""
+        """Drop what a failed build left; return False if that cannot be, now or any more."""
         limit = query("indexes.wait_for_lock")
         try:
             connection.execute(limit, {"limit": str(CLEAN_UP_MS)})
@@ -300,7 +300,7 @@ _LEFT = " Searches do not read what is left of it, and `embeddb index repair` re
 
 
 def build_key(connection: Connection, tables: Tables) -> dict[str, int]:
-    """Give the advisory lock under which one generation's indexes are built."""
+    """Return the advisory lock under which one generation's indexes are built."""
     name = tables.schema + "." + tables.chunks_name
     row = connection.execute(query("indexes.lock_key"), {"name": name}).fetchone()
     return {"key": row[0] if row else 0}

@@ -64,7 +64,7 @@ class Codes:
         self._known: Codebook | None = None
 
     def codebook(self, connection: Connection) -> Codebook | None:
-        """Give the codebook that is in the tables now; None: there are no tables."""
+        """Return the codebook that is in the tables now; None: there are no tables."""
         known = self._known
         version = self._version(connection)
         while version is not None and (known is None or known.version != version):
@@ -75,7 +75,7 @@ class Codes:
         return self._known
 
     def parameters(self, connection: Connection, vector: Vector) -> dict[str, Any]:
-        """Give what a statement takes to look a query up, shape (dim,).
+        """Return the parameters with which a statement looks up a query of shape (dim,).
 
         A codebook that another process replaced since it was read is found out by the statement,
         which then makes the lookup table itself.
@@ -110,18 +110,18 @@ class Codes:
         copy.copy_rows(connection, self._parts["codes"], CODE_COLUMNS, named)
 
     def remove(self, connection: Connection, ids: Sequence[str]) -> None:
-        """Forget the codes of documents that were deleted or replaced in this transaction."""
+        """Remove the codes of documents that were deleted or replaced in this transaction."""
         if ids and self._version(connection) is not None:
             connection.execute(query("ivfpq.remove", **self._parts), {"ids": list(ids)})
 
     def remove_dangling(self, connection: Connection) -> None:
-        """Forget the codes of chunks that are gone."""
+        """Remove the codes of chunks that are gone."""
         if self._version(connection) is not None:
             parts = {**self._parts, "chunks": self._tables.chunks}
             connection.execute(query("ivfpq.remove_dangling", **parts), {})
 
     def counts(self) -> list[int]:
-        """Count the codes in each list; no list at all: the index is not built."""
+        """Return the number of codes in each list; nothing where the index is not built."""
         with self._database.connection() as connection:
             if self._version(connection) is None:
                 return []
@@ -154,7 +154,7 @@ class Codes:
 
 
 def as_compared(vectors: Vector, generation: Generation) -> Vector:
-    """Give vectors as they are read and compared once they are stored, shape (n, dim)."""
+    """Return vectors as they are read and compared once they are stored, shape (n, dim)."""
     if generation.storage is Storage.VECTOR:
         return vectors
     if generation.storage is Storage.HALFVEC:
@@ -169,7 +169,7 @@ def as_compared(vectors: Vector, generation: Generation) -> Vector:
 def code_fields(
     words: IVFPQCodebook, vectors: Vector, numbers: Sequence[int]
 ) -> Iterator[memoryview]:
-    """Encode n chunks and give the fields of CODE_COLUMNS up to the code, a piece a row."""
+    """Yield the fields of CODE_COLUMNS up to the code, of n chunks, a piece a row."""
     lists, codes, corrections = words.assign(vectors)
     layout = np.dtype(
         [
@@ -193,7 +193,7 @@ def code_fields(
 
 
 def _codewords(subvectors: list[int], numbers: list[bytes]) -> Vector:
-    """Put the columns of codewords together, shape (subvectors, 256, widest)."""
+    """Return the codewords of these columns, shape (subvectors, 256, widest)."""
     widths = np.bincount(subvectors)
     columns = from_binary(numbers, "vector", 256)
     found = np.zeros((len(widths), 256, widths.max()), np.float32)

@@ -64,7 +64,7 @@ class CodesBuild:
         }
 
     def sample(self, percent: float) -> Vector:
-        """Read about so many of the vectors, as they are compared, shape (n, dim)."""
+        """Return about so many percent of the vectors, as they are compared, shape (n, dim)."""
         found = [self._vectors([])]
         with (
             self._connection.transaction(),
@@ -76,14 +76,14 @@ class CodesBuild:
         return np.concatenate(found)
 
     def begin(self, codebook: IVFPQCodebook) -> None:
-        """Create the new tables with their codebook, and a place where codes wait."""
+        """Create the new tables with their codebook, and a temporary one for the codes."""
         self._tables.create(self._connection, new=True)
         self._tables.add_codebook(self._connection, codebook)
         self._connection.execute(query("ivfpq.stage"), {})
 
     @contextmanager
     def chunks(self) -> Iterator[Iterator[ChunkPage]]:
-        """Read every chunk, a page at a time.
+        """Lend an iterator over every chunk, a page at a time.
 
         The cursor stays open as long as the block: its snapshot keeps the places of what it read
         from being used again, and `remove_outdated` compares places.
@@ -93,7 +93,7 @@ class CodesBuild:
             yield self._pages(cursor)
 
     def stage(self, page: ChunkPage, codebook: IVFPQCodebook) -> None:
-        """Encode chunks, and have their codes wait."""
+        """Encode chunks, and keep their codes until all are there."""
         fixed = code_fields(codebook, page.vectors, page.numbers)
         others = zip(map(copy.binary, page.places), map(copy.text, page.ids), strict=True)
         copy.copy_rows(
@@ -110,7 +110,7 @@ class CodesBuild:
         self._tables.index_new(self._connection)
 
     def stop_writers(self) -> None:
-        """Let nobody write chunks until the transaction ends; searches go on."""
+        """Keep everybody from writing chunks until the transaction ends; searches go on."""
         self._connection.execute(query("ivfpq.stop_writers", **self._parts), {})
 
     def remove_outdated(self) -> None:

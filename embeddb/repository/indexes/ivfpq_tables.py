@@ -58,7 +58,7 @@ class CodeTables:
         copy.copy_rows(connection, parts["words"], columns, _column_fields(words))
 
     def index_new(self, connection: Connection) -> None:
-        """Index the codes in the new tables, and let the planner know them."""
+        """Index the codes in the new tables, and gather statistics of them."""
         parts = parts_of(self._tables, new=True)
         for block, index in (("index_ids", "_newid"), ("index_lists", "_newpq")):
             name = Name(self._tables.chunks_name + index)
@@ -88,7 +88,7 @@ class CodeTables:
         connection.execute(query("ivfpq.key_words", words=parts["words"]), {})
 
     def _grant(self, connection: Connection, parts: dict[str, sql.Composable]) -> None:
-        """Give everybody the rights that they have on the chunks."""
+        """Grant everybody the privileges that they have on the chunks."""
         rights = connection.execute(
             query("ivfpq.grants"),
             {"schema": self._tables.schema, "chunks": self._tables.chunks_name},
@@ -108,14 +108,14 @@ class CodeTables:
 
 
 def names_of(tables: Tables, *, new: bool = False) -> dict[str, str]:
-    """Name the tables of an index, or those that a build makes: short enough for any collection."""
+    """Return the tables of an index, or of a build; the names fit any collection's."""
     if new:
         return {key + "s": tables.chunks_name + "_new" + key for key in ("list", "word", "code")}
     return {"lists": tables.lists_name, "words": tables.words_name, "codes": tables.codes_name}
 
 
 def parts_of(tables: Tables, *, new: bool = False) -> dict[str, sql.Composable]:
-    """Give the tables of an index, for statements."""
+    """Return the tables of an index as statements name them."""
     return {key: Name(tables.schema, name) for key, name in names_of(tables, new=new).items()}
 
 

@@ -48,7 +48,7 @@ def list_indexes(connection: Connection, tables: Tables) -> list[IndexInfo]:
 
 
 def _list_codes(connection: Connection, tables: Tables) -> list[IndexInfo]:
-    """Give the IVF-PQ index, all of whose tables count as one."""
+    """Return the IVF-PQ index, all of whose tables count as one."""
     names = names_of(tables)
     rows = connection.execute(
         query("ivfpq.info"),

@@ -24,14 +24,14 @@ before waiting again."""
 
 
 def is_partitioned(connection: Connection, tables: Tables, name: str) -> bool:
-    """Say whether there is an index of a partitioned table of that name."""
+    """Return whether there is an index of a partitioned table of that name."""
     values = {"schema": tables.schema, "name": name}
     row = connection.execute(query("indexes.is_partitioned"), values).fetchone()
     return bool(row and row[0])
 
 
 def detached(connection: Connection, tables: Tables) -> list[str]:
-    """Name the vector indexes of partitions that an interrupted build left to themselves."""
+    """Return the vector indexes of partitions that belong to no index of the whole table."""
     values = {"schema": tables.schema, "table": tables.chunks_name}
     return [row[0] for row in connection.execute(query("indexes.detached"), values)]
 
@@ -47,7 +47,7 @@ def attach(connection: Connection, tables: Tables, index: str, partition: str) -
 
 
 def patiently(connection: Connection, statement: sql.Composed) -> None:
-    """Execute what needs a lock that others are in the way of, without holding up more of them."""
+    """Execute what needs a strong lock, waiting for it in short turns so that others get by."""
     limit = query("indexes.wait_for_lock")
     while True:
         connection.execute(limit, {"limit": str(PATIENCE_MS)})
@@ -62,7 +62,7 @@ def patiently(connection: Connection, statement: sql.Composed) -> None:
 
 
 def counted(progress: PhaseProgress | None, number: int, count: int) -> PhaseProgress | None:
-    """Say of a build's progress which of how many partitions it is about."""
+    """Return a progress that also tells which of how many partitions is being built."""
     if progress is None:
         return None
     told = progress

@@ -42,7 +42,7 @@ WORKERS = "max_parallel_maintenance_workers"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildLimits:
-    """What a server lets a build have.
+    """What a server allows a build.
 
     Attributes:
         memory: bytes of maintenance_work_mem, as it is set.
@@ -62,7 +62,7 @@ class BuildLimits:
 
 
 def limits_of(row: Sequence[Any]) -> BuildLimits:
-    """Read a row of `indexes.build_limits`; look at this machine too where the server is on it."""
+    """Return the limits in a row of `indexes.build_limits`, and of this machine if local."""
     memory, cache, workers, most_workers, is_local, is_posix = row
     return BuildLimits(
         memory=memory,
@@ -77,7 +77,7 @@ def limits_of(row: Sequence[Any]) -> BuildLimits:
 def plan_build(
     index: IndexSpec, held: Indexed | None, rows: int, limits: BuildLimits
 ) -> dict[str, str]:
-    """Choose the settings of the session that builds an index; what suits already is left out.
+    """Return the settings of the session that builds an index; what suits already is left out.
 
     Args:
         index: what is built.

@@ -1,4 +1,4 @@
-"""What `embeddb grant` and `embeddb revoke` do: a role becomes or ceases to be a reader, say."""
+"""Granting and revoking: a role becomes a reader, writer, worker or owner, or ceases to be one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Grants:
         with_source: bool = False,
         dry_run: bool = False,
     ) -> GrantReport:
-        """Give a role what it needs, and say what somebody else has to give.
+        """Grant a role what it needs, and report what somebody else has to grant.
 
         Raises:
             ConfigurationError: there is no such kind or role, or the kind makes no sense there.
@@ -97,7 +97,7 @@ class Grants:
         with_source: bool = False,
         dry_run: bool = False,
     ) -> GrantReport:
-        """Take from a role what it needed for this, and for nothing else.
+        """Revoke from a role what it needed for this, and for nothing else.
 
         Raises:
             What `grant` raises.
@@ -164,7 +164,7 @@ class Grants:
         standing: RoleProfile,
         records: Sequence[CollectionRecord],
     ) -> None:
-        """Refuse to begin what Postgres would refuse, or only warn of, in the middle."""
+        """Check beforehand what Postgres would refuse, or only warn of, in the middle."""
         wanted = privileges.needs(standing, records)
         for one in snapshot.targets:
             is_needed = wanted.get(one.thing, set()) - one.held
@@ -275,7 +275,7 @@ def _concerned(order: _Order, records: Sequence[CollectionRecord]) -> list[Colle
 
 
 def _level(kind: str, record: CollectionRecord) -> Level:
-    """Say what a role is to do with a collection that was named for it.
+    """Return what a role may do with a collection that was named for it.
 
     Raises:
         ConfigurationError: it would do nothing there.

@@ -21,7 +21,7 @@ _ORDER = ("SCHEMA", "TABLE", "ROUTINE")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """Something in embeddb's schema, and what a role was given of it by name.
+    """Something in embeddb's schema, and the privileges on it that a role was granted by name.
 
     Attributes:
         thing: its kind and name.
@@ -39,7 +39,7 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
-    """What a role has in embeddb's schema.
+    """What a role was granted in embeddb's schema.
 
     `policies` are the tables whose rows are hidden, and the policy that shows them all to it.
     """
@@ -48,7 +48,7 @@ class Snapshot:
     policies: dict[str, str | None]
 
     def standing(self, records: Iterable[CollectionRecord]) -> RoleProfile:
-        """Tell from its rights what a role is."""
+        """Return what a role is, by its privileges."""
         held: dict[str, frozenset[str]] = {
             one.thing[1]: one.held for one in self.targets if one.thing[0] == "TABLE"
         }
@@ -66,7 +66,7 @@ class Snapshot:
 
 
 class Privileges:
-    """The rights in one database's schema, in the caller's transactions."""
+    """The privileges in one database's schema, read and granted in the caller's transactions."""
 
     def __init__(self, schema: str) -> None:
         self._schema = schema
@@ -74,7 +74,7 @@ class Privileges:
     def snapshot(
         self, connection: Connection, role: str, names: Sequence[str] | None = None
     ) -> Snapshot:
-        """Read what a role has; `names` is what to look at, and the schema; None: everything."""
+        """Return what a role has; `names` is what to look at, and the schema; None: everything."""
         given = {"schema": self._schema, "role": role}
         wanted = None if names is None else list(names)
         rows = connection.execute(query("privileges.held"), {**given, "names": wanted}).fetchall()
@@ -92,7 +92,7 @@ class Privileges:
         standing: RoleProfile,
         records: Sequence[CollectionRecord],
     ) -> list[sql.Composed]:
-        """Write what gives a role what it lacks."""
+        """Return the statements that grant a role what it lacks."""
         wanted = privileges.needs(standing, records)
         lacking = [
             (one, frozenset(wanted.get(one.thing, ())) - one.held)
@@ -109,7 +109,7 @@ class Privileges:
     def revokes(
         self, snapshot: Snapshot, role: str, given: Needs, keep: Needs
     ) -> list[sql.Composed]:
-        """Write what takes from a role what it was given and does not need any more."""
+        """Return the statements that revoke from a role what it has and does not need any more."""
         taken = [
             (
                 one,
@@ -125,7 +125,7 @@ class Privileges:
         return made
 
     def follow(self, connection: Connection, record: CollectionRecord) -> None:
-        """Give on a generation, its collection and its functions what roles are to have of them.
+        """Grant on a generation, its collection and its functions what roles are to have of them.
 
         What is new is given to those who have it of what was there before, or of everything;
         what is somebody else's is left to him.
@@ -135,7 +135,7 @@ class Privileges:
             self._renew(connection, role, [record], own)
 
     def renew(self, connection: Connection, records: Sequence[CollectionRecord]) -> None:
-        """Give every role what it is to have, after a migration that made new things."""
+        """Grant every role what it is to have, after a migration that created new things."""
         chunks = [record.tables.chunks_name for record in records]
         for role in self._grantees(connection, [*chunks, privileges.EVERY]):
             self._renew(connection, role, records, None)
@@ -181,7 +181,7 @@ class Privileges:
     def _written(
         self, block: str, role: str, rows: Iterable[tuple[Target, frozenset[str]]]
     ) -> list[sql.Composed]:
-        """Write one statement for all things of a kind that the same rights are about."""
+        """Return one statement for all things of a kind that the same privileges are about."""
         found = [(one.thing[0], tuple(sorted(some)), one) for one, some in rows if some]
         found.sort(key=lambda row: (_ORDER.index(row[0]), row[1], row[2].thing[1]))
         return [
@@ -199,7 +199,7 @@ class Privileges:
     def _hidden(
         self, snapshot: Snapshot, standing: RoleProfile, records: Iterable[CollectionRecord]
     ) -> Iterator[str]:
-        """Name the tables whose rows a role needs to see all of, and does not as others."""
+        """Yield the tables all of whose rows a role needs to see, and policies hide some."""
         for record in records:
             name = record.tables.chunks_name
             if name in snapshot.policies and privileges.sees_all_chunks(standing, record):
@@ -210,7 +210,7 @@ class Privileges:
 
 
 def owns_chunks(connection: Connection, tables: Tables) -> bool:
-    """Say whether this session's role may build indexes on a table of chunks, as its owner may."""
+    """Return whether this session's role may build indexes of chunks, as their owner may."""
     values = {"schema": tables.schema, "table": tables.chunks_name}
     row = connection.execute(query("privileges.owns"), values).fetchone()
     return row is not None and bool(row[0])
@@ -234,7 +234,7 @@ def can_write_chunks(connection: Connection, tables: Tables) -> bool:
 
 
 def lacking(connection: Connection, schema: str, wanted: Needs) -> list[str]:
-    """Say which rights on tables this session's role lacks, one by one, as people read them."""
+    """Return the privileges on tables that this session's role lacks, as people read them."""
     pairs = [
         (name, some) for (kind, name), rest in wanted.items() if kind == "TABLE" for some in rest
     ]
@@ -244,5 +244,5 @@ def lacking(connection: Connection, schema: str, wanted: Needs) -> list[str]:
 
 
 def _is_in(target: Target, names: Sequence[str] | None) -> bool:
-    """Leave out the schema itself where only some things in it are looked at."""
+    """Return whether a target is looked at: the schema itself only where everything is."""
     return names is None or target.thing[0] != "SCHEMA"

@@ -20,7 +20,7 @@ MAX_IDENTIFIER_BYTES = 63
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MissingPrivilege:
-    """Something that a role lacks, and that is not embeddb's to give.
+    """A privilege that a role lacks outside of embeddb's schema.
 
     Attributes:
         statement: what gives it.
@@ -39,13 +39,13 @@ class MissingPrivilege:
 
 
 def written(statement: sql.Composable) -> str:
-    """Write a statement that takes parameters as one types it, without what tells of it."""
+    """Return a statement that takes parameters as one types it, without its comment."""
     lines = statement.as_string(None).replace("%%", "%").splitlines()
     return "\n".join(line for line in lines if not line.startswith("-- "))
 
 
 def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[MissingPrivilege]:
-    """Say what a role lacks to come in and to use pgvector."""
+    """Return what a role lacks to connect and to use pgvector."""
     row = connection.execute(query("privileges.server"), {"role": role}).fetchone()
     assert row is not None  # the role and pgvector are there
     name, connects, makes, uses, vectors, owns_database, owns_vectors = row
@@ -78,7 +78,7 @@ def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[
 def source_needs(
     connection: Connection, role: str, standing: RoleProfile, records: Iterable[CollectionRecord]
 ) -> list[MissingPrivilege]:
-    """Say what a role lacks on the tables that collections are attached to."""
+    """Return what a role lacks on the tables that collections are attached to."""
     found: dict[str, MissingPrivilege] = {}
     for record in records:
         level = standing.level(record)
@@ -92,7 +92,7 @@ def source_needs(
 def needs_of(
     connection: Connection, role: str, source: SourceTable, *, sees_all: bool
 ) -> list[MissingPrivilege]:
-    """Say what a role lacks to read a source, or all rows of it; nothing of one that is gone."""
+    """Return what a role lacks to read a source, or all rows of it; nothing of one that is gone."""
     columns = _columns(source)
     values = {"role": role, "schema": source.schema, "table": source.table, "columns": columns}
     row = connection.execute(query("privileges.source"), values).fetchone()
@@ -122,14 +122,14 @@ def needs_of(
 
 
 def hides_chunks(connection: Connection, role: str, tables: Tables) -> bool:
-    """Say whether a policy hides chunks from a role."""
+    """Return whether a policy hides chunks from a role."""
     values = {"role": role, "schema": tables.schema, "table": tables.chunks_name, "columns": []}
     row = connection.execute(query("privileges.source"), values).fetchone()
     return row is not None and bool(row[2])
 
 
 def takes_back(role: str, source: SourceTable) -> list[sql.Composed]:
-    """Write what takes from a role what it was given on a source with --with-source."""
+    """Return the statements that revoke what a role was granted on a source with --with-source."""
     parts = _parts(role, source)
     columns = sql.SQL(", ").join(map(Name, _columns(source)))
     return [
@@ -139,7 +139,7 @@ def takes_back(role: str, source: SourceTable) -> list[sql.Composed]:
 
 
 def policy_name(role: str) -> str:
-    """Name the policy by which a worker sees all rows of a table."""
+    """Return the name of the policy by which a worker sees all rows of a table."""
     return (POLICY + role).encode()[:MAX_IDENTIFIER_BYTES].decode(errors="ignore")
 
 

@@ -21,7 +21,7 @@ def cte(statement: sa.Select[Any], name: str) -> sa.CTE:
 
 
 def times(rows: Expression | int, factor: float) -> Expression | int:
-    """Multiply a number of rows, in Python or in the statement."""
+    """Return a number of rows multiplied, in Python or in the statement."""
     if factor == 1:
         return rows
     if isinstance(rows, int):
@@ -30,7 +30,7 @@ def times(rows: Expression | int, factor: float) -> Expression | int:
 
 
 def whole(rows: Expression) -> Expression:
-    """Round a number of rows up."""
+    """Return a number of rows rounded up."""
     return sa.cast(sa.func.pg_catalog.ceil(rows), sa.BigInteger)
 
 

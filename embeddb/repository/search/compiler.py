@@ -22,10 +22,10 @@ from embeddb.schema.distances import Distance
 
 
 class Compiler(Strategies):
-    """Makes the statements that search one collection."""
+    """Compiles the statements that search one collection."""
 
     def select(self, shape: SearchShape) -> sa.Select[Any]:
-        """Make the statement: id, chunk_no, content, metadata, distance, score, uri, span.
+        """Return the statement: id, chunk_no, content, metadata, distance, score, uri, span.
 
         In a function (no limit) the key of an attached collection stands in the place of the id.
         """
@@ -53,13 +53,13 @@ class Compiler(Strategies):
         return statement.order_by(distance + ZERO, nearest.c.id, nearest.c.chunk_no)
 
     def _seen(self, shape: SearchShape) -> SearchShape:
-        """Treat row-level security as the filter that it is: it hides chunks from an index scan."""
+        """Return the shape with row-level security as a filter: it hides what a scan finds."""
         if self._is_hiding and shape.filter is False:
             return replace(shape, filter=sa.true())
         return shape
 
     def suits_every_value(self, shape: SearchShape) -> bool:
-        """Say whether one plan of the statement is as good as any, whatever is asked for.
+        """Return whether one plan of the statement is as good as any, whatever is asked for.
 
         None is where a part says which partition or partial index to read, where the caller's own
         expression is the filter, or where a JSON filter is asked of every row: only a plan made
@@ -70,7 +70,7 @@ class Compiler(Strategies):
         return not shape.filter or not self._compares_all(shape)
 
     def names(self) -> Sequence[str]:
-        """Name the settings that a statement may set for itself."""
+        """Return the names of the settings that a statement may set for itself."""
         return setting_names(self._generation.index)
 
     def _span(self, nearest: sa.CTE, shape: SearchShape) -> list[Expression]:

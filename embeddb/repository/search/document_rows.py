@@ -40,15 +40,15 @@ class DocumentRows(ABC):
 
     @abstractmethod
     def same(self, rows: sa.FromClause) -> Expression:
-        """Say that a document is the one that `rows` are chunks of, by its key."""
+        """Return the condition that a document is the one that `rows` are chunks of, by its key."""
 
     @abstractmethod
     def key(self, rows: sa.FromClause) -> list[Expression]:
-        """Give the key as a search function does."""
+        """Return the key as a search function has it."""
 
     @abstractmethod
     def sample(self, condition: Expression) -> sa.CTE:
-        """Look at the documents of a few pages.
+        """Return a CTE that looks at the documents of a few pages.
 
         Returns:
             One row: how many were `seen`, how many `passed` the condition, and how many there are
@@ -57,7 +57,7 @@ class DocumentRows(ABC):
 
 
 def document_rows(record: CollectionRecord, schema: str) -> DocumentRows:
-    """Give what a collection's documents are read from."""
+    """Return what a collection's documents are read from."""
     if record.source is None:
         return _own(schema, record.tables.documents_name)
     return _attached(schema, record.tables.documents_name, record.source)
@@ -82,15 +82,15 @@ class OwnRows(DocumentRows):
         self.documents = self._table.alias("d")
 
     def same(self, rows: sa.FromClause) -> Expression:
-        """Compare ids."""
+        """Return the condition that the ids are equal."""
         return self.documents.c.id == rows.c.id
 
     def key(self, rows: sa.FromClause) -> list[Expression]:
-        """Give the id."""
+        """Return the id."""
         return [rows.c.id]
 
     def sample(self, condition: Expression) -> sa.CTE:
-        """Look at the table's own pages."""
+        """Return a CTE that looks at pages of the table itself."""
         total = _total(self._name, whole=True)
         some = sa.tablesample(self._table, sa.func.system(_percent(total)), name="s")
         same: dict[Expression, set[Expression]] = {
@@ -135,7 +135,7 @@ class AttachedRows(DocumentRows):
         self.documents = view.alias("d")
 
     def same(self, rows: sa.FromClause) -> Expression:
-        """Compare the key's columns: those of a chunk, or read from its id."""
+        """Return the condition that the key's columns are equal: a chunk's, or read from its id."""
         return sa.and_(
             *(
                 self.documents.c[key.view_name] == self._value(rows, position)
@@ -144,11 +144,11 @@ class AttachedRows(DocumentRows):
         )
 
     def key(self, rows: sa.FromClause) -> list[Expression]:
-        """Give the key's columns in their own types, under their own names if they may."""
+        """Return the key's columns in their own types, under their own names if these are free."""
         return [self.documents.c[key.view_name].label(key.search_name) for key in self._source.keys]
 
     def sample(self, condition: Expression) -> sa.CTE:
-        """Look at pages of the table, and read each row as the view does, by its key.
+        """Return a CTE that looks at pages of the table, each row read by the view.
 
         So nothing of the user's own SQL is in a statement, where a session's search_path would
         be what its names are looked up in. What row-level security hides is not counted by
@@ -204,7 +204,7 @@ def _compile_apart(element: _Apart, compiler: SQLCompiler, **options: Any) -> st
 
 
 def sql_type(spelling: str) -> sa.types.TypeEngine[Any]:
-    """Give SQLAlchemy's type for a type as Postgres spells it, so that values are sent as such."""
+    """Return SQLAlchemy's type for a type as Postgres spells it: values are sent as such."""
     base = base_type(spelling)
     if base.endswith("[]"):
         return ARRAY(sql_type(base.removesuffix("[]")))
@@ -229,7 +229,7 @@ def _percent(total: Expression) -> Expression:
 
 
 def _total(name: str, *, whole: bool) -> Expression:
-    """Give the rows of a table as ANALYZE counted them; unless `whole`, those of its partitions."""
+    """Return the rows of a table as ANALYZE counted them; unless `whole`, with its partitions'."""
     tables = sa.table("pg_class", sa.column("oid"), sa.column("reltuples"), schema="pg_catalog")
     relation = sa.cast(constant(name), REGCLASS)
     if whole:

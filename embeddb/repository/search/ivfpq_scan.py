@@ -29,7 +29,7 @@ _TWO: sa.ColumnElement[float] = sa.literal_column("2::real", sa.REAL)
 
 
 def is_searchable(index: IndexSpec | None) -> bool:
-    """Say whether a spec tells all that a statement needs; one that was built does."""
+    """Return whether a spec has all that a statement needs; one that was built has."""
     return isinstance(index, IVFPQ) and None not in (index.lists, index.subvectors, index.probes)
 
 
@@ -70,7 +70,7 @@ class CodeScan:
         conditions: Sequence[Expression],
         inline: bool,
     ) -> sa.CTE:
-        """Find the rows whose codes are nearest: id and chunk_no.
+        """Return the rows whose codes are nearest: id and chunk_no.
 
         Args:
             wanted: how many.
@@ -99,7 +99,7 @@ class CodeScan:
         return found.cte("candidates").prefix_with("MATERIALIZED")
 
     def _asked(self, inline: bool) -> sa.CTE:
-        """Give the query, of length 1 where lengths do not matter, and its lookup table."""
+        """Return the query, of length 1 where lengths do not matter, and its lookup table."""
         vector = self._vectors.cast(parameter("query", VECTOR()), "vector")
         if self._distance is Distance.COSINE:
             vector = self._vectors.own("l2_normalize")(vector)
@@ -118,7 +118,7 @@ class CodeScan:
         return asked.cte("asked").prefix_with("MATERIALIZED")
 
     def _nearest_lists(self, asked: sa.CTE, gates: Sequence[Expression]) -> sa.CTE:
-        """Give the lists to read, and the query's inner product with the centre of each.
+        """Return the lists to read, and the query's inner product with the centre of each.
 
         None where the codes are of another number of bytes than this statement was made for.
         """
@@ -137,7 +137,7 @@ class CodeScan:
         return found.cte("nearest_lists").prefix_with("MATERIALIZED")
 
     def _apart(self, asked: sa.CTE, lists: sa.CTE) -> Expression:
-        """Order rows as their distance would; see IVFPQCodebook.assign."""
+        """Return what orders rows as their distance would; see IVFPQCodebook.assign."""
         entries = (self._entry(asked.c.words, place) for place in range(self._subvectors))
         similarity = reduce(add, entries, lists.c.product)
         if self._distance is Distance.L2:
@@ -145,7 +145,7 @@ class CodeScan:
         return -similarity * self.codes.c.correction
 
     def _entry(self, words: Expression, place: int) -> Expression:
-        """Look up one byte of a code; arrays begin at 1."""
+        """Return the table's entry for one byte of a code; arrays begin at 1."""
         byte = sa.func.pg_catalog.get_byte(self.codes.c.code, number(place), type_=sa.Integer)
         entry: Expression = words[number(place + 1)][byte + number(1)]
         return entry

@@ -27,7 +27,7 @@ MOST_CHUNKS = 4_000
 
 
 class NearestRows(Compiler):
-    """Makes statements in which a row of the source counts once, by its nearest chunk.
+    """Compiles statements in which a row of the source counts once, by its nearest chunk.
 
     Args:
         record: the collection.
@@ -52,7 +52,7 @@ class NearestRows(Compiler):
         return self.vectors.query(self._asked_for)
 
     def nearest(self, limit: int, condition: Expression | None) -> sa.Subquery:
-        """Find the nearest rows that pass: columns id (the key as text) and distance.
+        """Return the nearest rows that pass: columns id (the key as text) and distance.
 
         Chunks are looked for by the index as long as these are of enough rows; otherwise every
         chunk that passes is compared.
@@ -80,7 +80,7 @@ class NearestRows(Compiler):
         return sa.select(found).order_by(found.c.distance).limit(number(limit)).subquery()
 
     def distance_of(self, keys: tuple[Expression, ...]) -> sa.ScalarSelect[Any]:
-        """Give the distance of one row of the source: that of its nearest chunk."""
+        """Return the distance of one row of the source: that of its nearest chunk."""
         chunks = self.chunk_table.alias()
         distance = self.vectors.distance(self.vectors.stored(columns_of(chunks)), self._query())
         return (
@@ -91,13 +91,13 @@ class NearestRows(Compiler):
         )
 
     def is_row(self, id: Expression, keys: tuple[Expression, ...]) -> Expression:
-        """Say that a row of the source, by the columns of its key, is the one of an id."""
+        """Return the condition that the columns of a key are those of an id."""
         declared = self._keys()
         values = (key_value(declared, place, id) for place in range(len(declared)))
         return sa.and_(*(key == value for key, value in zip(keys, values, strict=True)))
 
     def _look(self, chunks: int, condition: Expression | None) -> sa.Select[Any]:
-        """Look for the nearest chunks; what the statement needs stands inside of it."""
+        """Return a search for the nearest chunks, with the CTEs that it needs inside of it."""
         shape = SearchShape(limit=chunks, filter=False if condition is None else condition)
         found = self.select(shape)
         parts = [part for part in every_part(found) if isinstance(part, sa.CTE)]
@@ -105,7 +105,7 @@ class NearestRows(Compiler):
         return sa.select(chosen.c.id, chosen.c.distance)
 
     def _all(self, limit: int, condition: Expression | None) -> sa.Select[Any]:
-        """Compare every chunk of every row that passes."""
+        """Return a comparison of every chunk of every row that passes."""
         rows: sa.FromClause = self.chunks
         if condition is not None:
             rows = rows.join(self.documents, self.rows.same(self.chunks))
@@ -126,7 +126,7 @@ class NearestRows(Compiler):
 
 
 def every_part(statement: ExternallyTraversible) -> Iterator[ExternallyTraversible]:
-    """Give each part of a statement once, however often it stands there.
+    """Yield each part of a statement once, however often it stands there.
 
     SQLAlchemy's own `iterate` gives it as often: with CTEs that name each other, for ever.
     """

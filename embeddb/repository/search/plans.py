@@ -25,7 +25,7 @@ Node = dict[str, Any]
 
 
 class Plans:
-    """Tells of one collection's searches."""
+    """Explains one collection's searches."""
 
     def __init__(self, database: Database, record: CollectionRecord, searcher: Searcher) -> None:
         self._database = database
@@ -33,9 +33,9 @@ class Plans:
         self._searcher = searcher
 
     def search(self, query: Vector, request: SearchRequest) -> tuple[list[Hit], SearchPlan]:
-        """Run a search, and once more under EXPLAIN ANALYZE: its hits, and how they came."""
+        """Run a search twice, once under EXPLAIN ANALYZE; return its hits and its plan."""
         shape, values = request
-        # without the threshold, so that there are rows to tell the way even if none is near enough
+        # without the threshold: even where no row is near enough, some show the way
         open_shape = replace(shape, plan=True, max_distance=False)
         open_values = {name: value for name, value in values.items() if name != "max_distance"}
         with self._database.connection() as connection:
@@ -59,7 +59,7 @@ class Plans:
         return hits, plan
 
     def explain(self, query: Vector, request: SearchRequest, *, analyze: bool) -> list[str]:
-        """Give Postgres's plan line by line, below what it comes to as comments."""
+        """Return Postgres's plan line by line, below a summary as comments."""
         if analyze:
             head = facts(self.search(query, request)[1])
             return head + self._searcher.explain(query, *request, ["ANALYZE", "BUFFERS"])
@@ -67,12 +67,12 @@ class Plans:
         return head + self._searcher.explain(query, *request)
 
     def index(self, query: Vector, request: SearchRequest) -> str | None:
-        """Name the vector index that Postgres would read."""
+        """Return the vector index that Postgres would read."""
         explained = self._searcher.explain(query, *request, ["FORMAT JSON"])[0][0]
         return index_read(_nodes(explained["Plan"]), self._record)
 
     def passing(self, request: SearchRequest) -> int | None:
-        """Say how many documents pass the filter, about; exactly where they are few."""
+        """Return about how many documents pass the filter; exactly where they are few."""
         shape, values = request
         if shape.filter is False:
             return None
@@ -102,7 +102,7 @@ class Plans:
 
 
 def facts(plan: SearchPlan) -> list[str]:
-    """Write a plan as comments for people."""
+    """Return a plan as comments for people."""
     lines = [
         "way: " + "; ".join(plan.strategies),
         f"index: {plan.index or 'none'}",
@@ -116,7 +116,7 @@ def facts(plan: SearchPlan) -> list[str]:
 
 
 def index_read(nodes: Iterable[Node], record: CollectionRecord) -> str | None:
-    """Name the collection's vector index if a plan reads it; of IVF-PQ, its table of codes.
+    """Return the collection's vector index if a plan reads it; of IVF-PQ, its table of codes.
 
     Where it consists of several, those that are read are named.
     """
@@ -131,7 +131,7 @@ def index_read(nodes: Iterable[Node], record: CollectionRecord) -> str | None:
 
 
 def _scanned(nodes: Iterable[Node], tables: Tables) -> int:
-    """Count the rows that were read of the chunks, those thrown away included."""
+    """Return the number of rows that were read of the chunks, those thrown away included."""
     total = 0.0
     for node in nodes:
         relation = node.get("Relation Name", "")

@@ -25,7 +25,7 @@ Setting = tuple[str, Expression]
 
 
 def setting_names(index: IndexSpec | None) -> Sequence[str]:
-    """Name the settings that a statement may set for itself."""
+    """Return the names of the settings that a statement may set for itself."""
     match index:
         case HNSW():
             return ("hnsw.ef_search", "hnsw.iterative_scan")
@@ -38,7 +38,7 @@ def setting_names(index: IndexSpec | None) -> Sequence[str]:
 def scan_settings(
     index: IndexSpec | None, wanted: Expression | int, *, bounded: bool = False
 ) -> list[Setting]:
-    """Give the settings of a scan that is to find `wanted` rows.
+    """Return the settings of a scan that is to find so many rows.
 
     Without iterative scan the dead among the nearest would be missing in the answer.
 
@@ -63,7 +63,7 @@ def scan_settings(
 
 
 def read_the_index(connection: Connection) -> None:
-    """Have this transaction read a vector index even where reading all rows would be cheaper."""
+    """Make this transaction read a vector index even where reading all rows would be cheaper."""
     connection.execute(query("generations.read_the_index"), {})
 
 

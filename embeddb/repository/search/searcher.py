@@ -51,20 +51,20 @@ class Searcher:
         )
 
     def search(self, query: Vector, shape: SearchShape, values: dict[str, Any]) -> list[Hit]:
-        """Run one search; `query` has shape (dim,) and is ready to be compared."""
+        """Return the hits of one search; `query` has shape (dim,) and is ready to be compared."""
         with self._database.connection() as connection:
             return self.search_on(connection, query, shape, values)
 
     def search_on(
         self, connection: Connection, query: Vector, shape: SearchShape, values: dict[str, Any]
     ) -> list[Hit]:
-        """Run one search on a connection that the caller holds."""
+        """Return the hits of one search on a connection that the caller holds."""
         return list(map(hit, self.rows(connection, query, shape, values)))
 
     def search_many(
         self, queries: Sequence[Vector], shape: SearchShape, values: dict[str, Any]
     ) -> list[list[Hit]]:
-        """Run a search for each query, several at a time, and give the hits in their order."""
+        """Return the hits of a search for each query, in their order; several run at a time."""
         statement, given = self._text(shape)
         parameters = {**given, **values}
         starts = range(0, len(queries), PIPELINED)
@@ -89,14 +89,14 @@ class Searcher:
     def rows(
         self, connection: Connection, query: Vector, shape: SearchShape, values: dict[str, Any]
     ) -> list[ResultRow]:
-        """Run one search and give its rows as they come; `hit` reads one."""
+        """Return the rows of one search as they come; `hit` reads one."""
         statement, given = self._text(shape)
         return self._execute(connection, statement, query, {**given, **values}, shape).fetchall()
 
     def explain(
         self, query: Vector, shape: SearchShape, values: dict[str, Any], options: Sequence[str] = ()
     ) -> list[Any]:
-        """Give Postgres's plan, line by line, or, with FORMAT JSON, as one value."""
+        """Return Postgres's plan, line by line, or, with FORMAT JSON, as one value."""
         statement, given = self._text(shape)
         head = "EXPLAIN (" + ", ".join(options or ["COSTS"]) + ") "
         with self._database.connection() as connection:
@@ -107,7 +107,7 @@ class Searcher:
         return [row[0] for row in rows]
 
     def sql(self, query: Vector, shape: SearchShape, values: dict[str, Any]) -> str:
-        """Write the statement with its values in place, to be pasted into psql."""
+        """Return the statement with its values in place, to be pasted into psql."""
         statement, given = self._text(shape)
         literal = "[" + ",".join(map(repr, query.tolist())) + "]"
         with self._database.connection() as connection:
@@ -209,7 +209,7 @@ def _jsonb(filter: dict[str, Any]) -> Jsonb:
 
 
 def hit(row: ResultRow) -> Hit:
-    """Read a row of the statement."""
+    """Return the hit of a row of the statement."""
     return Hit(
         id=row[0],
         chunk_no=row[1],

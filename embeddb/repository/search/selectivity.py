@@ -21,7 +21,7 @@ PROBE_IF_BELOW = 2 * EXACT_ROWS
 
 @dataclass(frozen=True, kw_only=True)
 class Selectivity:
-    """What is known of a filter while the statement runs.
+    """What a statement knows of its filter while it runs.
 
     Attributes:
         passing: ids of the documents that pass, as far as they are few; otherwise useless.
@@ -37,7 +37,7 @@ class Selectivity:
 
 
 def selectivity(rows: DocumentRows, condition: Expression) -> Selectivity:
-    """Make the parts of a statement that find out how selective `condition` is.
+    """Return the clauses of a statement that find out how selective `condition` is.
 
     Args:
         rows: the documents that the condition is about.

@@ -92,11 +92,11 @@ class Strategies:
         return cte(_nearest_first(cte(found, "candidates"), shape), "nearest")
 
     def condition(self, wanted: bool | Expression) -> Expression:
-        """Make the condition of a filter on the documents."""
+        """Return the condition of a filter on the documents."""
         return self._passing(self._path()) if isinstance(wanted, bool) else wanted
 
     def settled_condition(self, wanted: bool | Expression) -> Expression:
-        """Make the same condition for a statement that asks it in several places.
+        """Return the condition of a filter for a statement that asks it in several places.
 
         A JSON filter is compiled once, in a CTE. The plan does not depend on the filter then, and
         need not: the statement chooses its way while it runs. So it can be prepared, which saves
@@ -122,7 +122,7 @@ class Strategies:
     def _exact(
         self, shape: SearchShape, plan: str = "exact", condition: Expression | None = None
     ) -> sa.Select[Any]:
-        """Compare every row that passes."""
+        """Return a comparison of every row that passes."""
         if condition is None and shape.filter is not False:
             condition = self.condition(shape.filter)
         rows: sa.FromClause = self.chunks
@@ -143,7 +143,7 @@ class Strategies:
         rows: Expression | int,
         conditions: Sequence[Expression],
     ) -> sa.Select[Any]:
-        """Scan the index; what it finds is candidates where it holds less than what is stored."""
+        """Return a scan of the index: candidates where it holds less than what is stored."""
         oversample = oversample_of(self._generation.index)
         wanted = times(rows, oversample)
         query, code = self._settled_query(wanted)
@@ -160,7 +160,7 @@ class Strategies:
         )
 
     def _filtered(self, shape: SearchShape) -> sa.CTE:
-        """Find the nearest rows that pass a filter, by the way that suits how many pass.
+        """Return the nearest rows that pass a filter, by the strategy that suits how many pass.
 
         Few: compare them all. Many: look for some that pass among the nearest, which the index
         finds. Should too few of these pass, because those that pass lie farther from the query,
@@ -189,7 +189,7 @@ class Strategies:
         return self._completed(shape, [first, second], many, others, required, condition)
 
     def _first_look(self, shape: SearchShape, known: Selectivity) -> Expression:
-        """Say among how many of the nearest enough should pass, if chance says which do."""
+        """Return among how many of the nearest enough should pass, if chance decides which do."""
         factor = max(FILTERED_OVERSAMPLE, oversample_of(self._generation.index))
         passing = written(times(rows_wanted(shape), factor))
         return whole(passing * known.share)
@@ -197,7 +197,7 @@ class Strategies:
     def _second_look(
         self, first: sa.CTE, known: Selectivity, rows: Expression, required: Expression
     ) -> tuple[Expression, Expression]:
-        """Say how wide a second look is to be after a first one, and whether to take it.
+        """Return how wide a second look is to be after a first one, and whether to take it.
 
         Where fewer passed than should, those that pass lie farther away than others: how many did
         tells how far to look. Beyond what comparing all that pass would take, it is not worth it.
@@ -226,7 +226,7 @@ class Strategies:
         gates: Sequence[Expression],
         look: str,
     ) -> sa.Select[Any]:
-        """Look for what passes among so many of the nearest.
+        """Return what passes among so many of the nearest.
 
         What passes among the nearest is what is nearest of what passes. A scan that goes on until
         it has found enough would not say how far it had to go: far from the query a graph finds
@@ -258,7 +258,7 @@ class Strategies:
         ).where(self._passes(condition, wide))
 
     def _required(self, shape: SearchShape, known: Selectivity) -> Expression:
-        """Say how many must pass among the nearest: as many as are wanted, or more.
+        """Return how many must pass among the nearest: as many as are asked for, or more.
 
         Where they are found by something coarser, it is half of the candidates that a search
         without a filter would have.
@@ -275,7 +275,7 @@ class Strategies:
         return [self.chunks.c[column.name] for column in self.vectors.columns()]
 
     def _within_part(self, shape: SearchShape) -> sa.CTE:
-        """Find the nearest rows of one part, in the partition or the partial index that it is in.
+        """Return the nearest rows of one part, from the partition or partial index of its own.
 
         Should that hold fewer than are wanted, compare all of them; so too where the part shares
         a partition with others, and has few rows itself.
@@ -290,7 +290,7 @@ class Strategies:
         return self._completed(shape, [scanned], [many], [self._of_part(shape, few)])
 
     def _few_in_part(self) -> Expression:
-        """Say whether so few rows are of the part that comparing them all is the fastest."""
+        """Return whether so few rows are of the part that comparing them all is the fastest."""
         some = (
             sa.select(number(1).label("one"))
             .where(self._probed.c.part == _PART)
@@ -313,7 +313,7 @@ class Strategies:
         required: Expression | None = None,
         condition: Expression | None = None,
     ) -> sa.CTE:
-        """Take what the first scan found that found enough, or else compare every row."""
+        """Return what the first scan found that found enough, or else compare every row."""
         if required is None:
             required = written(rows_wanted(shape))
         strategies = list(others)
@@ -333,7 +333,7 @@ class Strategies:
         gates: Sequence[Expression],
         conditions: Sequence[Expression],
     ) -> sa.Select[Any]:
-        """Take the candidates of an IVF-PQ index and compare them by what is stored."""
+        """Return the candidates of an IVF-PQ index, compared by what is stored."""
         found = scan.candidates(
             written(times(rows_wanted(shape), oversample_of(self._generation.index))),
             gates=gates,
@@ -361,7 +361,7 @@ class Strategies:
         )
 
     def _passes(self, condition: Expression, rows: NamedFromClause) -> Expression:
-        """Ask of one row at a time: OFFSET keeps Postgres from making a join of the question."""
+        """Return the condition that a row's document passes."""
         return (
             sa.select(self.documents.c.id)
             .where(self.rows.same(rows), condition)
@@ -399,7 +399,7 @@ class Strategies:
     def _settled_query(
         self, wanted: Expression | int, name: str = "asked"
     ) -> tuple[Expression, Expression]:
-        """Give the query and what the index would hold of it, with the scan's settings made.
+        """Return the query and what the index would hold of it; reading them makes the settings.
 
         They stand in a CTE that the query is read from. It is evaluated when the index scan asks
         for its query, so before the scan starts; set_config(…, true) ends with the transaction.
@@ -428,7 +428,7 @@ class Strategies:
 
 
 def _key_columns(record: CollectionRecord) -> list[sa.Column[Any]]:
-    """Give the columns of a chunk that hold the key of the application's own table."""
+    """Return the columns of a chunk that hold the key of the application's own table."""
     keys = record.source.keys if record.source else ()
     return [sa.Column(key.chunk_name, sql_type(key.type)) for key in keys]
 
