@@ -1,6 +1,7 @@
 """What an index takes: bytes on disk, and memory while it is built.
 
-docs/indexes.md has the arithmetic in words. The layouts are pgvector's (src/hnsw.h, src/ivfflat.h, ElkanKmeans in src/ivfkmeans.c).
+docs/indexes.md has the arithmetic in words. The layouts are those of pgvector (src/hnsw.h,
+src/ivfflat.h, and ElkanKmeans in src/ivfkmeans.c).
 """
 
 from __future__ import annotations
