@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from typer.testing import CliRunner
 
 from embeddb import __version__
 from embeddb.cli.app import app
-from tests.architecture.code import ROOT
 from tests.conftest import RunCLI
 
 HEAVY = {"torch", "sentence_transformers", "transformers", "sqlalchemy", "alembic", "numpy"}
@@ -27,7 +25,6 @@ try:
 finally:
     sys.stderr.write(" ".join(sys.modules))
 """
-PAGE = (ROOT / "docs" / "cli.md").read_text("utf-8")
 
 
 def _walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:  # noqa: ANN401
@@ -53,22 +50,6 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "Usage" in result.stdout
     assert not HEAVY & set(result.stderr.split())
-
-
-@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-def test_every_command_is_documented(path: tuple[str, ...]) -> None:
-    assert re.search(rf"^##+ embeddb {' '.join(path)}$", PAGE, re.MULTILINE)
-
-
-def test_every_heading_is_a_command() -> None:
-    headings = re.findall(r"^##+ embeddb (.+)$", PAGE, re.MULTILINE)
-    assert {tuple(heading.split()) for heading in headings} == set(COMMANDS) - {()}
-
-
-@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-def test_every_option_is_documented(path: tuple[str, ...]) -> None:
-    options = {name for parameter in COMMANDS[path].params for name in parameter.opts}
-    assert {name for name in options if name.startswith("--") and f"`{name}" not in PAGE} == set()
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)

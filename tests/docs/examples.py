@@ -18,6 +18,8 @@ from sybil import Document, Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
+from tests.support.cli import in_process
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120
 EMBEDDB = Path(sys.executable).with_name("embeddb")
@@ -84,7 +86,10 @@ class Examples:
 
     def _run_sql(self, example: Example) -> None:
         command = [EMBEDDB, "db", "psql", "--no-psqlrc", "--set", "ON_ERROR_STOP=1"]
-        self._print(self._ran(command, example.parsed))
+        done = subprocess.run(
+            command, input=example.parsed, capture_output=True, text=True, env=self._environment
+        )
+        self._print(_output(done))
         assert "(0 rows)" not in self._printed, example.parsed
 
     def _run_bash(self, example: Example) -> None:
@@ -95,7 +100,7 @@ class Examples:
             if command[-1] == "&":
                 self._serve(command[:-1])
             else:
-                printed.append(self._ran([EMBEDDB, *command]))
+                printed.append(_output(in_process(*command, dsn=self._url)))
         self._print("".join(printed))
 
     def _serve(self, command: list[str]) -> None:
@@ -108,13 +113,6 @@ class Examples:
                 time.sleep(1)
         raise AssertionError(f"{command} has not emptied the queue")
 
-    def _ran(self, command: list[Any], text: str = "") -> str:
-        done = subprocess.run(
-            command, input=text, capture_output=True, text=True, env=self._environment
-        )
-        assert done.returncode == 0, (command, done.stdout, done.stderr)
-        return done.stdout
-
     def _compare(self, example: Example) -> None:
         wanted = example.parsed.strip() + "\n"
         got = "\n".join(line.rstrip() for line in self._printed.strip().splitlines()) + "\n"
@@ -122,3 +120,8 @@ class Examples:
         assert doctest.OutputChecker().check_output(wanted, got, flags), (
             f"{example.path}:{example.line} does not print what the page shows, but:\n{got}"
         )
+
+
+def _output(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, (done.args, done.stdout, done.stderr)
+    return done.stdout

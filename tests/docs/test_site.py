@@ -79,13 +79,17 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
         assert f'href="{place}/"' in home or not place, page
 
 
-def test_every_command_is_in_the_reference(site: Path) -> None:
+def test_every_command_and_option_is_in_the_reference(site: Path) -> None:
     reference = _read(site, "cli.md")
     waiting = [("embeddb", get_command(app))]
     while waiting:
         path, command = waiting.pop()
         waiting += [(f"{path} {n}", child) for n, child in getattr(command, "commands", {}).items()]
-        assert path == "embeddb" or re.search(rf"^##+ {path}$", reference, re.MULTILINE), path
+        _, found, section = f"\n{reference}".partition(f"# {path}\n")
+        assert found or path == "embeddb", path
+        section = re.split(r"\n##+ ", section)[0]
+        for name in (name for parameter in command.params for name in parameter.opts):
+            assert not name.startswith("--") or name in section or path == "embeddb", (path, name)
 
 
 def test_every_error_is_in_the_reference(site: Path) -> None:
