@@ -1,67 +1,114 @@
-"""The wheel holds what the code reads at run time."""
+"""The distributions hold what the code reads at run time, and build without a warning."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.architecture.code import PACKAGED, ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+NO_CACHES = shutil.ignore_patterns("__pycache__", "*.pyc")
 
-BUILD = """
-import sys
-from setuptools import build_meta
-print(build_meta.build_wheel(sys.argv[1]))
-"""
+
+@dataclass(frozen=True)
+class Built:
+    """What `python -m build` made, and what it printed."""
+
+    wheel: Path
+    sdist: Path
+    output: str
+
+
+def _build(project: Path, *options: str) -> Built:
+    """Build the distributions of a project; `build` makes the wheel from the sdist."""
+    command = [sys.executable, "-m", "build", "--no-isolation", *options, str(project)]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "NO_COLOR": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = (project / "dist").glob("*.whl")
+    (sdist,) = (project / "dist").glob("*.tar.gz")
+    return Built(wheel, sdist, done.stdout + done.stderr)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The names in a wheel that is built from a copy, so that nothing is left in the project."""
-    copy, target = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("wheel")
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project, so that nothing is left in it."""
+    copy = tmp_path_factory.mktemp("project")
     for folder in PACKAGED:
-        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=NO_CACHES)
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy / name)
-    command = [sys.executable, "-c", BUILD, str(target)]
-    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    with zipfile.ZipFile(next(target.glob("*.whl"))) as file:
-        return set(file.namelist())
+    return copy
 
 
-def _expected(file: Path) -> str:
-    name = file.relative_to(ROOT).as_posix()
-    return name if name.startswith("embeddb/") else "embeddb/" + name
+@pytest.fixture(scope="module")
+def built(project: Path) -> Built:
+    """The distributions of the project."""
+    return _build(project)
 
 
-@pytest.mark.parametrize("pattern", ["*.py", "*.sql", "*.mako", "py.typed", "*.html", "*.json"])
-def test_the_wheel_holds_every_file(wheel: set[str], pattern: str) -> None:
-    files = (file for folder in PACKAGED for file in (ROOT / folder).rglob(pattern))
-    assert {_expected(file) for file in files} <= wheel
+def _contents(wheel: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(wheel) as file:
+        return {name: file.read(name) for name in file.namelist()}
 
 
-def test_the_wheel_holds_nothing_else(wheel: set[str]) -> None:
-    assert {name.split("/")[0].split("-")[0] for name in wheel} == {"embeddb"}
+def _in_wheel(name: str) -> str:
+    return name if name.startswith("embeddb/") else f"embeddb/{name}"
 
 
-def test_the_licence_comes_along(wheel: set[str]) -> None:
-    assert any(name.endswith("licenses/LICENSE") for name in wheel)
+def test_the_wheel_holds_every_file_and_nothing_else(project: Path, built: Built) -> None:
+    files = {
+        _in_wheel(file.relative_to(project).as_posix()): file.read_bytes()
+        for folder in PACKAGED
+        for file in (project / folder).rglob("*")
+        if file.is_file()
+    }
+    packed = {
+        name: content
+        for name, content in _contents(built.wheel).items()
+        if not name.startswith(f"embeddb-{PROJECT['version']}.dist-info/")
+    }
+    assert packed == files
+
+
+def test_the_licence_comes_along(built: Built) -> None:
+    assert any(name.endswith("licenses/LICENSE") for name in _contents(built.wheel))
+    with tarfile.open(built.sdist) as file:
+        assert any(name.endswith("/LICENSE") for name in file.getnames())
+
+
+def test_the_wheel_is_the_same_without_the_sdist(project: Path, built: Built) -> None:
+    from_sdist = _contents(built.wheel)
+    assert _contents(_build(project, "--wheel").wheel) == from_sdist
+
+
+def test_nothing_warns(built: Built) -> None:
+    warnings = [line for line in built.output.splitlines() if "warn" in line.lower()]
+    assert warnings == []
+
+
+def test_the_distributions_can_be_uploaded(built: Built) -> None:
+    files = [str(built.wheel), str(built.sdist)]
+    command = [sys.executable, "-m", "twine", "check", "--strict", *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_version_is_the_same_everywhere() -> None:
     import embeddb
 
-    version = PROJECT["project"]["version"]
+    version = PROJECT["version"]
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     assert embeddb.__version__ == version
     assert re.search(rf"^## \[{re.escape(version)}\]", changelog, re.MULTILINE)

@@ -48,7 +48,7 @@ def test_hamming_counts_the_thresholds_between_two_rows(rows: Vector, levels: in
     thermometer = Thermometer.fit(DATA, levels)
     first, second = thermometer.encode(rows)
     above = (rows[:, np.newaxis] > thermometer.thresholds).sum(axis=1).astype(int)
-    assert np.bitwise_count(first ^ second).sum() == np.abs(above[0] - above[1]).sum()
+    assert np.unpackbits(first ^ second).sum() == np.abs(above[0] - above[1]).sum()
 
 
 @pytest.mark.parametrize(("levels", "size"), [(2, 3), (3, 5)])
@@ -74,7 +74,7 @@ def test_more_levels_find_more_of_the_nearest() -> None:
     for levels in found:
         codes = Thermometer.fit(data, levels).encode(data)
         for query in range(20):
-            away = np.bitwise_count(codes ^ codes[query]).sum(axis=1)
+            away = np.unpackbits(codes ^ codes[query], axis=1).sum(axis=1)
             true = np.argsort(distances("cosine", data[query], data))[:10]
             found[levels] += len(np.intersect1d(np.argsort(away, kind="stable")[:50], true))
     assert 120 < found[2] < found[3]

@@ -175,7 +175,19 @@ def test_an_empty_file_has_no_documents(tmp_path: Path) -> None:
     assert read(JSONLines(put(tmp_path / "a.jsonl", ""))) == ({}, [])
 
 
-@pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float64(), 2)])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.float32()),
+        pytest.param(
+            pa.list_(pa.float64(), 2),
+            marks=pytest.mark.skipif(
+                int(pa.__version__.partition(".")[0]) < 26,
+                reason="pyarrow reads lists of a fixed size that are missing since version 26",
+            ),
+        ),
+    ],
+)
 def test_parquet_rows_become_documents(tmp_path: Path, kind: pa.DataType) -> None:
     table = pa.table(
         {
