@@ -1,8 +1,9 @@
 # Everything runs in .venv, which the first target that needs it makes. What must be there
 # already: make, and Python 3.11 or newer with its venv module.
 #
-#   make demo                           sees embeddb at work
-#   make test                           runs every check; CI runs exactly this
+#   make demo                           shows embeddb at work
+#   make check                          runs the fast checks, for every change
+#   make test                           runs every check of the product; CI runs this
 #   make test PYTHON=python3.13         with another Python (after make clean)
 
 SHELL := /bin/sh
@@ -13,46 +14,111 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& echo $$python && break; done)
 BIN := .venv/bin
-INSTALLED := .venv/installed
 JOBS ?= 2
 TESTS ?= tests
 
-.PHONY: help demo test lint format bench clean
+# What each environment of the matrix runs: all of embeddb, but not what starts its command.
+PYTHONS ?= python3.12 python3.13
+MATRIX_TESTS ?= tests/unit tests/sql tests/integration
 
-help: ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+EXTRAS := embedded,documents,code,plots
+PINNED := --constraint .ci/constraints.txt
+PYTEST := -m pytest --numprocesses $(JOBS)
 
-demo: $(INSTALLED) ## See embeddb at work, on a server and with a model of its own
+.PHONY: help demo check test test-extras test-wheel test-oldest matrix lint format coverage docs \
+	bench dist clean
+
+# A test that would ask for a model on the hub fails at once.
+check test coverage test-wheel test-oldest $(PYTHONS:%=test-%): export HF_HUB_OFFLINE := 1
+
+help: ## List what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/runtime ## See embeddb at work, on a server and with a model of its own
 	@$(BIN)/embeddb demo
 
-test: lint ## Check style and types, and run the tests (TESTS=… for some, JOBS=… at once)
-	@HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses $(JOBS) $(TESTS)
+check: lint ## Check style, types and imports, and run the unit tests: what needs no server
+	@$(BIN)/python $(PYTEST) tests/unit tests/architecture
 
-lint: $(INSTALLED) ## Check style and types
+test: lint ## Run every check of the product (TESTS=… for some, JOBS=… at once)
+	@$(BIN)/python $(PYTEST) $(TESTS)
+
+test-extras: test-wheel test-oldest ## Run the checks that need environments of their own
+
+matrix: $(PYTHONS:%=test-%) test-oldest ## Test with other Pythons (PYTHONS="…") and the oldest dependencies
+
+lint: .venv/development ## Check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --num-workers $(JOBS)
 
-format: $(INSTALLED) ## Put the code into the project's style
+format: .venv/development ## Put the code into the project's style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(INSTALLED) .venv-peers/installed ## Measure what docs/benchmarks.md claims, side by side (hours; see docs/benchmarks.md)
+coverage: .venv/development ## Measure which branches the tests reach (htmlcov/index.html)
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m coverage run $(PYTEST) $(TESTS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage html --quiet
+	@$(BIN)/python -m coverage report
+
+docs: .venv/development ## Build the documentation's site into site/
+	@$(BIN)/mkdocs build --strict
+
+bench: .venv/development .venv-peers/installed ## Measure what docs/benchmarks.md claims, side by side (hours; see docs/benchmarks.md)
 	@for name in storage filters search write encode chunk ingest memory compare growth triggers sync chaos sql_encoder; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+dist: .venv/development ## Build the wheel and the source distribution into dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation >/dev/null
+	@$(BIN)/twine check --strict dist/*
+
+clean: ## Remove environments, builds and caches; data of the embedded server stays
+	rm -rf .venv .venv-* build dist site htmlcov .coverage* *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# First the wheel alone: without extras every module can be imported, and the command runs. Tests
+# run in a folder of their own, where no checkout hides the wheel.
+test-wheel: dist ## Test the command, installed from the wheel into an empty environment
+	@echo "Testing the wheel in .venv-wheel"
+	@rm -rf .venv-wheel && $(PYTHON) -m venv .venv-wheel
+	@.venv-wheel/bin/python .ci/install.py $(PINNED) dist/*.whl
+	@mkdir .venv-wheel/project && cp -R pyproject.toml tests docs .venv-wheel/project
+	@cd .venv-wheel/project && ../bin/python -m tests.support.wheel
+	@.venv-wheel/bin/python .ci/install.py $(PINNED) "$$(echo dist/*.whl)[$(EXTRAS)]" --group test
+	@cd .venv-wheel/project && ../bin/python $(PYTEST) tests/acceptance
+
+# The tests' own tools are the newest that go with these versions.
+test-oldest: ## Test with the oldest dependencies that pyproject.toml allows
+	@echo "Testing with the oldest versions that pyproject.toml allows, in .venv-oldest"
+	@rm -rf .venv-oldest && $(PYTHON) -m venv .venv-oldest
+	@.venv-oldest/bin/python .ci/install.py --resolution lowest-direct --editable '.[$(EXTRAS)]'
+	@.venv-oldest/bin/python .ci/install.py --group test
+	@.venv-oldest/bin/python $(PYTEST) $(MATRIX_TESTS)
+
+$(PYTHONS:%=test-%): test-%:
+	@echo "Testing with $*, in .venv-$(notdir $*)"
+	@rm -rf .venv-$(notdir $*) && $* -m venv .venv-$(notdir $*)
+	@.venv-$(notdir $*)/bin/python .ci/install.py $(PINNED) --editable '.[$(EXTRAS)]' --group test
+	@.venv-$(notdir $*)/bin/python $(PYTEST) $(MATRIX_TESTS)
+
+.venv/runtime: pyproject.toml .ci/constraints.txt .ci/install.py | .venv/bin/python
+	@echo "Installing what the demo needs into .venv (once)"
+	@$(BIN)/python .ci/install.py $(PINNED) --editable '.[embedded]'
+	@touch $@
+
+.venv/development: pyproject.toml .ci/constraints.txt .ci/install.py | .venv/bin/python
+	@echo "Installing what the tests need into .venv (once)"
+	@$(BIN)/python .ci/install.py $(PINNED) --editable '.[$(EXTRAS)]' --group dev
+	@touch .venv/runtime $@
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; say PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
 
 .venv-peers/installed: benchmarks/peers/requirements.txt
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --requirement $<
-	@touch $@
-
-clean: ## Remove .venv and every cache; data of the embedded server stays
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-$(INSTALLED): pyproject.toml .ci/constraints.txt
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; say PYTHON=/path/to/python3" >&2; exit 1; }
-	@echo "Installing into .venv (once; some hundred megabytes)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --editable '.[embedded,documents,code,test]'
 	@touch $@
