@@ -80,7 +80,7 @@ def _there(container: str) -> set[str]:
     folder = ROOT.joinpath(*container.split("."))
     rooms = {entry.name for entry in folder.iterdir() if _is_package(entry)}
     if container in LAYERS:
-        rooms |= {file.stem for file in folder.glob("[!_]*.py")}
+        rooms |= {file.stem for file in folder.glob("*.py")} - {"__init__"}
     return rooms
 
 
