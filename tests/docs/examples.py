@@ -85,7 +85,7 @@ class Examples:
         self._print(printed.getvalue())
 
     def _run_sql(self, example: Example) -> None:
-        command = [EMBEDDB, "db", "psql", "--no-psqlrc", "--set", "ON_ERROR_STOP=1"]
+        command = [str(EMBEDDB), "db", "psql", "--no-psqlrc", "--set", "ON_ERROR_STOP=1"]
         done = subprocess.run(
             command, input=example.parsed, capture_output=True, text=True, env=self._environment
         )
