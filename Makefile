@@ -64,7 +64,7 @@ coverage: .venv/development ## Measure which branches the tests reach (htmlcov/i
 	@$(BIN)/python -m coverage report
 
 docs: .venv/development ## Build the documentation's site into site/
-	@$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: .venv/development .venv-peers/installed ## Measure what docs/benchmarks.md claims, side by side (hours; see docs/benchmarks.md)
 	@for name in storage filters search write encode chunk ingest memory compare growth triggers sync chaos sql_encoder; do $(BIN)/python -m benchmarks.$$name || exit 1; done

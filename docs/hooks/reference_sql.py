@@ -7,7 +7,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from embeddb.repository.collections.functions import _arguments
+from embeddb.repository.collections.search_functions import search_arguments
 
 FILES = Path(__file__).parents[2] / "sql"
 HEAD = re.compile(
@@ -24,8 +24,8 @@ def markdown() -> str:
     templates = FILES / "templates"
     by_text = templates / "search_text_function.sql"
     by_vector = templates / "search_function.sql"
-    vector = _arguments(sql.SQL("_query vector"), True).as_string(None)
-    document = _arguments(sql.SQL("_id text"), False).as_string(None)
+    vector = search_arguments(sql.SQL("_query vector"), True).as_string(None)
+    document = search_arguments(sql.SQL("_id text"), False).as_string(None)
     return "\n\n".join(
         (
             "## Functions of a collection",

@@ -56,7 +56,7 @@ class SearchFunctions:
             record,
             compiler,
             function=sql.Identifier(self._schema, record.tables.search_function),
-            arguments=_arguments(sql.SQL("_query {}").format(self._of_pgvector("vector")), True),
+            arguments=search_arguments(sql.SQL("_query {}").format(self._of_pgvector("vector")), True),
             declared=sql.SQL(""),
             query=script(
                 "templates",
@@ -104,7 +104,7 @@ class SearchFunctions:
             compiler,
             without=True,
             function=sql.Identifier(self._schema, record.tables.similar_function),
-            arguments=_arguments(sql.SQL(", ").join(arguments), False),
+            arguments=search_arguments(sql.SQL(", ").join(arguments), False),
             declared=declared,
             query=script(
                 "templates",
@@ -176,7 +176,7 @@ class SearchFunctions:
         return sql.Identifier(self._vector_schema, name)
 
 
-def _arguments(first: sql.Composable, has_distance: bool) -> sql.Composable:
+def search_arguments(first: sql.Composable, has_distance: bool) -> sql.Composable:
     """Return the arguments of a search function; what it compares by comes first."""
     others = "_limit integer DEFAULT 10,\n    _filter jsonb DEFAULT NULL"
     distance = ",\n    _max_distance double precision DEFAULT NULL"
