@@ -18,7 +18,7 @@ from sybil import Document, Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from tests.support.cli import in_process
+from tests.support.cli import run
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 120
@@ -100,7 +100,7 @@ class Examples:
             if command[-1] == "&":
                 self._serve(command[:-1])
             else:
-                printed.append(_output(in_process(*command, dsn=self._url)))
+                printed.append(_output(run(*command, dsn=self._url)))
         self._print("".join(printed))
 
     def _serve(self, command: list[str]) -> None:

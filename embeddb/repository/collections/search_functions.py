@@ -56,7 +56,9 @@ class SearchFunctions:
             record,
             compiler,
             function=sql.Identifier(self._schema, record.tables.search_function),
-            arguments=search_arguments(sql.SQL("_query {}").format(self._of_pgvector("vector")), True),
+            arguments=search_arguments(
+                sql.SQL("_query {}").format(self._of_pgvector("vector")), True
+            ),
             declared=sql.SQL(""),
             query=script(
                 "templates",
