@@ -42,7 +42,7 @@ class Fitting:
         return self.distance == "l2"
 
 
-def blocks(rows: Vector) -> Iterator[Matrix]:
+def _blocks(rows: Vector) -> Iterator[Matrix]:
     """Yield rows in blocks of float64."""
     for start in range(0, len(rows), BLOCK_ROWS):
         yield rows[start : start + BLOCK_ROWS].astype(np.float64)
@@ -65,7 +65,7 @@ def principal_axes(rows: Vector, mean: Matrix | None = None) -> tuple[Matrix, Ma
     """
     dim = rows.shape[1]
     moments = np.zeros((dim, dim))
-    for block in blocks(rows):
+    for block in _blocks(rows):
         centred = block if mean is None else block - mean
         moments += centred.T @ centred
     squares, columns = np.linalg.eigh(moments / max(len(rows), 1))

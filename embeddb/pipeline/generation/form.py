@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from embeddb.db.database import Database, TransactionSource
 from embeddb.errors import DocumentError, InvalidVectorError
-from embeddb.pipeline.generation.vectors import as_row, check_vectors
+from embeddb.pipeline.generation.vectors import as_row, check_rows
 from embeddb.records import Vector
 from embeddb.repository.catalog.transforms import StoredTransform, Transforms
 from embeddb.schema.catalog import Generation, TransformInfo
@@ -65,7 +65,7 @@ class StoredForm:
         """
         if not len(vectors):
             return np.empty((0, self.dim), dtype=np.float32), {}
-        rows, problems = check_vectors(vectors, self._generation, label)
+        rows, problems = check_rows(vectors, self._generation, label)
         if self.transform is not None:
             with np.errstate(all="ignore"):  # the rows that this harms are refused
                 rows = self.transform.apply(rows)

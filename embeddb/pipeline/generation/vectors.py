@@ -13,7 +13,7 @@ from embeddb.schema.catalog import Generation
 from embeddb.schema.distances import Distance
 
 
-def check_vectors(
+def check_rows(
     vectors: Vector, generation: Generation, label: Callable[[int], str]
 ) -> tuple[Vector, dict[int, DocumentError]]:
     """Check rows of shape (n, dim), and normalize them where the generation does.
