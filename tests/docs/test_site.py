@@ -10,12 +10,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
 import embeddb
 from embeddb import errors
-from embeddb.cli.app import app
 from tests.docs.examples import ROOT
+from tests.support.cli import commands, leaves, options
 
 # a program that cannot reach anybody: every connection is refused before it is made
 OFFLINE = """
@@ -80,16 +79,11 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
 
 
 def test_every_command_and_option_is_in_the_reference(site: Path) -> None:
-    reference = _read(site, "cli.md")
-    waiting = [("embeddb", get_command(app))]
-    while waiting:
-        path, command = waiting.pop()
-        waiting += [(f"{path} {n}", child) for n, child in getattr(command, "commands", {}).items()]
-        _, found, section = f"\n{reference}".partition(f"# {path}\n")
-        assert found or path == "embeddb", path
-        section = re.split(r"\n##+ ", section)[0]
-        for name in (name for parameter in command.params for name in parameter.opts):
-            assert not name.startswith("--") or name in section or path == "embeddb", (path, name)
+    titles_and_texts = re.split(r"^##+ embeddb (.+)\n", _read(site, "cli.md"), flags=re.MULTILINE)
+    sections = dict(zip(titles_and_texts[1::2], titles_and_texts[2::2], strict=True))
+    assert set(sections) == {" ".join(path) for path in commands() if path}
+    for path, command in leaves().items():
+        assert {name for name in options(command) if name not in sections[" ".join(path)]} == set()
 
 
 def test_every_error_is_in_the_reference(site: Path) -> None:
