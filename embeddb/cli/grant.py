@@ -81,10 +81,9 @@ def grant(*, options: RoleOptions, ctx: CommandContext) -> None:
     """
     with ctx.store() as store:
         report = store.grant(**options.arguments())
-    count = len(report.statements)
-    done = f"{report.role} is now {report.kind} of {_place(report)}: {count} statements."
+    done = f"{report.role} is now {_position(report)}: {len(report.statements)} statements."
     if not report.statements:
-        done = f"{report.role} already is {report.kind} of {_place(report)}: nothing to grant."
+        done = f"{report.role} already is {_position(report)}: nothing to grant."
     ctx.print(_data(report), lambda _: _print(report, done))
 
 
@@ -97,10 +96,9 @@ def revoke(*, options: RoleOptions, ctx: CommandContext) -> None:
     """
     with ctx.store() as store:
         report = store.revoke(**options.arguments())
-    count = len(report.statements)
-    done = f"{report.role} is no longer {report.kind} of {_place(report)}: {count} statements."
+    done = f"{report.role} is no longer {_position(report)}: {len(report.statements)} statements."
     if not report.statements:
-        done = f"{report.role} is not {report.kind} of {_place(report)}: nothing to revoke."
+        done = f"{report.role} is not {_position(report)}: nothing to revoke."
     ctx.print(_data(report), lambda _: _print(report, done))
 
 
@@ -115,10 +113,11 @@ def _data(report: GrantReport) -> dict[str, Any]:
     }
 
 
-def _place(report: GrantReport) -> str:
+def _position(report: GrantReport) -> str:
     if report.kind == "owner":
-        return "the schema"
-    return "every collection" if report.collections is None else ", ".join(report.collections)
+        return "an owner of the schema"
+    named = "every collection" if report.collections is None else ", ".join(report.collections)
+    return f"a {report.kind} of {named}"
 
 
 def _print(report: GrantReport, done: str) -> None:
