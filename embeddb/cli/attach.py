@@ -76,9 +76,10 @@ def attach(
     ```
     """
     spec, chosen_layout, arguments = index.spec(), layout.spec(), embedding.arguments()
-    with ctx.store() as store:
-        from embeddb.diagnostics.describe import describe
 
+    from embeddb.diagnostics.describe import describe
+
+    with ctx.store() as store:
         with refused():
             made = store.attach(
                 source,

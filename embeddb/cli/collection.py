@@ -60,9 +60,10 @@ def create(
     if (model is None) == (dim is None):
         raise typer.BadParameter("Give either --model, or --dim for vectors of your own.")
     spec, chosen_layout, arguments = index.spec(), layout.spec(), embedding.arguments()
-    with ctx.store() as store:
-        from embeddb.diagnostics.describe import describe
 
+    from embeddb.diagnostics.describe import describe
+
+    with ctx.store() as store:
         with refused():
             created = store.create_collection(
                 name,
@@ -95,9 +96,9 @@ def show(name: Name, *, ctx: CommandContext) -> None:
     That is its model, the form of its vectors, its chunker, its index and their sizes, and the
     form that it is waiting to take, if any. `--json` adds the model's fingerprint and every index.
     """
-    with ctx.store() as store:
-        from embeddb.diagnostics.describe import describe
+    from embeddb.diagnostics.describe import describe
 
+    with ctx.store() as store:
         found = describe(store.database, store.collection(name).record)
     ctx.print(found, print_collection)
 
