@@ -169,8 +169,8 @@ def pgvector_version(text: str) -> tuple[int, ...]:
 def redact(url: str) -> str:
     """Return where a URL points, without its password."""
     try:
-        parts = conninfo.conninfo_to_dict(url)
+        fields = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         return "(malformed connection string)"
-    place = parts.get("host") or parts.get("hostaddr") or "local socket"
-    return f"{place}/{parts.get('dbname') or parts.get('user') or ''}"
+    place = fields.get("host") or fields.get("hostaddr") or "local socket"
+    return f"{place}/{fields.get('dbname') or fields.get('user') or ''}"

@@ -62,20 +62,20 @@ def _blocks(file: str) -> dict[str, str]:
     return {match["name"]: match["text"].strip() for match in _BLOCK.finditer(text)}
 
 
-def query(name: str, **parts: sql.Composable) -> sql.Composed:
+def query(name: str, **slots: sql.Composable) -> sql.Composed:
     """Return the statement `file.block`, its `{…}` filled with identifiers or SQL.
 
     Execute it with parameters, an empty dict if there are none: percent signs are doubled.
     """
     file, block = name.split(".")
-    return sql.SQL(_literal(_blocks(file)[block])).format(**parts)
+    return sql.SQL(_literal(_blocks(file)[block])).format(**slots)
 
 
-def statement(name: str, **parts: sql.Composable) -> sa.TextClause:
+def statement(name: str, **slots: sql.Composable) -> sa.TextClause:
     """Return the statement `file.block` for a SQLAlchemy connection, whatever its driver."""
     import sqlalchemy as sa
 
-    text = query(name, **parts).as_string(None).replace(":", "\\:")
+    text = query(name, **slots).as_string(None).replace(":", "\\:")
     return sa.text(_PARAMETER.sub(r":\1", text).replace("%%", "%"))
 
 
@@ -86,10 +86,10 @@ def text_of(composed: sql.Composable) -> sa.TextClause:
     return sa.text(composed.as_string(None).replace(":", "\\:"))
 
 
-def script(folder: str, file: str, **parts: sql.Composable) -> sql.Composed:
+def script(folder: str, file: str, **slots: sql.Composable) -> sql.Composed:
     """Return a whole file of `sql/<folder>/`; execute it without parameters."""
     text = (resources.files("embeddb.sql") / folder / (file + ".sql")).read_text("utf-8")
-    return sql.SQL(_literal(text)).format(**parts)
+    return sql.SQL(_literal(text)).format(**slots)
 
 
 def scripts(folder: str) -> list[str]:

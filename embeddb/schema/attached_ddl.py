@@ -158,7 +158,7 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
     """Return the functions that the triggers call; they name the active generation's table."""
     source = source_of(record)
     own = record.tables.schema
-    parts: dict[str, sql.Composable] = {
+    names: dict[str, sql.Composable] = {
         **{t: sql.Identifier(own, t) for t in _QUEUE},
         "name": sql.Literal(record.name),
         "chunks": _chunks(record),
@@ -169,21 +169,21 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
     changed = sql.SQL("(SELECT u.key FROM {} u WHERE u.changed)").format(updates)
     gone = sql.SQL("(SELECT u.old_key AS key FROM {} u WHERE u.gone)").format(updates)
     replaced = sql.SQL("(SELECT k.key FROM {} k EXCEPT SELECT k.key FROM {} k)").format(old, new)
-    every = _snippet("enqueue", new, parts)
+    every = _snippet("enqueue", new, names)
     bodies: dict[str, dict[str, sql.Composable]] = {
         "insert": {
             "probed": filtered,
             "enqueue_all": every,
-            "enqueue": _snippet("enqueue", filtered, parts),
+            "enqueue": _snippet("enqueue", filtered, names),
         },
         "update": {
             "updates": updates,
             "enqueue_all": every,
-            "remove_replaced": _snippet("remove", replaced, parts),
-            "remove": _snippet("remove", gone, parts),
-            "enqueue": _snippet("enqueue", changed, parts),
+            "remove_replaced": _snippet("remove", replaced, names),
+            "remove": _snippet("remove", gone, names),
+            "enqueue": _snippet("enqueue", changed, names),
         },
-        "delete": {"keys": old, "remove": _snippet("remove", old, parts)},
+        "delete": {"keys": old, "remove": _snippet("remove", old, names)},
         "truncate": {"source": table(source), "same": _same(source, "c")},
     }
     return [
@@ -191,7 +191,7 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
             "templates",
             "attached_" + event,
             function=sql.Identifier(own, record.tables.trigger_function(event)),
-            **parts,
+            **names,
             **bodies[event],
         )
         for event in EVENTS
@@ -242,8 +242,8 @@ def _same(source: SourceTable, chunks: str | None = None) -> sql.Composable:
     )
 
 
-def _snippet(name: str, keys: sql.Composable, parts: dict[str, sql.Composable]) -> sql.Composable:
-    return script("templates", "attached_" + name, keys=keys, **parts)
+def _snippet(name: str, keys: sql.Composable, names: dict[str, sql.Composable]) -> sql.Composable:
+    return script("templates", "attached_" + name, keys=keys, **names)
 
 
 def _keys_of(
@@ -264,8 +264,8 @@ def _keys_of(
 def _watched(record: CollectionRecord) -> tuple[str, ...]:
     """Return the columns that chunks are made of: the text, and what they are laid out by."""
     layout = record.generation.layout
-    parts = () if layout is None else (layout.field,)
-    return tuple(dict.fromkeys((*source_of(record).content_columns, *parts)))
+    by_layout = () if layout is None else (layout.field,)
+    return tuple(dict.fromkeys((*source_of(record).content_columns, *by_layout)))
 
 
 def _updates(source: SourceTable, watched: Sequence[str]) -> sql.Composable:

@@ -1,4 +1,4 @@
-"""Which rights each kind of role needs, on what: the least that its work takes.
+"""Which privileges each kind of role needs, and on what: the least that its work takes.
 
 A role *reads*, *writes* or *works for* a collection, or every one, those to come among them. What
 it has on a collection can be told from its rights on the table of chunks; what it is to have on

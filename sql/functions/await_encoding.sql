@@ -1,5 +1,5 @@
--- Hand a text to the workers and wait for what one makes of it: its vector, or a problem. A
--- procedure on a connection of its own, because it commits: before that nobody sees the request.
+-- Hand a text to the workers and wait for what one makes of it: its vector, or a problem. It is a
+-- procedure on a connection of its own because it commits: before that nobody sees the request.
 -- What commits cannot pin a search_path, so every name in it is qualified.
 CREATE OR REPLACE PROCEDURE {schema}.await_encoding(
     _collection bigint, _text text, _milliseconds integer, INOUT _embedding real[],

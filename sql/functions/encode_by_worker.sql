@@ -1,10 +1,10 @@
--- The vector of a text by a running worker, asked over a connection of its own: what this
--- transaction writes nobody would see before its end. It runs with the rights of its owner, because
--- a reader may write nothing, and the only thing that it does with them is one call of
--- await_encoding. The connection is that of the foreign server <schema>_encode, where there is one
--- (`embeddb sql-encoder serve-setup`), or else to this server's own socket as the owner, which
--- dblink allows superusers. It is opened and closed within the one call of dblink(): left open, it
--- would be the caller's to use.
+-- Return the vector of a text from a running worker, asked over a connection of its own: what this
+-- transaction writes, nobody would see before its end. It runs with the privileges of its owner,
+-- because a reader may write nothing, and all that it does with them is one call of await_encoding.
+-- The connection is that of the foreign server <schema>_encode if there is one (`embeddb
+-- sql-encoder serve-setup`), or else to this server's own socket as the owner, which dblink allows
+-- superusers. It is opened and closed within the one call of dblink(): left open, the caller could
+-- use it.
 CREATE OR REPLACE FUNCTION {schema}.encode_by_worker(
     _collection bigint, _text text, _milliseconds integer)
 RETURNS real[]
@@ -87,5 +87,5 @@ BEGIN
             ELSE 'The log of the worker may say more.' END;
 END
 $function$;
--- It runs with the rights of its owner: only for whom embeddb grant gives it to.
+-- It runs with the privileges of its owner: only for those to whom `embeddb grant` grants it.
 REVOKE ALL ON FUNCTION {schema}.encode_by_worker(bigint, text, integer) FROM PUBLIC

@@ -1,6 +1,6 @@
--- The vector of a text by a collection's SQL encoder: the sum of its tokens' weights, of the pairs
--- of neighbours that have weights of their own, and of [CLS], which every text has, scaled to the
--- length that the model's vectors have. NULL where no token has a weight.
+-- Return the vector of a text from a collection's SQL encoder: the sum of its tokens' weights, of
+-- the pairs of neighbours that have weights of their own, and of [CLS], which every text has,
+-- scaled to the length that the model's vectors have. NULL where no token has a weight.
 CREATE OR REPLACE FUNCTION {schema}.encode_in_sql(_encoder bigint, _text text)
 RETURNS real[]
 LANGUAGE plpgsql

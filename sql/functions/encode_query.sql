@@ -1,8 +1,8 @@
--- The vector of a query in the space of a collection's model, and which encoder made it: `worker`,
--- the model itself, run by a worker now or when it was asked the same before; or `sql`, the
--- collection's encoder in the database. _mode: auto takes the worker where one runs; worker and sql
--- take that one or fail. embeddb.encode_timeout bounds the wait for a worker: milliseconds, or with
--- a unit.
+-- Return the vector of a query in the space of a collection's model, and which encoder made it:
+-- `worker`, the model itself, run by a worker now or when it was asked the same before; or `sql`,
+-- the collection's encoder in the database. _mode: auto takes the worker where one runs; worker and
+-- sql take that one or fail. embeddb.encode_timeout bounds the wait for a worker: milliseconds, or
+-- with a unit.
 CREATE OR REPLACE FUNCTION {schema}.encode_query(
     _collection text, _text text, _mode text, OUT embedding real[], OUT encoder text)
 LANGUAGE plpgsql

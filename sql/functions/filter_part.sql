@@ -1,7 +1,7 @@
--- The part of a collection's chunks that a filter asks for by one field, which it names at its top
--- level: {{"tenant": "acme"}} or {{"tenant": {{"$eq": "acme"}}}}. NULL where it does not, or where
--- the value has no part of its own; such a filter goes the usual way. embeddb.schema.layouts says
--- the same in Python.
+-- Return the part of a collection's chunks that a filter asks for by one field, which it names at
+-- its top level: {{"tenant": "acme"}} or {{"tenant": {{"$eq": "acme"}}}}. NULL where it does not,
+-- or where the value has no part of its own; such a filter is treated like any other. The same rule
+-- in Python is in embeddb.schema.layouts.
 CREATE OR REPLACE FUNCTION {schema}.filter_part(_filter jsonb, _field text)
 RETURNS text
 LANGUAGE plpgsql

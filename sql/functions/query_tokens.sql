@@ -1,7 +1,7 @@
--- The tokens that a collection's SQL encoder reads of a text: those of its model's own tokenizer
--- (BERT's: characters cleaned, accents and case dropped where the model drops them, words and
--- signs apart, each word in the longest pieces that the vocabulary has), but whole words where the
--- encoder knows more words than the model, and pairs of neighbours that it knows.
+-- Return the tokens that a collection's SQL encoder reads of a text: those of its model's own
+-- tokenizer (BERT's: characters cleaned, accents and case dropped where the model drops them, words
+-- and signs apart, each word in the longest pieces that the vocabulary has), but whole words where
+-- the encoder knows more words than the model, and pairs of neighbours that it knows.
 CREATE OR REPLACE FUNCTION {schema}.query_tokens(_encoder bigint, _text text)
 RETURNS text[]
 LANGUAGE plpgsql

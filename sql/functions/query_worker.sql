@@ -1,6 +1,7 @@
--- Whether a worker answers texts for a collection now: while it does, its session holds a shared
--- advisory lock, which ends with it whatever ends it, and which every snapshot sees. The lock's
--- first number stands for this schema, the second for the collection, 0 for every one.
+-- Return whether a worker answers texts for a collection now. While it does, its session holds a
+-- shared advisory lock, which ends with the session whatever ends that, and which every snapshot
+-- sees. The lock's first number stands for this schema, the second for the collection, or 0 for
+-- all.
 CREATE OR REPLACE FUNCTION {schema}.query_worker(_collection bigint)
 RETURNS boolean
 LANGUAGE plpgsql

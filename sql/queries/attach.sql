@@ -54,7 +54,7 @@ SELECT n.nspname::text, c.relname::text,
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  ORDER BY NOT t.is_first, 1, 2
 
--- name: missing_rights
+-- name: missing_privileges
 -- What the triggers will do as this role, and the role may not.
 SELECT r.privilege || ' on ' || r.name
   FROM (VALUES ('collections', 'SELECT'), ('jobs', 'SELECT'), ('jobs', 'INSERT'),
@@ -75,10 +75,14 @@ SELECT (
 ) FROM {probe} LIMIT %(rows)s
 
 -- name: keep_expression
--- Have Postgres keep an expression as it understands it. A CHECK takes what looks at one row only.
+-- Store an expression as Postgres understands it: a CHECK takes only what looks at one row.
 ALTER TABLE {probe} ADD CONSTRAINT {constraint} CHECK ((
 {expression}
 ) IS NOT NULL)
+
+-- name: type_name
+-- The name of a type by its OID.
+SELECT pg_catalog.format_type(%(oid)s::bigint::oid, NULL)
 
 -- name: kept
 -- An expression as Postgres writes it with every name qualified, the columns that it reads (NULL
@@ -102,16 +106,12 @@ SELECT pg_catalog.pg_get_expr(k.conbin, k.conrelid),
 -- Write and read names with their schemas.
 SELECT pg_catalog.set_config('search_path', 'pg_catalog', true)
 
--- name: search_path
--- The path that names are looked up in.
-SELECT pg_catalog.current_setting('search_path')
-
 -- name: lock_timeout
--- Do not hold up the application's writers for long behind one who writes for long.
+-- Give up soon where a long transaction holds the table: the writers behind us would wait too.
 SELECT pg_catalog.set_config('lock_timeout', %(milliseconds)s, true)
 
 -- name: add_backfill
--- Have the workers make a job of every row that is there, once or once more, and tell them.
+-- Start a backfill, in which the workers make a job of every row, and notify them.
 INSERT INTO {backfills} AS b (collection_id)
 SELECT c.id FROM {collections} c WHERE c.name = %(name)s
     ON CONFLICT (collection_id) DO UPDATE
@@ -119,7 +119,7 @@ SELECT c.id FROM {collections} c WHERE c.name = %(name)s
 RETURNING pg_catalog.pg_notify('embeddb_jobs', b.collection_id::text)
 
 -- name: take_back_jobs
--- Take from the workers what they have claimed: they may have read it as declared before.
+-- Take the claimed jobs from the workers, who may have read the rows as declared before.
 UPDATE {jobs} j
    SET version = j.version + 1,
        token = NULL,
@@ -129,13 +129,13 @@ UPDATE {jobs} j
  WHERE c.name = %(name)s AND j.collection_id = c.id AND j.token IS NOT NULL
 
 -- name: remove_jobs
--- Forget what was to be done for a collection.
+-- Delete the jobs of a collection.
 DELETE FROM {jobs} j
  USING {collections} c
  WHERE c.name = %(name)s AND j.collection_id = c.id
 
 -- name: set_source
--- Remember a source as it is now.
+-- Store a source as it is now.
 UPDATE {collections} c SET source = %(source)s WHERE c.name = %(name)s
 
 -- name: drop_view
@@ -155,5 +155,5 @@ DROP FUNCTION IF EXISTS {function}(text)
 ALTER TABLE {chunks} DISABLE ROW LEVEL SECURITY
 
 -- name: drop_policy_itself
--- Remove the rule that hid some.
+-- Remove the policy that hid some chunks.
 DROP POLICY IF EXISTS embeddb_source ON {chunks}

@@ -1,5 +1,5 @@
 -- name: status
--- What is waiting and going on in a collection.
+-- Read what is waiting and going on in a collection.
 SELECT s.source, s.pending, extract(epoch FROM s.oldest_pending)::double precision, s.failed,
        s.last_error, s.workers, s.per_minute, s.backfill_done, s.backfill_total,
        s.backfill_finished_at
@@ -7,8 +7,8 @@ SELECT s.source, s.pending, extract(epoch FROM s.oldest_pending)::double precisi
  WHERE s.name = %(name)s
 
 -- name: source
--- The source as Postgres has it now: where it is, whether its rows are hidden by a policy, and which
--- columns it has. No row: it is gone, or has another name.
+-- Look the source up as Postgres has it now: its OID, whether it has row-level security, and its
+-- columns. No row: it is gone, or has another name.
 SELECT c.oid::bigint, c.relrowsecurity,
        ARRAY(SELECT a.attname::text
                FROM pg_catalog.pg_attribute a
@@ -18,7 +18,7 @@ SELECT c.oid::bigint, c.relrowsecurity,
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
 -- name: triggers
--- The triggers of a table that are there and fire: O in a session like any, A always.
+-- Return the triggers of a table that fire: O in an ordinary session, A always.
 SELECT t.tgname::text
   FROM pg_catalog.pg_trigger t
   JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
@@ -26,16 +26,16 @@ SELECT t.tgname::text
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s AND t.tgenabled IN ('O', 'A')
 
 -- name: remove_orphans
--- Remove chunks whose row is gone: its delete was not yet committed when they were copied. A
--- statement of its own, after the transactions that were running then have ended.
--- Nobody from whom rows are hidden can tell which are gone.
+-- Remove chunks whose row is gone: its delete was not yet committed when they were copied. It is a
+-- statement of its own, after the transactions that were running then have ended. Where rows are
+-- hidden from the role, nobody can tell which are gone, and none is removed.
 DELETE FROM {chunks} c
  WHERE NOT EXISTS (SELECT FROM {documents} d WHERE {same})
    AND NOT pg_catalog.row_security_active(pg_catalog.to_regclass(%(source)s)::oid)
 
 -- name: sees_all
--- Whether no row of a table is hidden from the role: no policy concerns it, or one shows it all and
--- none narrows that.
+-- Return whether no row of a table is hidden from the role: no policy concerns it, or one shows all
+-- rows and no other narrows that.
 SELECT NOT pg_catalog.row_security_active(c.oid)
        OR (p.shown IS TRUE AND p.narrowed IS NOT TRUE)
   FROM pg_catalog.pg_class c

@@ -1,5 +1,5 @@
 -- name: add_model
--- Remember a model, or find it where it is known.
+-- Store a model, or find it where it is known.
 INSERT INTO {models} AS m (name, revision, fingerprint, modality, dim, max_tokens, query_prompt,
                            document_prompt, normalized, dtype)
 VALUES (%(name)s, %(revision)s, %(fingerprint)s, %(modality)s, %(dim)s, %(max_tokens)s,
@@ -8,12 +8,12 @@ VALUES (%(name)s, %(revision)s, %(fingerprint)s, %(modality)s, %(dim)s, %(max_to
 RETURNING id
 
 -- name: add_collection
--- Take the name; a second collection of that name fails here.
+-- Enter the name; a second collection of that name fails here.
 INSERT INTO {collections} (name, active_generation, source) VALUES (%(name)s, 1, %(source)s)
 RETURNING id
 
 -- name: add_generation
--- Describe a generation.
+-- Enter a generation.
 INSERT INTO {generations} (collection_id, number, model_id, dim, distance, storage, normalize,
                            chunker, index_spec, state, table_name, transform_id, wanted,
                            layout)
@@ -24,8 +24,8 @@ SELECT c.id, %(number)s, %(model_id)s, %(dim)s, %(distance)s, %(storage)s, %(nor
  WHERE c.name = %(name)s
 
 -- name: list
--- Collections with their active generation, or every one, its model and its transform; all
--- collections, or the one of that name.
+-- Read collections with their model and transform: all of them or the one of a name, with their
+-- active generation or with every one.
 SELECT c.name, g.number, g.dim, g.distance, g.storage, g.normalize, g.chunker, g.index_spec,
        g.state, g.table_name, g.wanted, g.layout, c.source,
        m.name, m.revision, m.fingerprint, m.modality, m.dim, m.max_tokens, m.query_prompt,
@@ -40,18 +40,18 @@ SELECT c.name, g.number, g.dim, g.distance, g.storage, g.normalize, g.chunker, g
  ORDER BY c.name, g.number
 
 -- name: set_index
--- Remember which index the active generation is to have.
+-- Store which index a generation is to have.
 UPDATE {generations} g
    SET index_spec = %(index_spec)s
   FROM {collections} c
  WHERE c.id = g.collection_id AND c.name = %(name)s AND g.number = %(number)s
 
 -- name: remove
--- Forget a collection and its generations.
+-- Delete a collection and its generations from the catalog.
 DELETE FROM {collections} WHERE name = %(name)s RETURNING id
 
 -- name: create_documents
--- The source table of a managed collection.
+-- Create the documents of a collection that has its own.
 CREATE TABLE {documents} (
     id text PRIMARY KEY,
     content text,
@@ -64,7 +64,7 @@ CREATE TABLE {documents} (
 )
 
 -- name: create_chunks
--- The chunks of one generation. Vectors live apart from the documents, so that a change of
+-- Create the chunks of one generation. Vectors live apart from the documents, so that a change of
 -- metadata never touches a vector index.
 CREATE TABLE {chunks} (
     id text NOT NULL,
@@ -79,42 +79,43 @@ CREATE TABLE {chunks} (
 ) {partitioning}
 
 -- name: part_column
--- What the field that a collection is laid out by says in the document. Its order is that of the
--- bytes: nothing about it depends on a locale.
+-- What the field of the layout says in the document. It is ordered by its bytes, so that nothing
+-- about it depends on a locale.
 part text COLLATE pg_catalog."C" NOT NULL,
 
 -- name: key
--- No chunk twice.
+-- No chunk is there twice.
 id, chunk_no
 
 -- name: key_with_part
--- A partitioned table has nothing unique without the column that it is partitioned by. That a
--- document is there once only is what its own table sees to.
+-- A unique key of a partitioned table needs the column that it is partitioned by. The documents'
+-- own table makes sure that a document is there only once.
 id, chunk_no, part
 
 -- name: by_hash
--- Partitions that each hold many parts.
+-- Partition the table so that each partition holds many parts.
 PARTITION BY HASH (part)
 
 -- name: by_list
--- A partition for each declared part.
+-- Partition the table so that each declared part has a partition.
 PARTITION BY LIST (part)
 
 -- name: create_hash_partition
--- One of the partitions that share the parts among them.
+-- Create one of the partitions that share the parts.
 CREATE TABLE {partition} PARTITION OF {chunks}
    FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder})
 
 -- name: create_list_partition
--- The partition of one part.
+-- Create the partition of one part.
 CREATE TABLE {partition} PARTITION OF {chunks} FOR VALUES IN ({part})
 
 -- name: create_default_partition
--- The partition of every part that was not declared.
+-- Create the partition of every part that was not declared.
 CREATE TABLE {partition} PARTITION OF {chunks} DEFAULT
 
 -- name: index_parts
--- What finds the chunks of a part that has few. The table is empty yet, so nobody waits for it.
+-- Index the parts, to find the chunks of one that has few. The table is empty yet, so nobody has to
+-- wait.
 CREATE INDEX {index} ON {chunks} (part)
 
 -- name: vector_column
@@ -122,19 +123,19 @@ CREATE INDEX {index} ON {chunks} (part)
 embedding {type} NOT NULL
 
 -- name: int8_column
--- One byte a dimension, and what gives the numbers of a row their size again.
+-- One byte a dimension, and the scale that gives the numbers of a row their size again.
 embedding "char"[] NOT NULL CHECK (pg_catalog.cardinality(embedding) OPERATOR(pg_catalog.=) {dim}),
     scale real NOT NULL
 
 -- name: remove_generation
--- Forget a generation.
+-- Delete a generation from the catalog.
 DELETE FROM {generations} g
  USING {collections} c
  WHERE c.id = g.collection_id AND c.name = %(name)s AND g.number = %(number)s
 
 -- name: next_number
--- The number of a collection's next generation. Its row is locked by a statement before this one,
--- so that two cannot get the same.
+-- Return the number of a collection's next generation. A statement before this one locked the
+-- collection's row, so that no two get the same.
 SELECT (SELECT pg_catalog.max(g.number) + 1 FROM {generations} g WHERE g.collection_id = c.id)
   FROM {collections} c
  WHERE c.name = %(name)s
@@ -152,18 +153,18 @@ DROP FUNCTION IF EXISTS {function}({type})
 DROP FUNCTION IF EXISTS {function}({vector}, integer, jsonb, double precision)
 
 -- name: drop_similar
--- Remove a collection's function that searches by what is stored.
+-- Remove a collection's function that searches by one of its documents.
 DROP FUNCTION IF EXISTS {function}
 
 -- name: exists
--- Whether a relation of that name is there already.
+-- Return whether there is a relation of that name.
 SELECT EXISTS (SELECT
                  FROM pg_catalog.pg_class c
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = %(schema)s AND c.relname = %(name)s)
 
 -- name: sizes
--- Rows, bytes of both tables and of their indexes; a partitioned table has none of its own.
+-- Count rows and bytes of both tables and of their indexes, partitions included.
 WITH tables AS (
     SELECT %(chunks)s::regclass AS relid
      UNION

@@ -25,7 +25,7 @@ CREATE ROLE {role} LOGIN PASSWORD {password}
 ALTER ROLE {role} LOGIN PASSWORD {password}
 
 -- name: grant_schema
--- Let the role see the schema.
+-- Let the role use the schema.
 GRANT USAGE ON SCHEMA {schema} TO {role}
 
 -- name: grant_requests

@@ -12,8 +12,8 @@ SELECT
            FROM pg_catalog.pg_class c
           WHERE c.relnamespace = n.oid AND c.relname = ANY (%(catalog)s::text[])),
         true)
-  FROM (SELECT %(schema)s::text AS name) wanted
-  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = wanted.name
+  FROM (SELECT %(schema)s::text AS name) own
+  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = own.name
 
 -- name: memory
 -- Memory settings, as SHOW spells them and in bytes.

@@ -3,39 +3,40 @@
 COPY {table} ({columns}) FROM STDIN (FORMAT binary)
 
 -- name: is_copied_to
--- Whether a role may COPY into the chunks, which Postgres refuses where a policy concerns it.
+-- Return whether a role may COPY into the chunks, which Postgres refuses where a policy concerns
+-- it.
 SELECT NOT pg_catalog.row_security_active(pg_catalog.to_regclass(%(chunks)s)::oid)
 
 -- name: is_empty
--- Whether a collection has no document at all.
+-- Return whether a collection has no document at all.
 SELECT NOT EXISTS (SELECT FROM {documents})
 
 -- name: known
--- What is stored of these documents, to tell what changed.
+-- Read what is stored of these documents, to see what changed.
 SELECT d.id, d.content_hash, d.metadata, d.uri
   FROM {documents} d
  WHERE d.id = ANY (%(ids)s)
 
 -- name: chunk_vectors
--- The vectors of these documents' chunks, by the text that they encode.
+-- Read the vectors of these documents' chunks, by the hash of the text that they encode.
 SELECT c.content_hash, {vector}
   FROM {chunks} c
  WHERE c.id = ANY (%(ids)s)
 
 -- name: stage_documents
--- A place for a batch of documents, gone with the transaction.
+-- Create a place for a batch of documents, gone with the transaction.
 CREATE TEMPORARY TABLE staged_documents
     (id text, content text, metadata jsonb, uri text, media_type text, content_hash bytea)
     ON COMMIT DROP
 
 -- name: stage_chunks
--- A place for the batch's chunks, gone with the transaction.
+-- Create a place for the batch's chunks, gone with the transaction.
 CREATE TEMPORARY TABLE staged_chunks ON COMMIT DROP AS
 SELECT {columns} FROM {chunks} WITH NO DATA
 
 -- name: merge_documents
--- Put the batch in place of what is stored, in the order of the ids so that two writers of the
--- same documents wait for each other instead of deadlocking.
+-- Put the batch in place of what is stored. The order of the ids makes two writers of the same
+-- documents wait for each other instead of deadlocking.
 INSERT INTO {documents} AS d (id, content, metadata, uri, media_type, content_hash)
 SELECT s.id, s.content, s.metadata, s.uri, s.media_type, s.content_hash
   FROM pg_temp.staged_documents s
@@ -54,13 +55,8 @@ DELETE FROM {chunks} c
  USING pg_temp.staged_documents s
  WHERE c.id = s.id
 
--- name: stage_ids
--- The documents of a batch whose text is in a table of the application's.
-CREATE TEMPORARY TABLE staged_documents ON COMMIT DROP AS
-SELECT k.id FROM pg_catalog.unnest(%(ids)s::text[]) AS k (id)
-
 -- name: unstage_chunks
--- The next batch of the same transaction stages its own.
+-- Drop the place of the batch's chunks: the next batch of the transaction creates its own.
 DROP TABLE pg_temp.staged_chunks
 
 -- name: insert_chunks
@@ -69,7 +65,8 @@ INSERT INTO {chunks} ({columns})
 SELECT {columns} FROM pg_temp.staged_chunks
 
 -- name: update_metadata
--- Change what is told about a document whose text stayed the same.
+-- Update the metadata of documents whose text stayed the same. The order of the ids makes two
+-- writers wait for each other instead of deadlocking.
 UPDATE {documents} d
    SET metadata = s.metadata, uri = s.uri, updated_at = pg_catalog.now()
   FROM (SELECT * FROM ROWS FROM (
@@ -80,7 +77,7 @@ UPDATE {documents} d
  WHERE d.id = s.id
 
 -- name: update_parts
--- Move the chunks of documents whose metadata changed to where they now belong.
+-- Move the chunks of documents whose metadata changed to the part that they now belong to.
 UPDATE {chunks} c
    SET part = s.part
   FROM (SELECT * FROM ROWS FROM (
@@ -89,46 +86,46 @@ UPDATE {chunks} c
  WHERE c.id = s.id AND c.part <> s.part
 
 -- name: get
--- Documents by id.
+-- Read documents by id.
 SELECT d.id, d.content, d.metadata, d.uri, d.media_type
   FROM {documents} d
  WHERE {asked_for}
 
 -- name: first_vectors
--- The vector of each document's first chunk.
+-- Read the vector of each document's first chunk.
 SELECT c.id, {vector}
   FROM {chunks} c
  WHERE c.id = ANY (%(ids)s) AND c.chunk_no = 0
 
 -- name: peek
--- A few documents, as they come.
+-- Read a few documents, in no order.
 SELECT d.id, d.content, d.metadata, d.uri, d.media_type
   FROM {documents} d
  LIMIT %(limit)s
 
 -- name: count
--- How many documents pass the filter.
+-- Count the documents that pass the filter.
 SELECT pg_catalog.count(*) FROM {documents} d WHERE {condition}
 
 -- name: count_chunks
--- How many chunks there are.
+-- Count the chunks.
 SELECT pg_catalog.count(*) FROM {chunks}
 
 -- name: all_ids
--- Every id, to find what left a source.
+-- Read every id, to find what left a source.
 SELECT d.id FROM {documents} d
 
 -- name: delete
--- Remove documents.
+-- Delete documents.
 DELETE FROM {documents} d WHERE {condition} RETURNING d.id
 
 -- name: delete_chunks
--- Remove the chunks of removed documents. A statement of its own, since the one before may have
--- waited for a writer whose new chunks its snapshot does not show.
+-- Delete the chunks of deleted documents. It is a statement of its own because the one before may
+-- have waited for a writer whose new chunks its snapshot does not show.
 DELETE FROM {chunks} c WHERE c.id = ANY (%(ids)s)
 
 -- name: sample_vectors
--- Vectors drawn at random, with the chunk that each belongs to.
+-- Draw vectors at random, with the chunk that each belongs to.
 SELECT c.id, c.chunk_no, {vector}
   FROM {chunks} c
  ORDER BY pg_catalog.random()

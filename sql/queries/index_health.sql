@@ -1,6 +1,6 @@
 -- name: invalid
--- The invalid indexes of tables, and the processes at work on the table of each: a build that is
--- going on is invalid too. Autovacuum is none of them, it gives way.
+-- Return the invalid indexes of tables, and the processes at work on the table of each: an index is
+-- invalid while it is built. Autovacuum is left out, as it gives way.
 SELECT i.relname,
        ARRAY(SELECT l.pid
                FROM pg_catalog.pg_locks l
@@ -23,7 +23,8 @@ SELECT i.relname,
  ORDER BY i.relname
 
 -- name: functions
--- Which functions of these names take a type of pgvector's first, or are of those other names.
+-- Return which functions of these names take a type of pgvector's first, and which of the other
+-- names are there.
 SELECT DISTINCT p.proname
   FROM pg_catalog.pg_proc p
   JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
@@ -34,8 +35,8 @@ SELECT DISTINCT p.proname
         OR p.proname = ANY (%(others)s))
 
 -- name: table
--- What the statistics say of a table: rows as the planner knows them, live and dead rows, and how
--- often it was read as a whole. Those of a partitioned table are those of its partitions.
+-- Read the statistics of a table: rows as the planner knows them, live and dead rows, and how often
+-- it was read as a whole. Those of a partitioned table are those of its partitions.
 SELECT c.reltuples::bigint, pg_catalog.sum(pg_catalog.pg_stat_get_live_tuples(p.oid))::bigint,
        pg_catalog.sum(pg_catalog.pg_stat_get_dead_tuples(p.oid))::bigint,
        pg_catalog.sum(pg_catalog.pg_stat_get_numscans(p.oid))::bigint
@@ -47,7 +48,7 @@ SELECT c.reltuples::bigint, pg_catalog.sum(pg_catalog.pg_stat_get_live_tuples(p.
  GROUP BY c.oid, c.reltuples
 
 -- name: table_users
--- The processes that hold a lock on a table, or wait for one.
+-- Return the processes that hold a lock on a table, or wait for one.
 SELECT DISTINCT l.pid
   FROM pg_catalog.pg_locks l
   JOIN pg_catalog.pg_class c ON c.oid = l.relation

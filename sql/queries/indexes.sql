@@ -24,7 +24,7 @@ SELECT i.relname, a.amname, x.indisvalid AND x.indisready,
 CREATE INDEX CONCURRENTLY {index} ON {chunks} USING {method} ({expression} {opclass}) WITH ({options})
 
 -- name: create_partial
--- Build the vector index of one part's chunks in the same way.
+-- Build the vector index of one part's chunks while others read and write.
 CREATE INDEX CONCURRENTLY {index} ON {chunks} USING {method} ({expression} {opclass}) WITH ({options})
  WHERE part = {part}
 
@@ -34,11 +34,11 @@ CREATE INDEX CONCURRENTLY {index} ON {chunks} USING {method} ({expression} {opcl
 CREATE INDEX {index} ON ONLY {chunks} USING {method} ({expression} {opclass}) WITH ({options})
 
 -- name: attach
--- Make the index of a partition part of the whole table's.
+-- Attach the index of a partition to the whole table's.
 ALTER INDEX {index} ATTACH PARTITION {partition}
 
 -- name: is_partitioned
--- Whether an index is one of a partitioned table; no row where there is none of that name.
+-- Return whether an index is one of a partitioned table; no row where there is none of that name.
 SELECT c.relkind = 'I'
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -49,7 +49,7 @@ SELECT c.relkind = 'I'
 DROP INDEX IF EXISTS {index}
 
 -- name: detached
--- The vector indexes of a table's partitions that belong to none of the whole table's.
+-- Return the vector indexes of a table's partitions that belong to none of the whole table's.
 SELECT i.relname
   FROM pg_catalog.pg_class t
   JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
@@ -63,7 +63,7 @@ SELECT i.relname
  ORDER BY i.relname
 
 -- name: create_metadata
--- Build the index that answers filters on the metadata.
+-- Build the index that answers filters on the metadata, while others read and write.
 CREATE INDEX CONCURRENTLY {index} ON {documents} USING gin (metadata jsonb_path_ops)
 
 -- name: drop
@@ -71,13 +71,13 @@ CREATE INDEX CONCURRENTLY {index} ON {documents} USING gin (metadata jsonb_path_
 DROP INDEX CONCURRENTLY IF EXISTS {index}
 
 -- name: no_limits
--- Let this session take the time that a build takes; transaction_timeout is there from 17 on.
+-- Lift the time limits of this session for a build; transaction_timeout exists from 17 on.
 SELECT pg_catalog.set_config(s.name, '0', false)
   FROM pg_catalog.pg_settings s
  WHERE s.name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout')
 
 -- name: check_client
--- End what this session executes where its client is gone; a shorter interval that the server has
+-- End what this session executes when its client is gone; a shorter interval that the server has
 -- set stays.
 SELECT pg_catalog.set_config(s.name, %(milliseconds)s::text, false)
   FROM pg_catalog.pg_settings s
@@ -85,13 +85,13 @@ SELECT pg_catalog.set_config(s.name, %(milliseconds)s::text, false)
    AND s.setting::integer NOT BETWEEN 1 AND %(milliseconds)s::integer
 
 -- name: wait_for_lock
--- How long this session waits for a lock from now on; 0: as long as it takes.
+-- Set how long this session waits for a lock from now on; 0: as long as it takes.
 SELECT pg_catalog.set_config('lock_timeout', %(limit)s, false)
 
 -- name: build_limits
--- What this session's builds may use: bytes of memory, bytes that the server believes to be cache,
--- parallel workers, and how many of these there can be at all; then whether the session came in by
--- a Unix socket, and whether parallel workers share memory in /dev/shm.
+-- Return what this session's builds may use: bytes of memory, bytes that the server believes to be
+-- cache, parallel workers, and how many of these there can be at all; then whether the session came
+-- in by a Unix socket, and whether parallel workers share memory in /dev/shm.
 SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')),
        pg_catalog.pg_size_bytes(pg_catalog.current_setting('effective_cache_size')),
        pg_catalog.current_setting('max_parallel_maintenance_workers')::integer,
@@ -101,8 +101,8 @@ SELECT pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem
        pg_catalog.current_setting('dynamic_shared_memory_type') = 'posix'
 
 -- name: progress
--- How far a build has come: transactions waited for where it waits, rows where the phase counts
--- rows, else blocks; and which process it waits for, how many seconds old its transaction is.
+-- Return how far a build has come: transactions waited for where it waits, rows where the phase
+-- counts rows, else blocks; and which process it waits for, and the age of its transaction.
 SELECT p.phase,
        CASE WHEN p.phase LIKE 'waiting for %%' THEN p.lockers_done
             WHEN p.tuples_total > 0 THEN p.tuples_done ELSE p.blocks_done END,
@@ -115,9 +115,9 @@ SELECT p.phase,
  WHERE p.pid = %(pid)s
 
 -- name: lock_key
--- The advisory lock under which one collection's indexes are built.
+-- Return the advisory lock under which one collection's indexes are built.
 SELECT pg_catalog.hashtextextended(%(name)s, 0)
 
 -- name: analyze
--- Give the planner statistics after a load.
+-- Gather statistics after a load.
 ANALYZE {table}

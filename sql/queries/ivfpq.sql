@@ -1,10 +1,10 @@
 -- name: create_lists
--- The coarse lists of an IVF-PQ index, by their centres.
+-- Create the coarse lists of an IVF-PQ index, by their centres.
 CREATE TABLE IF NOT EXISTS {lists} (list integer NOT NULL, centroid {vector} NOT NULL)
 
 -- name: create_words
--- Its codewords, a column at a time: the number that each of the 256 codewords of a sub-vector has
--- in one of its dimensions. Sub-vector -1 is the rotation, if there is one: a column at each place.
+-- Create its codewords, a column at a time: the number that each of the 256 codewords of a sub-
+-- vector has in one dimension. Sub-vector -1 is the rotation, if there is one.
 CREATE TABLE IF NOT EXISTS {words} (
     subvector smallint NOT NULL,
     place smallint NOT NULL,
@@ -12,8 +12,8 @@ CREATE TABLE IF NOT EXISTS {words} (
 )
 
 -- name: create_codes
--- What is left of each chunk's vector: its list, a byte a sub-vector, and a number that undoes much
--- of what the code loses. The fixed sizes stand first, so that nothing is padded.
+-- Create what is left of each chunk's vector: its list, a byte a sub-vector, and a number that
+-- undoes much of what the code loses. The fixed sizes stand first, so that nothing is padded.
 CREATE TABLE IF NOT EXISTS {codes} (
     list integer NOT NULL,
     chunk_no integer NOT NULL,
@@ -23,11 +23,11 @@ CREATE TABLE IF NOT EXISTS {codes} (
 )
 
 -- name: keep_words
--- Random numbers do not compress: trying would cost time at every write and read.
+-- Store the numbers uncompressed: random numbers do not compress, and trying costs time.
 ALTER TABLE {words} ALTER COLUMN numbers SET STORAGE EXTERNAL
 
 -- name: grants
--- Who may do what with the chunks, its owner apart; no name stands for everybody.
+-- Who may do what with the chunks, their owner apart; NULL in place of a name is everybody.
 SELECT DISTINCT a.privilege_type, r.rolname
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -37,7 +37,7 @@ SELECT DISTINCT a.privilege_type, r.rolname
    AND a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
 
 -- name: grant
--- Give a right on the tables of an index to who has it on the chunks.
+-- Grant a privilege on the tables of an index to a role that has it on the chunks.
 GRANT {privilege} ON {tables} TO {grantee}
 
 -- name: drop
@@ -46,43 +46,43 @@ DROP TABLE IF EXISTS {lists}, {words}, {codes}
 
 -- name: rename_table
 -- Put a table that was built under another name in its place.
-ALTER TABLE {table} RENAME TO {wanted}
+ALTER TABLE {table} RENAME TO {new}
 
 -- name: key_lists
--- No list twice.
+-- No list is there twice.
 ALTER TABLE {lists} ADD PRIMARY KEY (list)
 
 -- name: key_words
--- No column twice.
+-- No column is there twice.
 ALTER TABLE {words} ADD PRIMARY KEY (subvector, place)
 
 -- name: index_ids
--- What finds the codes of a document that is replaced or deleted. The number of the chunk is left
+-- Index the codes of a document, for when it is replaced or deleted. The chunk's number is left
 -- out: the chunks have it in their key, and this index stays smaller.
 CREATE INDEX {index} ON {codes} (id)
 
 -- name: index_lists
--- What a search reads the nearest lists by.
+-- Index the codes of a list, which searches read.
 CREATE INDEX {index} ON {codes} (list)
 
 -- name: analyze
--- Tell the planner how long the lists are.
+-- Gather statistics: how long the lists are.
 ANALYZE {table}
 
 -- name: version
--- Which tables those of the index are now, if they are there: a build makes new ones.
+-- Return which tables those of the index are now, if they exist: a build makes new ones.
 SELECT pg_catalog.to_regclass(%(lists)s)::oid::bigint
 
 -- name: lists
--- The centres.
+-- Read the centres.
 SELECT {send}(l.centroid) FROM {lists} l ORDER BY l.list
 
 -- name: words
--- The codewords, and the rotation first.
+-- Read the codewords, the rotation first.
 SELECT w.subvector, {send}(w.numbers) FROM {words} w ORDER BY w.subvector, w.place
 
 -- name: counts
--- How many codes each list has.
+-- Count the codes of each list.
 SELECT l.list, pg_catalog.count(k.list)
   FROM {lists} l
   LEFT JOIN {codes} k ON k.list = l.list
@@ -90,7 +90,7 @@ SELECT l.list, pg_catalog.count(k.list)
  ORDER BY l.list
 
 -- name: info
--- The index as one: the index on the lists, with the size of everything that belongs to it.
+-- Describe the index as one: the index on the lists, with the size of all that belongs to it.
 SELECT i.relname, x.indisvalid AND x.indisready, pg_catalog.pg_get_indexdef(i.oid),
        pg_catalog.pg_stat_get_numscans(i.oid),
        (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(t.oid))::bigint
@@ -103,32 +103,32 @@ SELECT i.relname, x.indisvalid AND x.indisready, pg_catalog.pg_get_indexdef(i.oi
  WHERE n.nspname = %(schema)s AND k.relname = %(codes)s AND i.relname = %(index)s
 
 -- name: remove
--- Forget the codes of documents.
+-- Delete the codes of documents.
 DELETE FROM {codes} k WHERE k.id = ANY (%(ids)s)
 
 -- name: remove_dangling
--- Forget the codes of chunks that are gone.
+-- Delete the codes of chunks that are gone.
 DELETE FROM {codes} k
  WHERE NOT EXISTS (SELECT FROM {chunks} c WHERE c.id = k.id AND c.chunk_no = k.chunk_no)
 
 -- name: sample
--- Vectors drawn at random, the same ones as long as the table stays the same.
+-- Draw vectors at random: the same ones as long as the table stays the same.
 SELECT {vector}
   FROM {chunks} c TABLESAMPLE BERNOULLI (%(percent)s) REPEATABLE (0)
 
 -- name: stage
--- Where codes wait until all are there to be put in the order of their lists, and what tells later
--- which version of a chunk each was made of; gone with the transaction.
+-- Create a place where codes wait until all are there to be put in the order of their lists. It
+-- also has which version of a chunk each was made of. It is gone with the transaction.
 CREATE TEMPORARY TABLE staged_codes
     (list integer, chunk_no integer, correction real, code bytea, place tid, id text)
     ON COMMIT DROP
 
 -- name: chunks
--- Every chunk with its vector and its place.
+-- Read every chunk with its vector and its place.
 SELECT c.id, c.chunk_no, pg_catalog.tidsend(c.ctid), {vector} FROM {chunks} c
 
 -- name: analyze_staged
--- The planner knows nothing of a temporary table.
+-- Gather statistics: the planner knows nothing of a temporary table.
 ANALYZE pg_temp.staged_codes
 
 -- name: load
@@ -139,11 +139,11 @@ SELECT s.list, s.chunk_no, s.correction, s.id, s.code
  ORDER BY s.list, s.id, s.chunk_no
 
 -- name: stop_writers
--- Let nobody write chunks until the end of the transaction; searches go on.
+-- Keep everybody from writing chunks until the transaction ends; searches go on.
 LOCK TABLE {chunks} IN SHARE MODE
 
 -- name: unload
--- Forget the codes of chunks that were removed or replaced since they were read. A place is not
+-- Delete the codes of chunks that were removed or replaced since they were read. A place is not
 -- used again as long as the cursor that read it is open.
 WITH gone AS (
     DELETE FROM pg_temp.staged_codes s
@@ -155,7 +155,7 @@ WITH gone AS (
 DELETE FROM {codes} k USING gone g WHERE k.id = g.id AND k.chunk_no = g.chunk_no
 
 -- name: added
--- The chunks that were written since the codes were made.
+-- Read the chunks that were written since the codes were made.
 SELECT c.id, c.chunk_no, pg_catalog.tidsend(c.ctid), {vector}
   FROM {chunks} c
   LEFT JOIN pg_temp.staged_codes s ON s.id = c.id AND s.chunk_no = c.chunk_no
@@ -163,4 +163,4 @@ SELECT c.id, c.chunk_no, pg_catalog.tidsend(c.ctid), {vector}
 
 -- name: rename_index
 -- Put an index that was built under another name in its place.
-ALTER INDEX {table} RENAME TO {wanted}
+ALTER INDEX {table} RENAME TO {new}

@@ -1,16 +1,16 @@
 -- name: role
--- A role: its number, whether it may anything, whether policies do not concern it.
+-- Look a role up: its OID, whether it is a superuser, whether it bypasses policies.
 SELECT r.oid::bigint, r.rolsuper, r.rolbypassrls OR r.rolsuper
   FROM pg_catalog.pg_roles r
  WHERE r.rolname = %(role)s
 
 -- name: current
--- The role of this session.
+-- Return the role of this session.
 SELECT CURRENT_USER::text
 
 -- name: held
--- The schema and what is in it, partitions apart: whether this session may grant it, and what a
--- role was given of it by name. Functions go by their name with the types of their arguments.
+-- Return the schema and what is in it, partitions apart: whether this session may grant it, and
+-- which privileges on it a role was granted by name. Functions have the types of their arguments.
 WITH objects AS (
     SELECT 'SCHEMA' AS kind, n.nspname::text AS name, NULL::text AS signature, n.nspowner AS owner,
            n.nspacl AS acl
@@ -46,7 +46,7 @@ SELECT o.kind, o.name, o.signature, pg_catalog.pg_get_userbyid(o.owner)::text,
  ORDER BY o.kind = 'SCHEMA' DESC, o.kind DESC, o.name, o.signature
 
 -- name: grantees
--- The roles that were given something of these tables, their owners apart.
+-- Return the roles that were granted something on these tables, their owners apart.
 SELECT DISTINCT r.rolname::text
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -57,7 +57,8 @@ SELECT DISTINCT r.rolname::text
  ORDER BY 1
 
 -- name: policies
--- The tables whose rows are hidden by policies, and the policy by which a role sees them all.
+-- Return the tables whose rows are hidden by policies, and the policy by which a role sees them
+-- all.
 SELECT c.relname::text, pg_catalog.max(p.polname)::text
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -69,24 +70,24 @@ SELECT c.relname::text, pg_catalog.max(p.polname)::text
  ORDER BY c.relname
 
 -- name: grant
--- Give rights.
+-- Grant privileges.
 GRANT {privileges} ON {objects} TO {role}
 
 -- name: revoke
--- Take rights.
+-- Revoke privileges.
 REVOKE {privileges} ON {objects} FROM {role}
 
 -- name: create_policy
--- Who encodes sees every chunk, those of rows that are gone among them.
+-- Show all chunks to a role that encodes, those of rows that are gone among them.
 CREATE POLICY {policy} ON {chunks} TO {role} USING (true)
 
 -- name: drop_policy
--- Who does not encode any more sees what everybody sees.
+-- Show a role that no longer encodes what everybody sees.
 DROP POLICY {policy} ON {chunks}
 
 -- name: server
--- What a role may outside of the schema: connect, make temporary tables, use the schema that
--- pgvector is in; and whether this session may grant it these.
+-- Return what a role may do outside of the schema: connect, create temporary tables, use the schema
+-- that pgvector is in; and whether this session may grant it these.
 SELECT pg_catalog.current_database()::text,
        pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CONNECT'),
        pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'TEMPORARY'),
@@ -102,8 +103,8 @@ SELECT pg_catalog.current_database()::text,
  WHERE r.rolname = %(role)s AND x.extname = 'vector'
 
 -- name: source
--- What a role lacks on a source: the use of its schema, the columns that it may not read, and
--- whether a policy hides rows from it: one applies, and none shows all of them.
+-- Return what a role lacks on a source: the use of its schema, the columns that it may not read,
+-- and whether a policy hides rows from it: one applies, and none shows all of them.
 SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),
        ARRAY(SELECT w.name
                FROM pg_catalog.unnest(%(columns)s::text[]) WITH ORDINALITY w (name, place)
@@ -131,7 +132,8 @@ SELECT pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE'),
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
 -- name: lacking
--- Which of these rights on tables this session's role has not, by itself or through another role.
+-- Return which of these privileges on tables this session's role lacks, by itself and through other
+-- roles.
 SELECT w.name, w.privilege
   FROM ROWS FROM (pg_catalog.unnest(%(names)s::text[]),
                   pg_catalog.unnest(%(privileges)s::text[])) w (name, privilege)
@@ -141,20 +143,21 @@ SELECT w.name, w.privilege
  ORDER BY 1, 2
 
 -- name: owns
--- Whether this session's role may do with a table what its owner may.
+-- Return whether this session's role may do with a table what its owner may.
 SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE')
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 
 -- name: stages
--- Whether this session's role may write to a table: by COPY where no policy concerns it, or else by
--- way of a temporary table.
+-- Return whether this session's role may write to a table: by COPY where no policy concerns it, or
+-- else through a temporary table.
 SELECT NOT pg_catalog.row_security_active(pg_catalog.to_regclass(%(chunks)s)::oid)
        OR pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')
 
 -- name: owner
--- Who owns the schema, whether that is a superuser, and whether a role is or may be the owner.
+-- Return who owns the schema, whether that is a superuser, and whether a role is the owner or a
+-- member of it.
 SELECT o.rolname::text, o.rolsuper, o.rolname = %(role)s,
        EXISTS (SELECT
                  FROM pg_catalog.pg_auth_members m
@@ -165,8 +168,8 @@ SELECT o.rolname::text, o.rolsuper, o.rolname = %(role)s,
  WHERE n.nspname = %(schema)s
 
 -- name: owned
--- What is in the schema and is somebody else's than a role's, as ALTER … OWNER takes it. What
--- belongs to a table goes with it.
+-- Return what is in the schema and not owned by a role, as ALTER … OWNER takes it. What belongs to
+-- a table goes with it.
 SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END,
        pg_catalog.format('%%I.%%I', n.nspname, c.relname)
   FROM pg_catalog.pg_class c
@@ -188,41 +191,41 @@ SELECT 'ROUTINE',
  ORDER BY 1, 2
 
 -- name: take_over
--- Make a role the owner.
+-- Make a role the owner of something.
 ALTER {kind} {object} OWNER TO {role}
 
 -- name: become_owner
--- Let a role be the owner.
+-- Make a role a member of the owner.
 GRANT {owner} TO {role}
 
 -- name: leave_owner
--- Let a role be the owner no more.
+-- End a role's membership of the owner.
 REVOKE {owner} FROM {role}
 
 -- name: use_schema
--- Let a role name what is in a schema.
+-- Let a role use a schema.
 GRANT USAGE ON SCHEMA {schema} TO {role}
 
 -- name: connect
--- Let a role in.
+-- Let a role connect.
 GRANT CONNECT ON DATABASE {database} TO {role}
 
 -- name: temporary
--- Let a role make tables that end with its session.
+-- Let a role create temporary tables.
 GRANT TEMPORARY ON DATABASE {database} TO {role}
 
 -- name: read_source
--- Let a role read what a view reads.
+-- Let a role read what the view reads.
 GRANT SELECT ({columns}) ON {source} TO {role}
 
 -- name: unread_source
--- Let a role read it no more.
+-- Let a role no longer read what the view reads.
 REVOKE SELECT ({columns}) ON {source} FROM {role}
 
 -- name: show_source
--- Let a role see all rows.
+-- Show a role all rows.
 CREATE POLICY {policy} ON {source} FOR SELECT TO {role} USING (true)
 
 -- name: hide_source
--- Let a role see what others see.
+-- Show a role what others see.
 DROP POLICY IF EXISTS {policy} ON {source}

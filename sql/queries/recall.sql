@@ -1,12 +1,5 @@
--- name: rows_known
--- How many rows a table has, as the last ANALYZE counted them.
-SELECT GREATEST(c.reltuples, 1)
-  FROM pg_catalog.pg_class c
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname = %(schema)s AND c.relname = %(table)s
-
 -- name: lock_generation
--- The index that a generation has; nobody else changes it until this transaction ends.
+-- Return the index that a generation has, which nobody else changes until this transaction ends.
 SELECT g.index_spec
   FROM {generations} g
   JOIN {collections} c ON c.id = g.collection_id
@@ -14,14 +7,14 @@ SELECT g.index_spec
    FOR UPDATE OF g
 
 -- name: record
--- Keep a measured recall.
+-- Store a measured recall.
 INSERT INTO {recall_history} (collection_id, generation, recall, "limit", sample, settings)
 SELECT c.id, %(generation)s, %(recall)s, %(limit)s, %(sample)s, %(settings)s
   FROM {collections} c
  WHERE c.name = %(name)s
 
 -- name: history
--- What was measured of a collection, the latest first.
+-- Read what was measured of a collection, the latest first.
 SELECT r.measured_at, r.generation, r.recall, r."limit", r.sample, r.settings
   FROM {recall_history} r
   JOIN {collections} c ON c.id = r.collection_id

@@ -1,20 +1,20 @@
 -- name: exists
--- Whether the schema is there.
+-- Look the schema up.
 SELECT FROM pg_catalog.pg_namespace WHERE nspname = %(schema)s
 
 -- name: create_schema
--- The schema that holds everything.
+-- Create the schema that holds everything.
 CREATE SCHEMA IF NOT EXISTS {schema}
 
 -- name: create_extension
--- pgvector itself.
+-- Install pgvector.
 CREATE EXTENSION IF NOT EXISTS vector
 
 -- name: try_lock
--- Take the advisory lock if nobody has it; waiting inside a statement would hold a snapshot that
--- a concurrent index build waits for.
+-- Take the advisory lock if nobody has it. Waiting inside a statement would hold a snapshot, for
+-- which a concurrent index build waits in turn.
 SELECT pg_catalog.pg_try_advisory_lock(%(key)s::bigint)
 
 -- name: unlock
--- Give the advisory lock back.
+-- Release the advisory lock.
 SELECT pg_catalog.pg_advisory_unlock(%(key)s::bigint)

@@ -1,6 +1,6 @@
 -- name: describe
--- What the server is: its version, pgvector's version and schema, the version that could be
--- installed, and whether embeddb's version table is there.
+-- Describe the server: its version, pgvector's version and schema, the version that could be
+-- installed, and whether embeddb's version table exists.
 SELECT
     pg_catalog.current_setting('server_version_num')::int,
     (SELECT e.extversion FROM pg_catalog.pg_extension e WHERE e.extname = 'vector'),
@@ -15,18 +15,18 @@ SELECT
              WHERE n.nspname = %(schema)s AND c.relname = 'alembic_version')
 
 -- name: migration
--- The revision that the schema is at.
+-- Return the revision that the schema is at.
 SELECT version_num FROM {schema}.alembic_version
 
 -- name: vector_schema
--- The schema that pgvector is in.
+-- Return the schema that pgvector is in.
 SELECT n.nspname
   FROM pg_catalog.pg_extension e
   JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
  WHERE e.extname = 'vector'
 
 -- name: settings
--- The settings that matter for vectors, as the server has them.
+-- Read the settings that matter for vectors, as the server has them.
 SELECT name, pg_catalog.current_setting(name)
   FROM pg_catalog.pg_settings
  WHERE name = ANY (%(names)s)

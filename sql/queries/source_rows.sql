@@ -1,5 +1,5 @@
 -- name: read
--- Rows of a source as documents, by key.
+-- Read rows of a source as documents, by key.
 SELECT d.id, d.content, d.metadata FROM {documents} d WHERE {asked_for}
 
 -- name: first_page

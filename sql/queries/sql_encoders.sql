@@ -1,5 +1,5 @@
 -- name: texts_of
--- The texts of these chunks.
+-- Read the texts of these chunks.
 SELECT c.id, c.chunk_no, c.content
   FROM ROWS FROM (pg_catalog.unnest(%(ids)s::text[]),
                   pg_catalog.unnest(%(numbers)s::integer[])) k (id, chunk_no)

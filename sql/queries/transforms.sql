@@ -1,5 +1,5 @@
 -- name: add
--- Keep a transform, or find the one that is the same; xmax tells which.
+-- Store a transform, or find the one that is the same; xmax tells which of the two it was.
 INSERT INTO {transforms} AS t (words, steps, input_dim, dim, fingerprint, is_leading, is_unit, is_isometric,
                                fitted_rows)
 VALUES (%(words)s, %(steps)s, %(input_dim)s, %(dim)s, %(fingerprint)s, %(leading)s, %(unit)s,
@@ -8,21 +8,21 @@ VALUES (%(words)s, %(steps)s, %(input_dim)s, %(dim)s, %(fingerprint)s, %(leading
 RETURNING t.id, t.xmax = 0
 
 -- name: get
--- What a transform is made of.
+-- Read what a transform is made of.
 SELECT t.words, t.steps, t.input_dim, t.fitted_rows FROM {transforms} t WHERE t.id = %(id)s
 
 -- name: rows
--- The matrices of a transform, in their order.
+-- Read the matrices of a transform, in their order.
 SELECT r.step, r.row_no, pg_catalog.array_send(r.weights), r.bias
   FROM {transform_rows} r
  WHERE r.transform_id = %(id)s
  ORDER BY r.step, r.row_no
 
 -- name: lock
--- Let nobody else begin or cease to use a transform until this transaction ends.
+-- Keep others from beginning or ceasing to use a transform until this transaction ends.
 SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%(key)s, 3))
 
 -- name: remove_unused
--- Forget transforms that no generation refers to.
+-- Delete transforms that no generation refers to.
 DELETE FROM {transforms} t
  WHERE NOT EXISTS (SELECT FROM {generations} g WHERE g.transform_id = t.id)

@@ -1,7 +1,7 @@
 -- name: list
--- The vector indexes of the database, apart from those that are parts of a partitioned one: what
--- they are on, as Postgres writes it, and whether they are whole. An index on a column has its
--- name; one on an expression has none.
+-- Return the vector indexes of the database, except those that belong to one of a partitioned
+-- table: what they are on, as Postgres writes it, and whether they are valid. An index on a column
+-- has the column's name, one on an expression has none.
 SELECT n.nspname, t.relname, i.relname, x.indisvalid AND x.indisready, a.amname, c.attname,
        pg_catalog.pg_get_indexdef(i.oid, 1, false), o.opcname, i.reloptions,
        pg_catalog.pg_get_expr(x.indpred, x.indrelid)
@@ -26,20 +26,20 @@ CREATE INDEX{concurrently} {index} ON {table} USING {method} ({expression}{opcla
 DROP INDEX{concurrently} IF EXISTS {index}
 
 -- name: rename
--- Give an index another name.
+-- Rename an index.
 ALTER INDEX {index} RENAME TO {new}
 
 -- name: sketch
--- An empty table like another one, for this session: an index on it is built at once, and Postgres
--- tells how it writes what the index is on.
+-- Create an empty table like another one, for this session. An index on it is built at once, and
+-- Postgres then shows how it writes the index's expressions.
 CREATE TEMPORARY TABLE {sketch} (LIKE {table}) ON COMMIT DROP
 
 -- name: sketch_schema
--- Where this session's temporary tables are.
+-- Return the schema of this session's temporary tables.
 SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = pg_catalog.pg_my_temp_schema()
 
 -- name: state
--- What there is of an index of that name: whether it is whole. No row: nothing.
+-- Return whether the index of that name is valid. No row: there is none.
 SELECT x.indisvalid AND x.indisready
   FROM pg_catalog.pg_index x
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
@@ -48,7 +48,7 @@ SELECT x.indisvalid AND x.indisready
    AND n.nspname = coalesce(%(schema)s::text, pg_catalog.current_schema())
 
 -- name: table
--- Whether a table is partitioned, about how many rows it has (-1: nobody knows), and the
+-- Return whether a table is partitioned, about how many rows it has (-1: nobody knows), and the
 -- dimensions of one of its columns (-1: any).
 SELECT t.relkind = 'p', t.reltuples::bigint,
        (SELECT c.atttypmod FROM pg_catalog.pg_attribute c
@@ -59,13 +59,13 @@ SELECT t.relkind = 'p', t.reltuples::bigint,
    AND n.nspname = coalesce(%(schema)s::text, pg_catalog.current_schema())
 
 -- name: own_pid
--- The process that serves this connection.
+-- Return the process that serves this connection.
 SELECT pg_catalog.pg_backend_pid()
 
 -- name: keep_path
--- Remember the search_path of a script that is about to change it for its transaction.
+-- Keep the search_path of a script that is about to change it for its transaction.
 SELECT pg_catalog.set_config('embeddb.kept_path', pg_catalog.current_setting('search_path'), true)
 
 -- name: restore_path
--- Put it back.
+-- Restore the search_path that was kept.
 SELECT pg_catalog.set_config('search_path', pg_catalog.current_setting('embeddb.kept_path'), true)

@@ -1,4 +1,4 @@
--- What a collection does about rows that were inserted into its source: a job for each.
+-- Follow an INSERT into the source: make a job for each row.
 CREATE OR REPLACE FUNCTION {function}()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -27,6 +27,6 @@ BEGIN
     RETURN NULL;
 END
 $the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$;
--- It runs with the rights of whoever attached; a table of anybody's with a trigger that calls it
--- could have it write what he likes.
+-- It runs with the privileges of whoever attached: a trigger on anybody's table that called it
+-- could have it write what that person likes.
 REVOKE ALL ON FUNCTION {function}() FROM PUBLIC

@@ -1,4 +1,4 @@
--- One column of a key, read from the text that it was written as. That has but one result, which
+-- Read one column of a key from the text that it was written as. That has but one result, which
 -- Postgres cannot know of a type whose input depends on settings.
 CREATE OR REPLACE FUNCTION {function}(_id text)
 RETURNS {type}

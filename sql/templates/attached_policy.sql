@@ -1,4 +1,4 @@
--- A row of the source that is hidden from somebody hides its chunks from him too.
+-- Hide the chunks of a row from everybody from whom the row itself is hidden.
 ALTER TABLE {chunks} ENABLE ROW LEVEL SECURITY;
 CREATE POLICY embeddb_source ON {chunks}
  USING (EXISTS (SELECT FROM {source} s WHERE {same}))

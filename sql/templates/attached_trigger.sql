@@ -1,4 +1,4 @@
--- Have a function called once a statement that changed the source.
+-- Call a function once for each statement that changed the source.
 CREATE TRIGGER {trigger}
  AFTER {event} ON {table}
  {referencing}

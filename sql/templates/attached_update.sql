@@ -1,6 +1,6 @@
--- What a collection does about rows of its source that were updated: a job for each whose text
--- changed or that came to take part, and nothing left of those that do not any more. A changed
--- key is the end of one row and the beginning of another.
+-- Follow an UPDATE of the source: make a job for each row whose text changed or that came to take
+-- part, and remove everything of rows that no longer do. A changed key is the end of one row and
+-- the beginning of another.
 CREATE OR REPLACE FUNCTION {function}()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -47,6 +47,6 @@ BEGIN
     RETURN NULL;
 END
 $the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$;
--- It runs with the rights of whoever attached; a table of anybody's with a trigger that calls it
--- could have it write what he likes.
+-- It runs with the privileges of whoever attached: a trigger on anybody's table that called it
+-- could have it write what that person likes.
 REVOKE ALL ON FUNCTION {function}() FROM PUBLIC

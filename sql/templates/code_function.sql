@@ -1,8 +1,8 @@
--- The thermometer code of a vector: for each threshold a bit a dimension, 1 where the number is
--- above it. Hamming distance between such codes is a coarse l1 distance. In plpgsql, because
--- Postgres would write the body of an SQL function into its place and so decode an int8 vector
--- once for each threshold. Without settings, which would cost more than the code itself: every
--- name in it is qualified instead.
+-- Return the thermometer code of a vector: for each threshold a bit a dimension, 1 where the number
+-- is above it. Hamming distance between such codes is a coarse l1 distance. It is plpgsql because
+-- Postgres would write the body of an SQL function into its place, and so decode an int8 vector
+-- once for each threshold. It has no SET, which would cost more than the code itself: every name in
+-- it is qualified instead.
 CREATE OR REPLACE FUNCTION {function}(_vector {type})
 RETURNS bit
 LANGUAGE plpgsql

@@ -1,4 +1,4 @@
--- Remove a collection whatever it consists of: a script cannot ask, so it looks when it runs.
+-- Remove a collection, whatever it consists of: a script cannot ask, so it looks when it runs.
 DO $the_body_of_a_script_that_detaches_between_tags_longer_than_63_bytes$
 DECLARE
     _name text := {name};

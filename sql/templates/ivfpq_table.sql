@@ -1,6 +1,7 @@
--- The lookup table of a query: row j has its inner products with the 256 codewords of sub-vector
--- j. It sums whole columns of codewords, each times one number of the query: for 48 sub-vectors of
--- 384 dimensions that takes 2.4 ms, a fourth of 12,288 inner products with a codeword each.
+-- Return the lookup table of a query: row j has its inner products with the 256 codewords of
+-- sub-vector j. It sums whole columns of codewords, each times one number of the query: for 48
+-- sub-vectors of 384 dimensions that takes 2.4 ms, a fourth of 12,288 inner products with a
+-- codeword each.
 CREATE OR REPLACE FUNCTION {function}(_query {vector})
 RETURNS real[]
 LANGUAGE sql

@@ -1,5 +1,5 @@
--- Apply a generation's transform to a query, step by step, as numpy does in the Python door:
--- a matrix, a bias and an activation; or a scaling to length 1; or the first dimensions alone.
+-- Apply a generation's transform to a query, step by step, as numpy does in Python: a matrix, a
+-- bias and an activation; or a scaling to length 1; or the first dimensions alone.
 CREATE OR REPLACE FUNCTION {function}(_query {vector})
 RETURNS {vector}
 LANGUAGE plpgsql

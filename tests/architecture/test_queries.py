@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
-from tests.architecture.code import trees
+from tests.architecture.code import ROOT, trees
 
 ROOMS = ("embeddb/db/", "embeddb/repository/")
 
@@ -59,3 +60,20 @@ def test_the_check_sees_each_way_to_run_a_statement() -> None:
         assert list(_statements(ast.parse(code)))
     for code in ("from embeddb.db.queries import Name", "model.query(text)"):
         assert not list(_statements(ast.parse(code)))
+
+
+def test_each_named_statement_is_read_somewhere() -> None:
+    names = {
+        f"{file.stem}.{name}"
+        for file in (ROOT / "sql" / "queries").glob("*.sql")
+        for name in re.findall(r"^-- name: (\w+)$", file.read_text("utf-8"), re.MULTILINE)
+    }
+    texts = {
+        node.value
+        for _, tree in trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    # as a whole, or put together of the file and the block
+    unread = {name for name in names if not {name, name.partition(".")[2]} & texts}
+    assert not unread

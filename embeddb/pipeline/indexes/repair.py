@@ -83,7 +83,7 @@ def repair(
         mended = list(_drop_invalid(indexes, _of("invalid index", faults)))
         mended += _create_functions(database, record, _of("missing function", faults))
     mended += _drop_generations(
-        database, record, _of("generation", faults), wanted=drop_generations
+        database, record, _of("generation", faults), agreed=drop_generations
     )
     missing = _of("missing index", faults)
     if any(fault.kept for fault in mended if fault.name in {other.name for other in missing}):
@@ -141,13 +141,13 @@ def _create_functions(
 
 
 def _drop_generations(
-    database: Database, record: CollectionRecord, faults: list[Defect], *, wanted: bool
+    database: Database, record: CollectionRecord, faults: list[Defect], *, agreed: bool
 ) -> Iterator[Defect]:
     by_name = {left.tables.chunks_name: left for left in IndexHealth(database, record).unfinished()}
     for fault in faults:
         if fault.kept:
             yield fault
-        elif not wanted:
+        elif not agreed:
             yield _keep(fault, "nobody agreed to drop it")
         else:
             yield _dropped(database, by_name.get(fault.name), fault)

@@ -23,7 +23,7 @@ from embeddb.repository.attached.resolve import (
     Resolved,
     SourceSpec,
     check_name_free,
-    check_rights,
+    check_privileges,
     resolve,
 )
 from embeddb.repository.collections.collections import Collections
@@ -48,7 +48,7 @@ class Attachments:
     def __init__(self, database: TransactionSource) -> None:
         self._database = database
         self._catalog = Collections(database)
-        self._parts: dict[str, sql.Composable] = {
+        self._names: dict[str, sql.Composable] = {
             table: Name(database.schema, table)
             for table in ("collections", "jobs", "failed_jobs", "backfills")
         }
@@ -66,17 +66,17 @@ class Attachments:
         """
         with self._attaching() as connection:
             resolved = self._resolve(connection, declaration)
-            wanted = check_name(name or resolved.source.table)
+            chosen = check_name(name or resolved.source.table)
             record = CollectionRecord(
-                name=wanted,
-                tables=tables(self._database.schema, wanted, generation.number),
+                name=chosen,
+                tables=tables(self._database.schema, chosen, generation.number),
                 generation=generation,
                 source=resolved.source,
             )
             try:
                 self.attach_as(connection, record, resolved)
             except (pg.DuplicateObject, pg.DuplicateFunction, pg.DuplicateTable) as error:
-                raise check_name_free(error, wanted) from error
+                raise check_name_free(error, chosen) from error
         return record
 
     def attach_as(
@@ -119,9 +119,9 @@ class Attachments:
             self._unfollow(connection, record)
             # nobody reads the old view from here on, and what was read of it is not written; later
             # chunks are locked, and a worker that is writing some would wait for us, and we for it
-            connection.execute(query("attach.take_back_jobs", **self._parts), {"name": record.name})
+            connection.execute(query("attach.take_back_jobs", **self._names), {"name": record.name})
             connection.execute(
-                query("attach.set_source", **self._parts),
+                query("attach.set_source", **self._names),
                 {"name": record.name, "source": Jsonb(resolved.source.to_json())},
             )
             connection.execute(attached_ddl.view(changed))
@@ -143,7 +143,7 @@ class Attachments:
         """Create the triggers, and have the workers look at every row that is there."""
         for statement in attached_ddl.triggers(record, resolved.followed):
             connection.execute(statement)
-        connection.execute(query("attach.add_backfill", **self._parts), {"name": record.name})
+        connection.execute(query("attach.add_backfill", **self._names), {"name": record.name})
 
     def _unfollow(self, connection: Connection, record: CollectionRecord) -> None:
         drop_followers(connection, record)
@@ -161,7 +161,7 @@ class Attachments:
             Privileges(self._database.schema).follow(connection, followed)
 
     def _resolve(self, connection: Connection, declaration: SourceSpec) -> Resolved:
-        check_rights(connection, self._database.schema)
+        check_privileges(connection, self._database.schema)
         return resolve(connection, self._database.schema, declaration)
 
     @contextmanager

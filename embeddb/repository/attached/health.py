@@ -92,8 +92,8 @@ class AttachedHealth:
             message = f"Table {place} is gone, or has another name now."
             return [*found, SourceFault("table", message)]
         oid, row_security, columns = row
-        wanted = (*(key.name for key in source.keys), *source.columns)
-        for name in dict.fromkeys(wanted):
+        expected = (*(key.name for key in source.keys), *source.columns)
+        for name in dict.fromkeys(expected):
             if name not in columns:
                 message = f"Column {name} of {place} is gone, or has another name now."
                 found.append(SourceFault("column", message))
@@ -105,12 +105,12 @@ class AttachedHealth:
         return found + self._missing_triggers(connection, oid)
 
     def _missing_triggers(self, connection: Connection, oid: int) -> list[SourceFault]:
-        wanted = {trigger_name(self._record.name, event) for event in EVENTS}
+        expected = {trigger_name(self._record.name, event) for event in EVENTS}
         found = []
         for schema, name, *_ in connection.execute(query("attach.followed"), {"oid": oid}):
             named = {"schema": schema, "table": name}
             rows = connection.execute(query("attached.triggers"), named).fetchall()
-            missing = sorted(wanted - {row[0] for row in rows})
+            missing = sorted(expected - {row[0] for row in rows})
             if missing:
                 message = (
                     f"Changes of {schema}.{name} are not followed: missing or disabled are "

@@ -16,6 +16,7 @@ from embeddb.errors import ExpressionError
 
 _CONSTRAINT = "embeddb_probe"
 _IS_NOT_NULL = " IS NOT NULL)"
+"""What stands after the expression in the CHECK that it is kept in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +27,20 @@ class Understood:
     columns: tuple[str, ...]
 
 
-class _Undo(Exception):  # noqa: N818  # no error: it ends a transaction that is to leave nothing
-    """Raised to roll a savepoint back."""
-
-
 class Probe:
     """Tries the user's SQL on an empty table of the source's columns."""
 
     def __init__(self, connection: Connection, schema: str, table: str) -> None:
         self._connection = connection
         self._place = schema + "." + table
-        self._parts: dict[str, sql.Composable] = {
+        self._names: dict[str, sql.Composable] = {
             "source": Name(schema, table),
             "probe": Name("pg_temp", table),
             "constraint": Name(_CONSTRAINT),
         }
-        self._name = sql.Identifier("pg_temp", table).as_string()
+        self._probe = sql.Identifier("pg_temp", table).as_string()
 
-    def understand(self, text: str, types: frozenset[int] | set[int], wanted: str) -> Understood:
+    def understand(self, text: str, types: frozenset[int] | set[int], type_name: str) -> Understood:
         """Return an expression as Postgres understands it; nothing of the attempt is left.
 
         Raises:
@@ -53,19 +50,18 @@ class Probe:
         found: list[Understood] = []
         try:
             with self._connection.transaction():
-                self._connection.execute(query("attach.copy_shape", **self._parts), {})
-                self._check_type(text, types, wanted)
+                self._connection.execute(query("attach.copy_shape", **self._names), {})
+                self._check_type(text, types, type_name)
                 found.append(self._keep(text))
-                raise _Undo
-        except _Undo:
-            return found[0]
+                raise psycopg.Rollback  # the table has served its purpose
+        except pg.InsufficientPrivilege:
+            raise
         except psycopg.Error as error:
-            if isinstance(error, pg.InsufficientPrivilege):
-                raise
-            raise ExpressionError(self._told(text, error)) from error
+            raise ExpressionError(self._explained(text, error)) from error
+        return found[0]
 
-    def _check_type(self, text: str, types: frozenset[int] | set[int], wanted: str) -> None:
-        statement = query("attach.try_expression", expression=fragment(text), **self._parts)
+    def _check_type(self, text: str, types: frozenset[int] | set[int], type_name: str) -> None:
+        statement = query("attach.try_expression", expression=fragment(text), **self._names)
         cursor = self._connection.execute(statement, {"rows": 0})
         columns = cursor.description or []
         if len(columns) != 1:
@@ -73,21 +69,20 @@ class Probe:
                 f"{text!r} is {len(columns)} expressions, not one: join texts with || or concat_ws."
             )
         if columns[0].type_code not in types:
-            row = self._connection.execute(
-                sql.SQL("SELECT pg_catalog.format_type(%(oid)s::bigint::oid, NULL)"),
-                {"oid": columns[0].type_code},
-            ).fetchone()
-            assert row is not None
+            found = {"oid": columns[0].type_code}
+            row = self._connection.execute(query("attach.type_name"), found).fetchone()
+            assert row is not None  # it has no FROM
             raise ExpressionError(
-                f"{text!r} is of type {row[0]}, not {wanted}: cast it with ({text})::{wanted}."
+                f"{text!r} is of type {row[0]}, not {type_name}: cast it with "
+                f"({text})::{type_name}."
             )
 
     def _keep(self, text: str) -> Understood:
-        statement = query("attach.keep_expression", expression=fragment(text), **self._parts)
+        statement = query("attach.keep_expression", expression=fragment(text), **self._names)
         self._connection.execute(statement, {})
         with plain_path(self._connection):
             row = self._connection.execute(
-                query("attach.kept"), {"probe": self._name, "constraint": _CONSTRAINT}
+                query("attach.kept"), {"probe": self._probe, "constraint": _CONSTRAINT}
             ).fetchone()
         assert row is not None
         written, columns, volatile = row
@@ -102,7 +97,7 @@ class Probe:
             raise ExpressionError(f"{text!r} is nothing that embeddb can read back: {written}")
         return Understood(written[1 : -len(_IS_NOT_NULL)], tuple(columns))
 
-    def _told(self, text: str, error: psycopg.Error) -> str:
+    def _explained(self, text: str, error: psycopg.Error) -> str:
         message = error.diag.message_primary or str(error)
         message = message.replace("check constraint", "such an expression")
         hint = " " + error.diag.message_hint if error.diag.message_hint else ""
@@ -112,10 +107,9 @@ class Probe:
 @contextmanager
 def plain_path(connection: Connection) -> Iterator[None]:
     """Have Postgres write names with their schemas inside the block."""
-    path = connection.execute(query("attach.search_path"), {}).fetchone()
+    path = connection.execute(query("settings.get"), {"name": "search_path"}).fetchone()
     assert path is not None
     connection.execute(query("attach.plain_path"), {})
     yield
-    connection.execute(
-        sql.SQL("SELECT pg_catalog.set_config('search_path', %(path)s, true)"), {"path": path[0]}
-    )
+    change = {"name": "search_path", "value": path[0], "local": True}
+    connection.execute(query("settings.set"), change)

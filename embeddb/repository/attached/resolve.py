@@ -66,14 +66,14 @@ class Resolved:
     followed: tuple[FollowedTable, ...]
 
 
-def resolve(connection: Connection, own_schema: str, wanted: SourceSpec) -> Resolved:
+def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolved:
     """Return the source of a declaration, found in the caller's transaction, which stays as it is.
 
     Raises:
         TableNotFoundError, NotATableError, NoPrimaryKeyError, ColumnNotFoundError,
         ExpressionError, PermissionDeniedError.
     """
-    oid, schema, table, row_security = _find(connection, own_schema, wanted.source)
+    oid, schema, table, row_security = _find(connection, own_schema, spec.source)
     with plain_path(connection):
         types: dict[str, str] = dict(
             connection.execute(query("attach.columns"), {"oid": oid}).fetchall()
@@ -85,11 +85,11 @@ def resolve(connection: Connection, own_schema: str, wanted: SourceSpec) -> Reso
             f"{place} has no primary key, so nothing says which row is which: add one with "
             f"ALTER TABLE {sql.Identifier(schema, table).as_string()} ADD PRIMARY KEY (…)."
         )
-    text, expression = _text(wanted.text, types, place)
-    metadata = tuple(_known(name, types, place) for name in wanted.metadata)
+    text, expression = _text(spec.text, types, place)
+    metadata = tuple(_known(name, types, place) for name in spec.metadata)
     probe = Probe(connection, schema, table)
     content = None if expression is None else probe.understand(expression, _TEXTS, "text")
-    where = None if not wanted.where else probe.understand(wanted.where, {_BOOLEAN}, "boolean")
+    where = None if not spec.where else probe.understand(spec.where, {_BOOLEAN}, "boolean")
     content_columns = text or (content.columns if content else ())
     _check_text(text, types, place)
     read = (*content_columns, *metadata, *(where.columns if where else ()))
@@ -100,7 +100,7 @@ def resolve(connection: Connection, own_schema: str, wanted: SourceSpec) -> Reso
         text=text,
         expression=expression,
         metadata=metadata,
-        where=wanted.where or None,
+        where=spec.where or None,
         columns=tuple(dict.fromkeys(read)),
         types={name: types[name] for name in dict.fromkeys((*names, *read))},
         content_sql=content.text if content else None,
@@ -148,22 +148,22 @@ def _find(connection: Connection, own: str, name: str) -> tuple[int, str, str, b
 
 
 def _text(
-    wanted: str | Sequence[str], types: dict[str, str], place: str
+    text: str | Sequence[str], types: dict[str, str], place: str
 ) -> tuple[tuple[str, ...] | None, str | None]:
     """Return the columns or the expression: what reads as a list of names is one."""
-    if not isinstance(wanted, str):
-        columns = tuple(_known(name, types, place) for name in wanted)
+    if not isinstance(text, str):
+        columns = tuple(_known(name, types, place) for name in text)
         if not columns:
             raise ColumnNotFoundError("No column is named for the text: name one or more.")
         return columns, None
-    if wanted in types:
-        return (wanted,), None
-    names = list(_names(wanted))
+    if text in types:
+        return (text,), None
+    names = list(_names(text))
     if names:
         return tuple(_known(name, types, place) for name in names), None
-    if not wanted.strip():
+    if not text.strip():
         raise ColumnNotFoundError("No column is named for the text: name one or more.")
-    return None, wanted
+    return None, text
 
 
 def _names(text: str) -> Iterator[str]:
@@ -219,13 +219,13 @@ def _followed(connection: Connection, oid: int) -> tuple[FollowedTable, ...]:
     return tuple(FollowedTable(schema=row[0], table=row[1], is_whole=row[2]) for row in rows)
 
 
-def check_rights(connection: Connection, schema: str) -> None:
+def check_privileges(connection: Connection, schema: str) -> None:
     """Check that this role may do what the triggers do as this role.
 
     Raises:
         PermissionDeniedError: it may not; every write of the application would fail.
     """
-    rows = connection.execute(query("attach.missing_rights"), {"schema": schema}).fetchall()
+    rows = connection.execute(query("attach.missing_privileges"), {"schema": schema}).fetchall()
     if rows:
         raise PermissionDeniedError(
             f"Triggers run as whoever attaches, and this role lacks in schema {schema}: "

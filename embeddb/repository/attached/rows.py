@@ -52,7 +52,7 @@ class SourceRows:
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         source = self._source = source_of(record)
         self._is_checked = not source.row_security
-        self._parts: dict[str, sql.Composable] = {
+        self._names: dict[str, sql.Composable] = {
             "documents": record.tables.documents,
             "asked_for": is_asked_for(source),
             "keys": key_columns(source, "d"),
@@ -68,7 +68,7 @@ class SourceRows:
             psycopg.errors.DataError: the user's SQL fails on one of the rows.
         """
         self._check_sight(connection)
-        statement = query("source_rows.read", **self._parts)
+        statement = query("source_rows.read", **self._names)
         rows = connection.execute(statement, {"ids": list(keys)}).fetchall()
         return {row[0]: SourceRow(id=row[0], content=row[1], metadata=row[2]) for row in rows}
 
@@ -94,9 +94,9 @@ class SourceRows:
             values["after"] = join_key(after)
         try:
             with connection.transaction():
-                rows = connection.execute(query(block, **self._parts), values).fetchall()
+                rows = connection.execute(query(block, **self._names), values).fetchall()
         except pg.DataError:
-            rows = connection.execute(query(block, **self._parts_without()), values).fetchall()
+            rows = connection.execute(query(block, **self._names_unfiltered()), values).fetchall()
         found = [row[0] for row in rows]
         return found, split_key(self._source.keys, found[-1]) if found else None
 
@@ -114,7 +114,7 @@ class SourceRows:
             )
         self._is_checked = True
 
-    def _parts_without(self) -> dict[str, sql.Composable]:
+    def _names_unfiltered(self) -> dict[str, sql.Composable]:
         """Return the same names, but for all rows, whether they take part or not."""
         source = self._source
         key = key_text(source, "r")
@@ -125,7 +125,7 @@ class SourceRows:
         rows = sql.SQL("(SELECT {} AS id, {} FROM {} r)").format(
             key, sql.SQL(", ").join(columns), Name(source.schema, source.table)
         )
-        return {**self._parts, "documents": rows}
+        return {**self._names, "documents": rows}
 
 
 class AttachedChunks:

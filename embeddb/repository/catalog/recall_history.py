@@ -54,7 +54,7 @@ class RecallHistory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._parts: dict[str, sql.Composable] = {
+        self._names: dict[str, sql.Composable] = {
             table: Name(database.schema, table)
             for table in ("collections", "generations", "recall_history")
         }
@@ -73,7 +73,7 @@ class RecallHistory:
         asked = {name: value for name, value in how.items() if value}
         with self._database.transaction() as connection:
             connection.execute(
-                query("recall.record", **self._parts),
+                query("recall.record", **self._names),
                 {
                     "name": record.name,
                     "generation": record.generation.number,
@@ -88,7 +88,7 @@ class RecallHistory:
         """Return what was measured of a collection, the latest first."""
         with self._database.connection() as connection:
             rows = connection.execute(
-                query("recall.history", **self._parts), {"name": name, "limit": limit}
+                query("recall.history", **self._names), {"name": name, "limit": limit}
             ).fetchall()
         return [
             MeasuredRecall(
@@ -110,6 +110,6 @@ class RecallHistory:
         """
         with self._database.connection() as connection:
             rows = connection.execute(
-                query("recall.fallen", **self._parts), {"tolerance": FALLEN_BY}
+                query("recall.fallen", **self._names), {"tolerance": FALLEN_BY}
             ).fetchall()
         return [Fallen(*row) for row in rows]

@@ -33,7 +33,7 @@ _TRANSFORM_START = _OWN_FIELDS + len(MODEL_FIELDS)
 def collection_record(schema: str, row: tuple[Any, ...]) -> CollectionRecord:
     """Return the record of a row of `collections.list`."""
     name, number, dim, distance, storage, normalize, chunker = row[:7]
-    index_spec, state, table, wanted, layout, source = row[7:_OWN_FIELDS]
+    index_spec, state, table, pending, layout, source = row[7:_OWN_FIELDS]
     model = row[_OWN_FIELDS:_TRANSFORM_START]
     transform = row[_TRANSFORM_START:]
     return CollectionRecord(
@@ -50,7 +50,7 @@ def collection_record(schema: str, row: tuple[Any, ...]) -> CollectionRecord:
             index=indexes.from_json(index_spec),
             state=state,
             transform=_transform(transform),
-            wanted=_wanted(wanted),
+            wanted=_pending_form(pending),
             layout=layouts.from_json(layout),
         ),
         source=attached.from_json(source),
@@ -71,7 +71,7 @@ def generation_values(record: CollectionRecord) -> dict[str, Any]:
         "state": generation.state,
         "table_name": record.tables.chunks_name,
         "transform_id": generation.transform.id if generation.transform else None,
-        "wanted": _wanted_value(generation.wanted),
+        "wanted": _pending_value(generation.wanted),
         "layout": Jsonb(layouts.to_json(generation.layout)),
     }
 
@@ -96,7 +96,7 @@ def _transform(row: tuple[Any, ...]) -> TransformInfo | None:
     )
 
 
-def _wanted(value: dict[str, Any] | None) -> PendingForm | None:
+def _pending_form(value: dict[str, Any] | None) -> PendingForm | None:
     if value is None:
         return None
     return PendingForm(
@@ -106,13 +106,13 @@ def _wanted(value: dict[str, Any] | None) -> PendingForm | None:
     )
 
 
-def _wanted_value(wanted: PendingForm | None) -> Jsonb | None:
-    if wanted is None:
+def _pending_value(pending: PendingForm | None) -> Jsonb | None:
+    if pending is None:
         return None
     return Jsonb(
         {
-            "storage": wanted.storage.label,
-            "transform": list(wanted.transform),
-            "index": indexes.to_json(wanted.index),
+            "storage": pending.storage.label,
+            "transform": list(pending.transform),
+            "index": indexes.to_json(pending.index),
         }
     )

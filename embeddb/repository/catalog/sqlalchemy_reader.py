@@ -20,11 +20,11 @@ def read_records(
     connection: sa.Connection, schema: str, name: str | None = None
 ) -> list[CollectionRecord]:
     """Return collections with their active generations, all of them or the one of a name."""
-    parts: dict[str, sql.Composable] = {
+    tables: dict[str, sql.Composable] = {
         table: Name(schema, table)
         for table in ("collections", "generations", "models", "transforms")
     }
-    listed = statement("collections.list", **parts)
+    listed = statement("collections.list", **tables)
     result = connection.execute(listed, {"name": name, "active": True})
     names = list(result.keys())
     return [collection_record(schema, tuple(map(_plain, names, row))) for row in result]

@@ -41,7 +41,7 @@ class Transforms:
 
     def __init__(self, database: TransactionSource) -> None:
         self._database = database
-        self._parts: dict[str, sql.Composable] = {
+        self._names: dict[str, sql.Composable] = {
             name: Name(database.schema, name) for name in ("transforms", "transform_rows")
         }
 
@@ -58,7 +58,7 @@ class Transforms:
     ) -> TransformInfo:
         """Store a transform; return it, or the one that is there where it is known."""
         row = connection.execute(
-            query("transforms.add", **self._parts),
+            query("transforms.add", **self._names),
             {
                 "words": Jsonb(list(stored.words)),
                 "steps": Jsonb(list(stored.steps)),
@@ -74,7 +74,7 @@ class Transforms:
         assert row is not None
         number, is_new = int(row[0]), bool(row[1])
         if is_new:
-            table = self._parts["transform_rows"]
+            table = self._names["transform_rows"]
             copy.copy_rows(connection, table, ROW_COLUMNS, _fields(number, stored.rows))
         return TransformInfo(
             id=number,
@@ -90,12 +90,12 @@ class Transforms:
         """Return a transform with its matrices."""
         with self._database.connection() as connection:
             head = connection.execute(
-                query("transforms.get", **self._parts), {"id": number}
+                query("transforms.get", **self._names), {"id": number}
             ).fetchone()
             if head is None:
                 raise GenerationChangedError  # its generation was replaced, and it went with it
             rows = connection.execute(
-                query("transforms.rows", **self._parts), {"id": number}
+                query("transforms.rows", **self._names), {"id": number}
             ).fetchall()
         return StoredTransform(
             words=tuple(head[0]),

@@ -242,7 +242,7 @@ class Collections(CatalogReader):
             if claim is not None:
                 claim(made.tables)
             self._add_generation(connection, made)
-            CollectionTables(self._database).create_chunks(connection, made, rights_of=record)
+            CollectionTables(self._database).create_chunks(connection, made, as_on=record)
             Functions(self._database).create(connection, made)
             Privileges(self._schema).follow(connection, made)
         return made

@@ -113,7 +113,7 @@ class Documents:
         self._tables = record.tables
         self._chunk_columns = chunk_columns(record.generation.storage, record.generation.layout)
         self._codes = Codes(database, record)
-        self._parts = {
+        self._names = {
             "documents": record.tables.documents,
             "chunks": record.tables.chunks,
         }
@@ -160,16 +160,16 @@ class Documents:
 
     def _stage_chunks(self, connection: Connection, rows: Iterator[tuple[copy.Field, ...]]) -> None:
         columns = sql.SQL(", ").join(map(sql.Identifier, self._chunk_columns))
-        parts = {**self._parts, "columns": columns}
-        connection.execute(query("documents.stage_chunks", **parts), {}, prepare=False)
+        names = {**self._names, "columns": columns}
+        connection.execute(query("documents.stage_chunks", **names), {}, prepare=False)
         staged = sql.Identifier("pg_temp", "staged_chunks")
         copy.copy_rows(connection, staged, self._chunk_columns, rows)
-        connection.execute(query("documents.insert_chunks", **parts), {}, prepare=False)
+        connection.execute(query("documents.insert_chunks", **names), {}, prepare=False)
         connection.execute(query("documents.unstage_chunks"), {}, prepare=False)
 
     def remove_chunks(self, connection: Connection, ids: Sequence[str]) -> None:
         """Remove the chunks of documents, in the caller's transaction."""
-        connection.execute(query("documents.delete_chunks", **self._parts), {"ids": list(ids)})
+        connection.execute(query("documents.delete_chunks", **self._names), {"ids": list(ids)})
         self._codes.remove(connection, list(ids))
 
     def insert_chunks(self, connection: Connection, chunks: Chunks) -> None:
@@ -251,12 +251,15 @@ class Documents:
     def delete_ids(self, ids: Sequence[str]) -> int:
         """Delete documents by id, and their chunks; return their number."""
         chosen = sql.SQL("d.id = ANY (%(ids)s)")
-        parts = (ids[start : start + IDS_PER_QUERY] for start in range(0, len(ids), IDS_PER_QUERY))
-        return sum(self._delete(chosen, {"ids": list(part)}) for part in parts)
+        starts = range(0, len(ids), IDS_PER_QUERY)
+        return sum(
+            self._delete(chosen, {"ids": list(ids[start : start + IDS_PER_QUERY])})
+            for start in starts
+        )
 
     def all_ids(self) -> Iterator[str]:
         """Yield every id, through a server-side cursor."""
-        statement = query("documents.all_ids", **self._parts)
+        statement = query("documents.all_ids", **self._names)
         with (
             self._database.dedicated() as connection,
             translated(),
@@ -286,13 +289,13 @@ class Documents:
 
     def _merge(self, connection: Connection, batch: Batch) -> None:
         columns = sql.SQL(", ").join(map(sql.Identifier, self._chunk_columns))
-        parts = {**self._parts, "columns": columns}
+        names = {**self._names, "columns": columns}
         staged = ("staged_documents", "staged_chunks")
         for name in ("stage_documents", "stage_chunks"):
-            connection.execute(query("documents." + name, **parts), {}, prepare=False)
+            connection.execute(query("documents." + name, **names), {}, prepare=False)
         self._copy(connection, batch, *(sql.Identifier("pg_temp", table) for table in staged))
         for name in ("merge_documents", "delete_replaced_chunks", "insert_chunks"):
-            connection.execute(query("documents." + name, **parts), {}, prepare=False)
+            connection.execute(query("documents." + name, **names), {}, prepare=False)
 
     def _copy(
         self,
@@ -342,7 +345,7 @@ class Documents:
 
     def _update_metadata(self, connection: Connection, changes: list[ReadyDocument]) -> None:
         connection.execute(
-            query("documents.update_metadata", **self._parts),
+            query("documents.update_metadata", **self._names),
             {
                 "ids": [change.id for change in changes],
                 "metadata": [change.metadata.decode() for change in changes],
@@ -354,14 +357,14 @@ class Documents:
                 "ids": [change.id for change in changes],
                 "parts": [change.part for change in changes],
             }
-            connection.execute(query("documents.update_parts", **self._parts), moved)
+            connection.execute(query("documents.update_parts", **self._names), moved)
 
     def _delete(self, condition: sql.Composable, values: dict[str, Any]) -> int:
         with self._database.transaction() as connection:
             self._join_writers(connection)
-            statement = query("documents.delete", **self._parts, condition=condition)
+            statement = query("documents.delete", **self._names, condition=condition)
             ids = [row[0] for row in connection.execute(statement, values)]
-            connection.execute(query("documents.delete_chunks", **self._parts), {"ids": ids})
+            connection.execute(query("documents.delete_chunks", **self._names), {"ids": ids})
             self._codes.remove(connection, ids)
         return len(ids)
 
@@ -374,9 +377,9 @@ class Documents:
         return int(rows[0][0])
 
     def _rows(
-        self, name: str, values: dict[str, Any], **parts: sql.Composable
+        self, name: str, values: dict[str, Any], **names: sql.Composable
     ) -> list[tuple[Any, ...]]:
-        statement = query(name, **self._parts, **parts)
+        statement = query(name, **self._names, **names)
         try:
             with self._database.connection() as connection:
                 return connection.execute(statement, values).fetchall()

@@ -106,7 +106,7 @@ class Switchover:
         has_parts = source.generation.layout is not None
         self._part = sql.SQL("c.part" if has_parts else "''")
         self._same_part = sql.SQL("AND c.part = t.part" if has_parts else "")
-        self._parts: dict[str, sql.Composable] = {
+        self._names: dict[str, sql.Composable] = {
             "source": source.tables.chunks,
             "target": target.tables.chunks,
             "collections": Name(database.schema, "collections"),
@@ -115,7 +115,7 @@ class Switchover:
 
     def remove_stale(self, connection: Connection) -> int:
         """Remove chunks of the new generation that the old one has no longer, or otherwise."""
-        statement = query("generations.remove_stale", **self._parts, same_part=self._same_part)
+        statement = query("generations.remove_stale", **self._names, same_part=self._same_part)
         count = connection.execute(statement, {}).rowcount
         Codes(self._database, self._target).remove_dangling(connection)
         return count
@@ -157,11 +157,11 @@ class Switchover:
         name = self._source.name
         for record, state in ((self._source, "retired"), (self._target, "active")):
             connection.execute(
-                query("generations.set_state", **self._parts),
+                query("generations.set_state", **self._names),
                 {"name": name, "number": record.generation.number, "state": state},
             )
         connection.execute(
-            query("generations.set_active", **self._parts),
+            query("generations.set_active", **self._names),
             {"name": name, "number": self._target.generation.number},
         )
 
@@ -172,7 +172,7 @@ class Switchover:
             vector_schema=self._database.vector_schema(),
         )
         sent = Written(as_text(vectors.sent("c"))[0])
-        return query("generations." + block, **self._parts, part=self._part, vector=sent)
+        return query("generations." + block, **self._names, part=self._part, vector=sent)
 
     def _split(self, rows: list[tuple[Any, ...]]) -> tuple[list[ChunkRow], Vector]:
         generation = self._source.generation

@@ -82,22 +82,22 @@ class IndexHealth:
         """Return the names of the collection's functions that are not there."""
         generation = self._record.generation
         derived = derived_of(generation.index)
-        wanted = [self._tables.search_function]
+        expected = [self._tables.search_function]
         if generation.transform is not None:
-            wanted.append(self._tables.transform_function)
+            expected.append(self._tables.transform_function)
         if derived is not None and derived.has_thresholds:
-            wanted.append(self._tables.code_function)
+            expected.append(self._tables.code_function)
         if isinstance(generation.index, IVFPQ):
-            wanted.append(self._tables.lookup_function)
+            expected.append(self._tables.lookup_function)
         others = self._others()
         rows = self._rows(
             "functions",
-            names=wanted,
+            names=expected,
             others=others,
             vector_schema=self._database.vector_schema(),
         )
         found = {row[0] for row in rows}
-        return [name for name in (*wanted, *others) if name not in found]
+        return [name for name in (*expected, *others) if name not in found]
 
     def _others(self) -> list[str]:
         """Return the functions that come with the search, and take nothing of pgvector's."""

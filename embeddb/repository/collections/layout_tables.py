@@ -10,7 +10,7 @@ from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.layouts import HashPartitions, Layout, ListPartitions
 
 
-def column_parts(layout: Layout | None) -> dict[str, sql.Composable]:
+def layout_columns(layout: Layout | None) -> dict[str, sql.Composable]:
     """Return what a layout adds to the table's definition: a column, the key, the partitioning."""
     nothing = sql.SQL("")
     if layout is None:
@@ -46,13 +46,13 @@ def create_partitions(connection: Connection, record: CollectionRecord) -> None:
 def _partition_sql(
     layout: Layout, number: int, partition: sql.Composable, chunks: sql.Composable
 ) -> sql.Composed:
-    parts = {"partition": partition, "chunks": chunks}
+    names = {"partition": partition, "chunks": chunks}
     if isinstance(layout, HashPartitions):
         modulus, remainder = sql.Literal(layout.partitions), sql.Literal(number)
         return query(
-            "collections.create_hash_partition", **parts, modulus=modulus, remainder=remainder
+            "collections.create_hash_partition", **names, modulus=modulus, remainder=remainder
         )
     if number == len(layout.values):
-        return query("collections.create_default_partition", **parts)
+        return query("collections.create_default_partition", **names)
     part = Value(layout.parts[number])
-    return query("collections.create_list_partition", **parts, part=part)
+    return query("collections.create_list_partition", **names, part=part)

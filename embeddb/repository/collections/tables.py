@@ -8,7 +8,7 @@ from psycopg import sql
 from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query
 from embeddb.errors import InvalidNameError
-from embeddb.repository.collections.layout_tables import column_parts, create_partitions
+from embeddb.repository.collections.layout_tables import create_partitions, layout_columns
 from embeddb.repository.indexes.ivfpq_tables import CodeTables
 from embeddb.schema import attached_ddl
 from embeddb.schema.catalog import CollectionRecord, Generation
@@ -45,7 +45,7 @@ class CollectionTables:
         self,
         connection: Connection,
         record: CollectionRecord,
-        rights_of: CollectionRecord | None = None,
+        as_on: CollectionRecord | None = None,
     ) -> None:
         """Create the table of a generation's chunks, and what its layout and its index need."""
         check_hidden(record.source, record.generation.index)
@@ -55,14 +55,14 @@ class CollectionTables:
             chunks=record.tables.chunks,
             embedding=column,
             keys=attached_ddl.key_columns(record),
-            **column_parts(record.generation.layout),
+            **layout_columns(record.generation.layout),
         )
         connection.execute(statement, {})
         create_partitions(connection, record)
         if record.source is not None and record.source.row_security:
             connection.execute(attached_ddl.policy(record))
-        if rights_of is not None:
-            self._grant(connection, rights_of, record)
+        if as_on is not None:
+            self._grant(connection, as_on, record)
         if isinstance(record.generation.index, IVFPQ):
             CodeTables(self._database, record).create(connection)
 
@@ -84,10 +84,10 @@ class CollectionTables:
         self, connection: Connection, source: CollectionRecord, target: CollectionRecord
     ) -> None:
         """Grant everybody the privileges that they have on another generation's table."""
-        rights = connection.execute(
+        held = connection.execute(
             query("ivfpq.grants"), {"schema": self._schema, "chunks": source.tables.chunks_name}
         ).fetchall()
-        for privilege, role in rights:
+        for privilege, role in held:
             connection.execute(
                 query(
                     "generations.grant",

@@ -78,10 +78,10 @@ class Indexes:
     def missing(self, index: IndexSpec | None) -> list[str]:
         """Return the names of the indexes that should be there and are not, or are invalid."""
         valid = {info.name for info in self.all() if info.valid}
-        wanted = [] if self._record.source else [self._tables.metadata_index]
+        expected = [] if self._record.source else [self._tables.metadata_index]
         if index is not None:
-            wanted += self._definitions.vector_names(index)
-        return [name for name in wanted if name not in valid]
+            expected += self._definitions.vector_names(index)
+        return [name for name in expected if name not in valid]
 
     def ensure(
         self, index: IndexSpec | None, rows: int, progress: PhaseProgress | None = None
@@ -128,15 +128,15 @@ class Indexes:
             self._build(
                 connection, self._tables.metadata_index, self._definitions.metadata_sql(), progress
             )
-        wanted = None if isinstance(index, IVFPQ) else index  # pipeline.ivfpq builds that
-        lacking = [] if wanted is None else self._definitions.vector_names(wanted, missing)
-        if wanted is not None and lacking:
+        scanned = None if isinstance(index, IVFPQ) else index  # build_codes makes the other
+        lacking = [] if scanned is None else self._definitions.vector_names(scanned, missing)
+        if scanned is not None and lacking:
             with translated():
-                give_resources(connection, wanted, self._definitions.vectors(wanted).held, rows)
-            if progress is not None and (size := self.estimated_bytes(wanted, rows)):
+                give_resources(connection, scanned, self._definitions.vectors(scanned).held, rows)
+            if progress is not None and (size := self.estimated_bytes(scanned, rows)):
                 progress(f"about {size / 1e6:,.1f} MB to build", 0, 0)
             for name in lacking:
-                self._build_vector(connection, wanted, name, progress)
+                self._build_vector(connection, scanned, name, progress)
         with translated():
             documents = [] if self._record.source else [self._tables.documents]
             for table in (*documents, self._tables.chunks):

@@ -24,7 +24,7 @@ from embeddb.db.queries import Name, query
 from embeddb.db.vectors import BinaryVector, from_binary, to_int8
 from embeddb.quantizers import IVFPQCodebook
 from embeddb.records import Vector
-from embeddb.repository.indexes.ivfpq_tables import ROTATION, parts_of
+from embeddb.repository.indexes.ivfpq_tables import ROTATION, identifiers_of
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
 from embeddb.schema.storage import Storage
@@ -60,7 +60,7 @@ class Codes:
         self._database = database
         self._generation = record.generation
         self._tables = record.tables
-        self._parts = {**parts_of(record.tables), "chunks": record.tables.chunks}
+        self._names = {**identifiers_of(record.tables), "chunks": record.tables.chunks}
         self._known: Codebook | None = None
 
     def codebook(self, connection: Connection) -> Codebook | None:
@@ -107,25 +107,24 @@ class Codes:
             return
         rows = code_fields(found.words, as_compared(vectors, self._generation), numbers)
         named = zip(rows, map(copy.binary, ids), strict=True)
-        copy.copy_rows(connection, self._parts["codes"], CODE_COLUMNS, named)
+        copy.copy_rows(connection, self._names["codes"], CODE_COLUMNS, named)
 
     def remove(self, connection: Connection, ids: Sequence[str]) -> None:
         """Remove the codes of documents that were deleted or replaced in this transaction."""
         if ids and self._version(connection) is not None:
-            connection.execute(query("ivfpq.remove", **self._parts), {"ids": list(ids)})
+            connection.execute(query("ivfpq.remove", **self._names), {"ids": list(ids)})
 
     def remove_dangling(self, connection: Connection) -> None:
         """Remove the codes of chunks that are gone."""
         if self._version(connection) is not None:
-            parts = {**self._parts, "chunks": self._tables.chunks}
-            connection.execute(query("ivfpq.remove_dangling", **parts), {})
+            connection.execute(query("ivfpq.remove_dangling", **self._names), {})
 
     def counts(self) -> list[int]:
         """Return the number of codes in each list; nothing where the index is not built."""
         with self._database.connection() as connection:
             if self._version(connection) is None:
                 return []
-            rows = connection.execute(query("ivfpq.counts", **self._parts), {}).fetchall()
+            rows = connection.execute(query("ivfpq.counts", **self._names), {}).fetchall()
         return [row[1] for row in rows]
 
     def _version(self, connection: Connection) -> int | None:
@@ -136,7 +135,7 @@ class Codes:
     def _read(self, connection: Connection) -> IVFPQCodebook | None:
         send = Name(self._database.vector_schema(), "vector_send")
         lists, words = (
-            connection.execute(query("ivfpq." + block, **self._parts, send=send), {}).fetchall()
+            connection.execute(query("ivfpq." + block, **self._names, send=send), {}).fetchall()
             for block in ("lists", "words")
         )
         if not lists or not words:

@@ -21,7 +21,7 @@ from embeddb.db.vectors import from_binary
 from embeddb.quantizers import IVFPQCodebook
 from embeddb.records import Vector
 from embeddb.repository.indexes.ivfpq import CODE_COLUMNS, code_fields
-from embeddb.repository.indexes.ivfpq_tables import CodeTables, parts_of
+from embeddb.repository.indexes.ivfpq_tables import CodeTables, identifiers_of
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.vector_expressions import Vectors
 
@@ -57,10 +57,10 @@ class CodesBuild:
         self._generation = record.generation
         self._tables = CodeTables(database, record)
         vectors = Vectors(record, schema=database.schema, vector_schema=database.vector_schema())
-        self._parts: dict[str, sql.Composable] = {
+        self._names: dict[str, sql.Composable] = {
             "chunks": record.tables.chunks,
             "vector": Written(as_text(vectors.sent_as_compared("c"))[0]),
-            "codes": parts_of(record.tables, new=True)["codes"],
+            "codes": identifiers_of(record.tables, new=True)["codes"],
         }
 
     def sample(self, percent: float) -> Vector:
@@ -70,7 +70,7 @@ class CodesBuild:
             self._connection.transaction(),
             self._connection.cursor("embeddb_sample", binary=True) as cursor,
         ):
-            cursor.execute(query("ivfpq.sample", **self._parts), {"percent": percent})
+            cursor.execute(query("ivfpq.sample", **self._names), {"percent": percent})
             while rows := cursor.fetchmany(ROWS_AT_ONCE):
                 found.append(self._vectors([row[0] for row in rows]))
         return np.concatenate(found)
@@ -89,7 +89,7 @@ class CodesBuild:
         from being used again, and `remove_outdated` compares places.
         """
         with self._connection.cursor("embeddb_chunks", binary=True) as cursor:
-            cursor.execute(query("ivfpq.chunks", **self._parts), {})
+            cursor.execute(query("ivfpq.chunks", **self._names), {})
             yield self._pages(cursor)
 
     def stage(self, page: ChunkPage, codebook: IVFPQCodebook) -> None:
@@ -106,25 +106,25 @@ class CodesBuild:
     def load(self) -> None:
         """Put the codes in the order of their lists, and index them."""
         self._connection.execute(query("ivfpq.analyze_staged"), {})
-        self._connection.execute(query("ivfpq.load", **self._parts), {})
+        self._connection.execute(query("ivfpq.load", **self._names), {})
         self._tables.index_new(self._connection)
 
     def stop_writers(self) -> None:
         """Keep everybody from writing chunks until the transaction ends; searches go on."""
-        self._connection.execute(query("ivfpq.stop_writers", **self._parts), {})
+        self._connection.execute(query("ivfpq.stop_writers", **self._names), {})
 
     def remove_outdated(self) -> None:
         """Remove the codes of chunks that were removed or replaced since they were read."""
-        self._connection.execute(query("ivfpq.unload", **self._parts), {})
+        self._connection.execute(query("ivfpq.unload", **self._names), {})
 
     def add_missing(self, codebook: IVFPQCodebook) -> None:
         """Encode the chunks that were written since the others were read."""
         with self._connection.cursor("embeddb_added", binary=True) as cursor:
-            cursor.execute(query("ivfpq.added", **self._parts), {})
+            cursor.execute(query("ivfpq.added", **self._names), {})
             for page in self._pages(cursor):
                 fixed = code_fields(codebook, page.vectors, page.numbers)
                 named = zip(fixed, map(copy.text, page.ids), strict=True)
-                copy.copy_rows(self._connection, self._parts["codes"], CODE_COLUMNS, named)
+                copy.copy_rows(self._connection, self._names["codes"], CODE_COLUMNS, named)
 
     def switch(self) -> None:
         """Put the new tables in place of those that are there."""

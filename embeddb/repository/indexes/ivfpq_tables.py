@@ -30,18 +30,18 @@ class CodeTables:
 
     def create(self, connection: Connection, *, new: bool = False) -> None:
         """Create the tables, empty; `new` ones stand beside those that are there."""
-        parts = parts_of(self._tables, new=new)
+        tables = identifiers_of(self._tables, new=new)
         vector = sql.SQL("{}.vector").format(Name(self._vector_schema))
         sized = sql.SQL("{}({})").format(vector, sql.Literal(self._record.generation.stored_dim))
-        connection.execute(query("ivfpq.create_lists", lists=parts["lists"], vector=sized), {})
-        connection.execute(query("ivfpq.create_words", words=parts["words"], vector=vector), {})
-        connection.execute(query("ivfpq.create_codes", codes=parts["codes"]), {})
-        connection.execute(query("ivfpq.keep_words", words=parts["words"]), {})
-        self._grant(connection, parts)
+        connection.execute(query("ivfpq.create_lists", lists=tables["lists"], vector=sized), {})
+        connection.execute(query("ivfpq.create_words", words=tables["words"], vector=vector), {})
+        connection.execute(query("ivfpq.create_codes", codes=tables["codes"]), {})
+        connection.execute(query("ivfpq.keep_words", words=tables["words"]), {})
+        self._grant(connection, tables)
 
     def drop(self, connection: Connection) -> None:
         """Drop the tables, if they are there."""
-        connection.execute(query("ivfpq.drop", **parts_of(self._tables)), {})
+        connection.execute(query("ivfpq.drop", **identifiers_of(self._tables)), {})
 
     def empty(self, connection: Connection) -> None:
         """Put empty tables in place of those that are there."""
@@ -51,19 +51,19 @@ class CodeTables:
 
     def add_codebook(self, connection: Connection, words: IVFPQCodebook) -> None:
         """Write a codebook into the new tables."""
-        parts = parts_of(self._tables, new=True)
+        tables = identifiers_of(self._tables, new=True)
         centroids = ((_integer(n), _vector(row)) for n, row in enumerate(words.centroids))
-        copy.copy_rows(connection, parts["lists"], ("list", "centroid"), centroids)
+        copy.copy_rows(connection, tables["lists"], ("list", "centroid"), centroids)
         columns = ("subvector", "place", "numbers")
-        copy.copy_rows(connection, parts["words"], columns, _column_fields(words))
+        copy.copy_rows(connection, tables["words"], columns, _column_fields(words))
 
     def index_new(self, connection: Connection) -> None:
         """Index the codes in the new tables, and gather statistics of them."""
-        parts = parts_of(self._tables, new=True)
+        tables = identifiers_of(self._tables, new=True)
         for block, index in (("index_ids", "_newid"), ("index_lists", "_newpq")):
             name = Name(self._tables.chunks_name + index)
-            connection.execute(query("ivfpq." + block, index=name, codes=parts["codes"]), {})
-        for table in parts.values():
+            connection.execute(query("ivfpq." + block, index=name, codes=tables["codes"]), {})
+        for table in tables.values():
             connection.execute(query("ivfpq.analyze", table=table), {})
 
     def switch(self, connection: Connection) -> None:
@@ -78,28 +78,26 @@ class CodeTables:
         ]
         for before, after, block in renamed:
             connection.execute(
-                query(
-                    "ivfpq." + block, table=Name(self._tables.schema, before), wanted=Name(after)
-                ),
+                query("ivfpq." + block, table=Name(self._tables.schema, before), new=Name(after)),
                 {},
             )
-        parts = parts_of(self._tables)
-        connection.execute(query("ivfpq.key_lists", lists=parts["lists"]), {})
-        connection.execute(query("ivfpq.key_words", words=parts["words"]), {})
+        tables = identifiers_of(self._tables)
+        connection.execute(query("ivfpq.key_lists", lists=tables["lists"]), {})
+        connection.execute(query("ivfpq.key_words", words=tables["words"]), {})
 
-    def _grant(self, connection: Connection, parts: dict[str, sql.Composable]) -> None:
+    def _grant(self, connection: Connection, tables: dict[str, sql.Composable]) -> None:
         """Grant everybody the privileges that they have on the chunks."""
-        rights = connection.execute(
+        held = connection.execute(
             query("ivfpq.grants"),
             {"schema": self._tables.schema, "chunks": self._tables.chunks_name},
         ).fetchall()
-        for privilege, role in rights:
+        for privilege, role in held:
             # who writes chunks writes codes; the lists and words change with the index alone
             read = privilege == "SELECT"
             connection.execute(
                 query(
                     "ivfpq.grant",
-                    tables=sql.SQL(", ").join(parts.values() if read else [parts["codes"]]),
+                    tables=sql.SQL(", ").join(tables.values() if read else [tables["codes"]]),
                     privilege=sql.SQL(privilege),
                     grantee=sql.SQL("PUBLIC") if role is None else Name(role),
                 ),
@@ -114,7 +112,7 @@ def names_of(tables: Tables, *, new: bool = False) -> dict[str, str]:
     return {"lists": tables.lists_name, "words": tables.words_name, "codes": tables.codes_name}
 
 
-def parts_of(tables: Tables, *, new: bool = False) -> dict[str, sql.Composable]:
+def identifiers_of(tables: Tables, *, new: bool = False) -> dict[str, sql.Composable]:
     """Return the tables of an index as statements name them."""
     return {key: Name(tables.schema, name) for key, name in names_of(tables, new=new).items()}
 

@@ -165,9 +165,9 @@ class Grants:
         records: Sequence[CollectionRecord],
     ) -> None:
         """Check beforehand what Postgres would refuse, or only warn of, in the middle."""
-        wanted = privileges.needs(standing, records)
+        needed = privileges.needs(standing, records)
         for one in snapshot.targets:
-            is_needed = wanted.get(one.thing, set()) - one.held
+            is_needed = needed.get(one.thing, set()) - one.held
             if is_needed and not one.is_ours and one.owner != role:
                 name = one.thing[1] or self._schema
                 raise PermissionDeniedError(
@@ -185,15 +185,15 @@ class Grants:
         statements = []
         if is_superuser:
             # whoever may become a superuser is one: the schema is handed over instead
-            parts = {"kind": sql.SQL("SCHEMA"), "object": Name(self._schema), "role": Name(new)}
-            statements.append(query("privileges.take_over", **parts))
+            names = {"kind": sql.SQL("SCHEMA"), "object": Name(self._schema), "role": Name(new)}
+            statements.append(query("privileges.take_over", **names))
         elif not is_owner and not is_member:
             made = query("privileges.become_owner", owner=Name(owner), role=Name(order.role))
             statements.append(made)
         values = {"schema": self._schema, "role": new}
         for kind, written_as in connection.execute(query("privileges.owned"), values).fetchall():
-            parts = {"kind": fragment(kind), "object": fragment(written_as), "role": Name(new)}
-            statements.append(query("privileges.take_over", **parts))
+            names = {"kind": fragment(kind), "object": fragment(written_as), "role": Name(new)}
+            statements.append(query("privileges.take_over", **names))
         reads_all = RoleProfile(marks={"reader"})
         records = self._catalog.generations_of_all(connection)
         needs = server_needs(connection, new, temporary=True)

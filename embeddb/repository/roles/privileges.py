@@ -1,4 +1,4 @@
-"""Gives roles the rights that they need, takes them, and keeps them on what is made later."""
+"""Granting roles what they need, revoking it, and extending it to what is created later."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Snapshot:
         }
         every = held.get(privileges.EVERY, frozenset())
         found = RoleProfile(
-            marks={kind for kind, right in privileges.MARKS.items() if right in every}
+            marks={kind for kind, mark in privileges.MARKS.items() if mark in every}
         )
         for record in records:
             own = held.get(record.tables.chunks_name, frozenset())
@@ -76,8 +76,9 @@ class Privileges:
     ) -> Snapshot:
         """Return what a role has; `names` is what to look at, and the schema; None: everything."""
         given = {"schema": self._schema, "role": role}
-        wanted = None if names is None else list(names)
-        rows = connection.execute(query("privileges.held"), {**given, "names": wanted}).fetchall()
+        looked_at = None if names is None else list(names)
+        values = {**given, "names": looked_at}
+        rows = connection.execute(query("privileges.held"), values).fetchall()
         targets = [self._target(row) for row in rows]
         tables = [one.thing[1] for one in targets if one.thing[0] == "TABLE"]
         found = connection.execute(
@@ -93,17 +94,17 @@ class Privileges:
         records: Sequence[CollectionRecord],
     ) -> list[sql.Composed]:
         """Return the statements that grant a role what it lacks."""
-        wanted = privileges.needs(standing, records)
+        needed = privileges.needs(standing, records)
         lacking = [
-            (one, frozenset(wanted.get(one.thing, ())) - one.held)
+            (one, frozenset(needed.get(one.thing, ())) - one.held)
             for one in snapshot.targets
             if one.owner != role
         ]
         made = self._written("privileges.grant", role, lacking)
         for name in self._hidden(snapshot, standing, records):
             if snapshot.policies[name] is None:
-                parts = self._policy(policy_name(role), name)
-                made.append(query("privileges.create_policy", role=Name(role), **parts))
+                names = self._policy(policy_name(role), name)
+                made.append(query("privileges.create_policy", role=Name(role), **names))
         return made
 
     def revokes(
@@ -236,7 +237,7 @@ def can_write_chunks(connection: Connection, tables: Tables) -> bool:
 def lacking(connection: Connection, schema: str, wanted: Needs) -> list[str]:
     """Return the privileges on tables that this session's role lacks, as people read them."""
     pairs = [
-        (name, some) for (kind, name), rest in wanted.items() if kind == "TABLE" for some in rest
+        (name, some) for (kind, name), rest in needed.items() if kind == "TABLE" for some in rest
     ]
     values = {"schema": schema, "names": [p[0] for p in pairs], "privileges": [p[1] for p in pairs]}
     rows = connection.execute(query("privileges.lacking"), values).fetchall()

@@ -99,7 +99,7 @@ def needs_of(
     if row is None:
         return []
     uses, unread, hidden = row
-    parts = _parts(role, source)
+    names = _names(role, source)
     found = []
     if not uses:
         use = query("privileges.use_schema", schema=Name(source.schema), role=Name(role))
@@ -109,14 +109,14 @@ def needs_of(
     if unread:
         named = sql.SQL(", ").join(map(Name, unread))
         reason = f"{role} reads {source.table_text} as itself, and may not read these columns."
-        read = query("privileges.read_source", columns=named, **parts)
+        read = query("privileges.read_source", columns=named, **names)
         found.append(MissingPrivilege(statement=read, reason=reason))
     if hidden and sees_all:
         reason = (
             f"Row-level security hides rows of {source.table_text} from {role}, and what is hidden "
             "would be taken for gone. BYPASSRLS or owning the table will do as well."
         )
-        show = query("privileges.show_source", policy=_policy(role), **parts)
+        show = query("privileges.show_source", policy=_policy(role), **names)
         found.append(MissingPrivilege(statement=show, reason=reason))
     return found
 
@@ -130,11 +130,11 @@ def hides_chunks(connection: Connection, role: str, tables: Tables) -> bool:
 
 def takes_back(role: str, source: SourceTable) -> list[sql.Composed]:
     """Return the statements that revoke what a role was granted on a source with --with-source."""
-    parts = _parts(role, source)
+    names = _names(role, source)
     columns = sql.SQL(", ").join(map(Name, _columns(source)))
     return [
-        query("privileges.unread_source", columns=columns, **parts),
-        query("privileges.hide_source", policy=_policy(role), source=parts["source"]),
+        query("privileges.unread_source", columns=columns, **names),
+        query("privileges.hide_source", policy=_policy(role), source=names["source"]),
     ]
 
 
@@ -147,7 +147,7 @@ def _policy(role: str) -> sql.Composable:
     return Name(policy_name(role))
 
 
-def _parts(role: str, source: SourceTable) -> dict[str, sql.Composable]:
+def _names(role: str, source: SourceTable) -> dict[str, sql.Composable]:
     return {"source": Name(source.schema, source.table), "role": Name(role)}
 
 

@@ -239,7 +239,7 @@ def _total(name: str, *, whole: bool) -> Expression:
     known = sa.func.greatest(tables.c.reltuples, number(0))
     rows = sa.func.pg_catalog.sum(known, type_=sa.Double())
     counted = sa.select(sa.func.greatest(rows, number(1.0)))
-    parts = sa.select(tree.c.relid)
+    partitions = sa.select(tree.c.relid)
     return counted.where(
-        sa.or_(tables.c.oid == relation, tables.c.oid.in_(parts))
+        sa.or_(tables.c.oid == relation, tables.c.oid.in_(partitions))
     ).scalar_subquery()

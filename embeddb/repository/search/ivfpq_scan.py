@@ -5,8 +5,8 @@ similarity to each row in them is the query's inner product with the list's cent
 of the query's lookup table for each byte of the code. The best are candidates, which the caller
 rescores by what is stored.
 
-The lookup table comes as a parameter, of the codebook that the caller knows. Where it is of another
-one than is in the tables now, or does not come at all, the statement has a function make it.
+The lookup table comes as a parameter, of the codebook that the caller knows. Where that is
+not the codebook in the tables now, or no table comes, the statement calls a function for it.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class CodeScan:
 
     def candidates(
         self,
-        wanted: Expression,
+        rows: Expression,
         *,
         gates: Sequence[Expression],
         conditions: Sequence[Expression],
@@ -73,10 +73,10 @@ class CodeScan:
         """Return the rows whose codes are nearest: id and chunk_no.
 
         Args:
-            wanted: how many.
-            gates: conditions on which it is looked for any, each checked once.
+            rows: how many.
+            gates: conditions on which there is a scan at all, each checked once.
             conditions: conditions on `codes`, checked row by row.
-            inline: have the lookup table made in the statement, and take none as a parameter.
+            inline: make the lookup table in the statement, and take none as a parameter.
         """
         asked = self._asked(inline)
         lists = self._nearest_lists(asked, gates)
@@ -89,12 +89,12 @@ class CodeScan:
             .offset(number(0))
             .lateral("near")
         )
-        rows = asked.join(lists, sa.true()).join(near, sa.true())
+        scanned = asked.join(lists, sa.true()).join(near, sa.true())
         found = (
             sa.select(near.c.id, near.c.chunk_no)
-            .select_from(rows)
+            .select_from(scanned)
             .order_by(near.c.apart)
-            .limit(wanted)
+            .limit(rows)
         )
         return found.cte("candidates").prefix_with("MATERIALIZED")
 
@@ -120,7 +120,7 @@ class CodeScan:
     def _nearest_lists(self, asked: sa.CTE, gates: Sequence[Expression]) -> sa.CTE:
         """Return the lists to read, and the query's inner product with the centre of each.
 
-        None where the codes are of another number of bytes than this statement was made for.
+        There are none where the codes have another number of bytes than this statement is for.
         """
         centre = self._lists.c.centroid
         nearness = centre.op(self._vectors.operator(self._distance.operator))(asked.c.query)

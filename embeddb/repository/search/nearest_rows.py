@@ -17,13 +17,13 @@ from embeddb.schema.key_expressions import key_text, key_value
 from embeddb.schema.vector_expressions import columns_of
 
 CHUNKS_A_ROW = 3
-"""Chunks that are looked for first, for each row wanted: rows of a few chunks are found so."""
+"""Chunks that are looked for first, for each row: enough where rows have a few chunks."""
 
 MORE_CHUNKS_A_ROW = 40
-"""Chunks for each row wanted where those were not enough."""
+"""Chunks for each row where those were not enough."""
 
 MOST_CHUNKS = 4_000
-"""More than so many chunks are not looked for: comparing all is the better way."""
+"""Where more chunks than these would be looked for, comparing all is faster."""
 
 
 class NearestRows(Compiler):
@@ -100,8 +100,8 @@ class NearestRows(Compiler):
         """Return a search for the nearest chunks, with the CTEs that it needs inside of it."""
         shape = SearchShape(limit=chunks, filter=False if condition is None else condition)
         found = self.select(shape)
-        parts = [part for part in every_part(found) if isinstance(part, sa.CTE)]
-        chosen = found.add_cte(*parts, nest_here=True).subquery()
+        ctes = [element for element in every_part(found) if isinstance(element, sa.CTE)]
+        chosen = found.add_cte(*ctes, nest_here=True).subquery()
         return sa.select(chosen.c.id, chosen.c.distance)
 
     def _all(self, limit: int, condition: Expression | None) -> sa.Select[Any]:
@@ -126,7 +126,7 @@ class NearestRows(Compiler):
 
 
 def every_part(statement: ExternallyTraversible) -> Iterator[ExternallyTraversible]:
-    """Yield each part of a statement once, however often it stands there.
+    """Yield each element of a statement once, however often it stands there.
 
     SQLAlchemy's own `iterate` gives it as often: with CTEs that name each other, for ever.
     """

@@ -36,7 +36,7 @@ def setting_names(index: IndexSpec | None) -> Sequence[str]:
 
 
 def scan_settings(
-    index: IndexSpec | None, wanted: Expression | int, *, bounded: bool = False
+    index: IndexSpec | None, rows: Expression | int, *, bounded: bool = False
 ) -> list[Setting]:
     """Return the settings of a scan that is to find so many rows.
 
@@ -44,7 +44,7 @@ def scan_settings(
 
     Args:
         index: the index to be scanned.
-        wanted: rows to find: a number, or an expression where it is a parameter.
+        rows: rows to find: a number, or an expression where it is a parameter.
         bounded: look at no more than so many rows, and find what of them may be seen. Where
             row-level security hides most, going on would find some that may, not the nearest.
     """
@@ -52,8 +52,8 @@ def scan_settings(
         case HNSW(ef_search=ef_search):
             scan = ("hnsw.iterative_scan", constant("off" if bounded else "relaxed_order"))
             if (wider := widening(index)) > 1:
-                wanted = wanted * wider
-            return [scan, *_ef_search(ef_search or DEFAULT_EF_SEARCH, wanted)]
+                rows = rows * wider
+            return [scan, *_ef_search(ef_search or DEFAULT_EF_SEARCH, rows)]
         case IVFFlat(probes=probes):
             # what the probed lists lack of the limit is looked for in the next nearest ones
             scan = ("ivfflat.iterative_scan", constant("off" if bounded else "relaxed_order"))
@@ -67,10 +67,10 @@ def read_the_index(connection: Connection) -> None:
     connection.execute(query("generations.read_the_index"), {})
 
 
-def _ef_search(ef_search: int, wanted: Expression | int) -> list[Setting]:
-    if not isinstance(wanted, int):
-        return [("hnsw.ef_search", _text(_clamped(wanted, ef_search, MAX_EF_SEARCH)))]
-    candidates = min(max(wanted, ef_search), MAX_EF_SEARCH)
+def _ef_search(ef_search: int, rows: Expression | int) -> list[Setting]:
+    if not isinstance(rows, int):
+        return [("hnsw.ef_search", _text(_clamped(rows, ef_search, MAX_EF_SEARCH)))]
+    candidates = min(max(rows, ef_search), MAX_EF_SEARCH)
     if candidates == DEFAULT_EF_SEARCH:
         return []
     return [("hnsw.ef_search", constant(str(candidates)))]

@@ -169,7 +169,7 @@ def make_request(
     part: str | None = None
     if layout is not None and isinstance(filter, dict):
         part, filter = layout.split(filter)
-    wanted, values = split_filter(filter)
+    condition, values = split_filter(filter)
     if part is not None:
         values["part"] = part
     if max_distance is not None:
@@ -178,7 +178,7 @@ def make_request(
         values["without"] = without
     shape = SearchShape(
         limit=limit,
-        filter=wanted,
+        filter=condition,
         max_distance=max_distance is not None,
         exact=options.get("exact", False),
         without=without is not None,

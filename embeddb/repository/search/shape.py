@@ -14,13 +14,13 @@ class SearchShape:
     """What a search asks for, apart from the query itself.
 
     Attributes:
-        limit: rows wanted; None makes it a parameter of the statement.
+        limit: how many rows; None makes it a parameter of the statement.
         filter: True: a JSON filter comes as a parameter; an expression is taken as it is.
         max_distance: whether a threshold comes as a parameter.
         exact: read every row instead of an index.
         without: whether an id to leave out comes as a parameter.
-        plan: whether each row says by which way it was found.
-        part: whether only rows of one part of the layout are wanted; it comes as a parameter.
+        plan: whether each row has the name of the strategy that found it.
+        part: whether to search one part of the layout alone; it comes as a parameter.
     """
 
     limit: int | None = 10

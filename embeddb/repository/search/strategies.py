@@ -1,4 +1,4 @@
-"""The ways to the nearest chunks: each a part of the one statement that a search is.
+"""The strategies for finding the nearest chunks: each a clause of the one statement of a search.
 
 Where an index holds something smaller than what is stored, its scan gives candidates and their
 distance by what is stored. Where there is a filter, the statement finds out how many documents
@@ -30,8 +30,8 @@ from embeddb.schema.vector_expressions import Vectors, columns_of
 _PART = parameter("part", sa.Text())
 
 FILTERED_OVERSAMPLE = 2.0
-"""Rows that should pass among the nearest that are looked at, for each one wanted: chance leaves
-fewer than wanted once in some thousand searches for ten, and then all that pass are compared."""
+"""Rows that should pass among the nearest that are looked at, for each one asked for: chance
+leaves fewer once in some thousand searches for ten, and then all that pass are compared."""
 
 WIDER_LOOK = 1.5
 """Rows that should pass among the nearest of a second, wider look, for each one required."""
@@ -45,9 +45,9 @@ pass is the better way."""
 
 
 class Strategies:
-    """The tables of one collection, and the ways to find the nearest of its chunks.
+    """The tables of one collection, and the strategies for finding the nearest of its chunks.
 
-    Each way gives id, chunk_no, content, span, distance and plan.
+    Each strategy selects id, chunk_no, content, span, distance, and as `plan` its own name.
     """
 
     def __init__(self, record: CollectionRecord, *, schema: str, vector_schema: str) -> None:
@@ -91,19 +91,19 @@ class Strategies:
             return cte(found, "nearest")
         return cte(_nearest_first(cte(found, "candidates"), shape), "nearest")
 
-    def condition(self, wanted: bool | Expression) -> Expression:
+    def condition(self, filter: bool | Expression) -> Expression:
         """Return the condition of a filter on the documents."""
-        return self._passing(self._path()) if isinstance(wanted, bool) else wanted
+        return self._passing(self._path()) if isinstance(filter, bool) else filter
 
-    def settled_condition(self, wanted: bool | Expression) -> Expression:
+    def settled_condition(self, filter: bool | Expression) -> Expression:
         """Return the condition of a filter for a statement that asks it in several places.
 
         A JSON filter is compiled once, in a CTE. The plan does not depend on the filter then, and
-        need not: the statement chooses its way while it runs. So it can be prepared, which saves
-        more than half of the time of a quick search.
+        need not: the statement chooses its strategy while it runs. So it can be prepared, which
+        saves more than half of the time of a quick search.
         """
-        if not isinstance(wanted, bool):
-            return wanted
+        if not isinstance(filter, bool):
+            return filter
         compiled = cte(sa.select(self._path().label("path")), "compiled")
         return self._passing(sa.select(compiled.c.path).scalar_subquery())
 
@@ -145,8 +145,8 @@ class Strategies:
     ) -> sa.Select[Any]:
         """Return a scan of the index: candidates where it holds less than what is stored."""
         oversample = oversample_of(self._generation.index)
-        wanted = times(rows, oversample)
-        query, code = self._settled_query(wanted)
+        candidates = times(rows, oversample)
+        query, code = self._settled_query(candidates)
         compared = self.vectors.stored(columns_of(self.chunks))
         held = self.vectors.derived(compared)
         distance = self.vectors.distance(compared, query).label("distance")
@@ -156,17 +156,17 @@ class Strategies:
             .select_from(self.chunks)
             .where(*self._others(shape, self.chunks), *conditions)
             .order_by(order)
-            .limit(written(wanted))
+            .limit(written(candidates))
         )
 
     def _filtered(self, shape: SearchShape) -> sa.CTE:
         """Return the nearest rows that pass a filter, by the strategy that suits how many pass.
 
-        Few: compare them all. Many: look for some that pass among the nearest, which the index
-        finds. Should too few of these pass, because those that pass lie farther from the query,
-        look once more among more of them, or compare all that pass after all. A strategy that is
-        not taken costs nothing: it hangs on a condition that Postgres checks once, before it
-        starts.
+        Where few pass, all of them are compared. Where many do, the statement looks for some among
+        the nearest, which the index finds. If too few of those pass, because what passes lies
+        farther from the query, it looks once more, among more of them, or compares all that pass
+        after all. A strategy that is not taken costs nothing: it hangs on a condition that Postgres
+        checks once, before it starts.
         """
         condition = self.settled_condition(shape.filter)
         known = selectivity(self.rows, condition)
@@ -199,8 +199,8 @@ class Strategies:
     ) -> tuple[Expression, Expression]:
         """Return how wide a second look is to be after a first one, and whether to take it.
 
-        Where fewer passed than should, those that pass lie farther away than others: how many did
-        tells how far to look. Beyond what comparing all that pass would take, it is not worth it.
+        Where fewer passed than should, those that pass lie farther away than others, and how many
+        did shows how far to look. It is not worth more than comparing all that pass would take.
         """
         found = sa.func.greatest(count_all(), number(1))
         facts: list[Expression] = [
@@ -277,8 +277,8 @@ class Strategies:
     def _within_part(self, shape: SearchShape) -> sa.CTE:
         """Return the nearest rows of one part, from the partition or partial index of its own.
 
-        Should that hold fewer than are wanted, compare all of them; so too where the part shares
-        a partition with others, and has few rows itself.
+        Where that holds too few, all of them are compared; so too where the part shares a partition
+        with others and has few rows itself.
         """
         if not self._shares_partitions:
             scanned = cte(self._by_index(shape, rows_wanted(shape), []), "scanned")
@@ -362,6 +362,7 @@ class Strategies:
 
     def _passes(self, condition: Expression, rows: NamedFromClause) -> Expression:
         """Return the condition that a row's document passes."""
+        # OFFSET keeps Postgres from making a join of it, which would look at all documents
         return (
             sa.select(self.documents.c.id)
             .where(self.rows.same(rows), condition)
@@ -397,7 +398,7 @@ class Strategies:
         )
 
     def _settled_query(
-        self, wanted: Expression | int, name: str = "asked"
+        self, rows: Expression | int, name: str = "asked"
     ) -> tuple[Expression, Expression]:
         """Return the query and what the index would hold of it; reading them makes the settings.
 
@@ -405,7 +406,7 @@ class Strategies:
         for its query, so before the scan starts; set_config(…, true) ends with the transaction.
         One statement, one round trip, nothing left behind on the session.
         """
-        settings = scan_settings(self._generation.index, wanted, bounded=self._is_hiding)
+        settings = scan_settings(self._generation.index, rows, bounded=self._is_hiding)
         query = self._query()
         if not settings:
             return query, self.vectors.derived(query)
