@@ -14,7 +14,7 @@ from embeddb.evaluation.questions import Truth
 from embeddb.evaluation.recall import RecallReport
 from embeddb.pipeline.conversion.convert import form_of
 from embeddb.pipeline.indexes.indexes import drop_index, rebuild_index
-from embeddb.pipeline.indexes.repair import Defect, find_faults, repair
+from embeddb.pipeline.indexes.repair import Defect, find_defects, repair
 from embeddb.progress import shown
 from embeddb.repository.catalog.recall_history import MeasuredRecall, RecallHistory
 from embeddb.repository.indexes.indexes import Indexes
@@ -90,7 +90,7 @@ class IndexMethods(CollectionBase):
             IndexBuildError: a missing index could not be built; nothing invalid is left.
         """
         if dry_run:
-            return find_faults(self._database, self._record)
+            return find_defects(self._database, self._record)
         with shown(progress) as display:
             record, faults = repair(
                 self._database, self._record, display, drop_generations=drop_generations

@@ -43,8 +43,8 @@ def translate(error: psycopg.Error) -> errors.EmbedDBError:
     if error.sqlstate == FILTER_SQLSTATE:
         return errors.FilterError(error.diag.message_primary)
     if error.sqlstate == QUERY_ENCODER_SQLSTATE:
-        told = (error.diag.message_primary, error.diag.message_hint)
-        return errors.QueryEncoderError("\n".join(filter(None, told)))
+        lines = (error.diag.message_primary, error.diag.message_hint)
+        return errors.QueryEncoderError("\n".join(filter(None, lines)))
     if isinstance(error, pg.InsufficientPrivilege):
         return errors.PermissionDeniedError(text + "\n" + RIGHTS_HINT)
     if error.sqlstate is None and isinstance(error, psycopg.OperationalError):

@@ -31,18 +31,18 @@ def run_parallel(
     Raises:
         What `work` raises; the pieces not yet begun are left then.
     """
-    pile = _Pile(database, pieces, work)
+    shared = _Pieces(database, pieces, work)
     helpers = min(connections, database.lendable, pieces) - 1
     with ThreadPoolExecutor(max(1, helpers)) as threads, database.connection() as connection:
-        others = [threads.submit(pile.help_out) for _ in range(helpers)]
-        pile.work_off(connection)
+        others = [threads.submit(shared.help_out) for _ in range(helpers)]
+        shared.work_off(connection)
         # given back: helpers that are still waiting for one see that nothing is left
     for other in others:
         other.result()
-    return [pile.results[number] for number in range(pieces)]
+    return [shared.results[number] for number in range(pieces)]
 
 
-class _Pile(Generic[Result]):
+class _Pieces(Generic[Result]):
     """Pieces that several threads take from, each for its own connection."""
 
     def __init__(

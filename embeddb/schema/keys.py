@@ -7,7 +7,8 @@ array of their texts. Dates and timestamps are in ISO 8601 and bytes in hexadeci
 DateStyle, TimeZone and bytea_output do not change how a key reads. Types without a rule of their
 own are cast to text; of those, settings change how intervals, money and ranges of times read.
 
-Stored keys were written by these rules, so what a rule writes never changes.
+Stored keys were written by these rules, so what a rule writes never changes. Every name and
+operator has its schema, because views and statements run under the caller's search_path.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which privileges each kind of role needs, and on what: the least that its work takes.
 
-A role *reads*, *writes* or *works for* a collection, or every one, those to come among them. What
-it has on a collection can be told from its rights on the table of chunks; what it is to have on
-collections to come is told by its rights on the view `every_collection`.
+A role *reads*, *writes* or *works for* a collection, or every one, those to come among them. Its
+privileges on the table of chunks show what it may do with a collection; those on the view
+`every_collection` show what it is to do with collections to come.
 """
 
 from __future__ import annotations
@@ -114,24 +114,24 @@ def check_kind(kind: str) -> None:
         raise ConfigurationError(f"{kind!r} is no kind of role; there are {', '.join(KINDS)}.")
 
 
-def needs(standing: RoleProfile, records: Iterable[CollectionRecord]) -> Needs:
+def needs(profile: RoleProfile, records: Iterable[CollectionRecord]) -> Needs:
     """Return all privileges in embeddb's schema that a role needs.
 
     Args:
-        standing: what it is.
+        profile: what it is.
         records: every generation of the collections in question.
     """
     found: Needs = {}
-    levels = [(record, standing.level(record)) for record in records]
+    levels = [(record, profile.level(record)) for record in records]
     for record, level in levels:
         _of_collection(found, record, level)
-    if standing.marks or any(level for _, level in levels):
+    if profile.marks or any(level for _, level in levels):
         _of_everybody(found)
     works = [level == Level.WRITE for record, level in levels if record.source is not None]
-    if "worker" in standing.marks or any(works):
+    if "worker" in profile.marks or any(works):
         for name, privileges in QUEUE.items():
             _add(found, "TABLE", name, *privileges)
-    for mark in standing.marks:
+    for mark in profile.marks:
         _add(found, "TABLE", EVERY, MARKS[mark])
     return found
 
@@ -143,22 +143,22 @@ def collection_things(record: CollectionRecord) -> list[str]:
     return sorted({name for _, name in found})
 
 
-def needs_temporary(standing: RoleProfile, records: Iterable[CollectionRecord]) -> bool:
+def needs_temporary(profile: RoleProfile, records: Iterable[CollectionRecord]) -> bool:
     """Return whether a role needs temporary tables.
 
     Batches of documents are written by way of them, and chunks where a policy concerns the role,
     for then Postgres refuses COPY.
     """
     writes = (
-        standing.level(one) == Level.WRITE and (one.source is None or one.source.row_security)
+        profile.level(one) == Level.WRITE and (one.source is None or one.source.row_security)
         for one in records
     )
-    return "writer" in standing.marks or any(writes)
+    return "writer" in profile.marks or any(writes)
 
 
-def sees_all_chunks(standing: RoleProfile, record: CollectionRecord) -> bool:
+def sees_all_chunks(profile: RoleProfile, record: CollectionRecord) -> bool:
     """Return whether a role encodes a collection, so that no chunk may be hidden from it."""
-    return record.source is not None and standing.level(record) == Level.WRITE
+    return record.source is not None and profile.level(record) == Level.WRITE
 
 
 def _of_everybody(found: Needs) -> None:

@@ -13,6 +13,7 @@ from pgvector.sqlalchemy import BIT, HALFVEC, VECTOR
 from psycopg import sql
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from embeddb.db.database import TransactionSource
 from embeddb.db.rendering import (
     Bits,
     Expression,
@@ -62,6 +63,11 @@ class Vectors:
         self._vector_schema = vector_schema
         self._derived = derived_of(record.generation.index)
         self._held = indexed(record.generation, self._derived)
+
+    @classmethod
+    def of(cls, record: CollectionRecord, database: TransactionSource) -> Vectors:
+        """Return the expressions of a generation in this database."""
+        return cls(record, schema=database.schema, vector_schema=database.vector_schema())
 
     @property
     def is_rescored(self) -> bool:

@@ -49,7 +49,7 @@ def _sharing(machine: Machine, needed: int) -> dict[str, str]:
     """Return what makes room for the graph that the workers of a parallel index build share.
 
     PostgreSQL takes it from /dev/shm, 64 MB in a default container; a build that finds that full
-    fails (pgvector issue 453), and one that is told to stay below takes four times as long
+    fails (pgvector issue 453), and one that has to stay below takes four times as long
     (150,000 vectors of 128 dims: 591 s against 151 s). The older way of sharing has no such limit.
     """
     if machine.shared is None or machine.shared * SHARED_HEADROOM >= needed:

@@ -1,4 +1,4 @@
-"""Mending what interrupted builds and conversions leave; what is not embeddb's is left alone."""
+"""Repairing what interrupted builds and conversions leave; what is not embeddb's is left alone."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Defect:
     done: bool = False
 
 
-def find_faults(database: Database, record: CollectionRecord) -> list[Defect]:
+def find_defects(database: Database, record: CollectionRecord) -> list[Defect]:
     """Return what is wrong, and change nothing."""
     health = IndexHealth(database, record)
-    faults = [_invalid(index) for index in health.invalid()]
-    faults += [_fault("missing function", name) for name in health.missing_functions()]
-    faults += [_fault("missing index", name) for name in _missing(database, record)]
-    faults += [_generation(health, left) for left in health.unfinished()]
-    return faults
+    defects = [_invalid(index) for index in health.invalid()]
+    defects += [_defect("missing function", name) for name in health.missing_functions()]
+    defects += [_defect("missing index", name) for name in _missing(database, record)]
+    defects += [_generation(health, left) for left in health.unfinished()]
+    return defects
 
 
 def repair(
@@ -79,19 +79,19 @@ def repair(
     """
     indexes = Indexes(database, record)
     with indexes.held():  # a build of embeddb's own is waited for
-        faults = find_faults(database, record)
-        mended = list(_drop_invalid(indexes, _of("invalid index", faults)))
-        mended += _create_functions(database, record, _of("missing function", faults))
-    mended += _drop_generations(
-        database, record, _of("generation", faults), agreed=drop_generations
+        defects = find_defects(database, record)
+        repaired = list(_drop_invalid(indexes, _of("invalid index", defects)))
+        repaired += _create_functions(database, record, _of("missing function", defects))
+    repaired += _drop_generations(
+        database, record, _of("generation", defects), agreed=drop_generations
     )
-    missing = _of("missing index", faults)
-    if any(fault.kept for fault in mended if fault.name in {other.name for other in missing}):
+    missing = _of("missing index", defects)
+    if any(defect.kept for defect in repaired if defect.name in {other.name for other in missing}):
         why = "an invalid index of this name is in the way"
-        return record, mended + [_keep(fault, why) for fault in missing]
+        return record, repaired + [_keep(defect, why) for defect in missing]
     if missing:
         record = ensure_indexes(database, record, display)
-    return record, mended + [_done(fault) for fault in missing]
+    return record, repaired + [_done(defect) for defect in missing]
 
 
 def _missing(database: Database, record: CollectionRecord) -> list[str]:
@@ -106,76 +106,76 @@ def _missing(database: Database, record: CollectionRecord) -> list[str]:
 
 
 def _invalid(index: InvalidIndex) -> Defect:
-    fault = _fault("invalid index", index.name)
+    defect = _defect("invalid index", index.name)
     if not index.ours:
-        return _keep(fault, "it is not embeddb's")
+        return _keep(defect, "it is not embeddb's")
     if index.busy:
-        return _keep(fault, f"{_processes(index.busy)} may be building it")
-    return fault
+        return _keep(defect, f"{_processes(index.busy)} may be building it")
+    return defect
 
 
 def _generation(health: IndexHealth, left: CollectionRecord) -> Defect:
-    fault = _fault("generation", left.tables.chunks_name)
+    defect = _defect("generation", left.tables.chunks_name)
     users = health.users(left)
     if users is None:
-        return _keep(fault, "its index is being built")
-    return _keep(fault, f"{_processes(users)} is using it") if users else fault
+        return _keep(defect, "its index is being built")
+    return _keep(defect, f"{_processes(users)} is using it") if users else defect
 
 
-def _drop_invalid(indexes: Indexes, faults: list[Defect]) -> Iterator[Defect]:
-    for fault in faults:
-        if fault.kept:
-            yield fault
-        elif indexes.remove_invalid(fault.name):
-            yield _done(fault)
+def _drop_invalid(indexes: Indexes, defects: list[Defect]) -> Iterator[Defect]:
+    for defect in defects:
+        if defect.kept:
+            yield defect
+        elif indexes.remove_invalid(defect.name):
+            yield _done(defect)
         else:
-            yield _keep(fault, "a transaction that reads the table does not end: try again later")
+            yield _keep(defect, "a transaction that reads the table does not end: try again later")
 
 
 def _create_functions(
-    database: Database, record: CollectionRecord, faults: list[Defect]
+    database: Database, record: CollectionRecord, defects: list[Defect]
 ) -> list[Defect]:
-    if faults:
-        IndexHealth(database, record).create_functions([fault.name for fault in faults])
-    return [_done(fault) for fault in faults]
+    if defects:
+        IndexHealth(database, record).create_functions([defect.name for defect in defects])
+    return [_done(defect) for defect in defects]
 
 
 def _drop_generations(
-    database: Database, record: CollectionRecord, faults: list[Defect], *, agreed: bool
+    database: Database, record: CollectionRecord, defects: list[Defect], *, agreed: bool
 ) -> Iterator[Defect]:
     by_name = {left.tables.chunks_name: left for left in IndexHealth(database, record).unfinished()}
-    for fault in faults:
-        if fault.kept:
-            yield fault
+    for defect in defects:
+        if defect.kept:
+            yield defect
         elif not agreed:
-            yield _keep(fault, "nobody agreed to drop it")
+            yield _keep(defect, "nobody agreed to drop it")
         else:
-            yield _dropped(database, by_name.get(fault.name), fault)
+            yield _dropped(database, by_name.get(defect.name), defect)
 
 
-def _dropped(database: Database, left: CollectionRecord | None, fault: Defect) -> Defect:
+def _dropped(database: Database, left: CollectionRecord | None, defect: Defect) -> Defect:
     try:
         if left is not None:
             Collections(database).drop_generation(left, lock_timeout_ms=LOCK_TIMEOUT_MS)
     except DatabaseError as error:
-        return _keep(fault, str(error).splitlines()[0])
-    return _done(fault)
+        return _keep(defect, str(error).splitlines()[0])
+    return _done(defect)
 
 
-def _of(kind: DefectKind, faults: list[Defect]) -> list[Defect]:
-    return [fault for fault in faults if fault.kind == kind]
+def _of(kind: DefectKind, defects: list[Defect]) -> list[Defect]:
+    return [defect for defect in defects if defect.kind == kind]
 
 
-def _fault(kind: DefectKind, name: str) -> Defect:
+def _defect(kind: DefectKind, name: str) -> Defect:
     return Defect(kind=kind, name=name, remedy=_REMEDIES[kind])
 
 
-def _keep(fault: Defect, why: str) -> Defect:
-    return Defect(kind=fault.kind, name=fault.name, remedy=fault.remedy, kept=why)
+def _keep(defect: Defect, why: str) -> Defect:
+    return Defect(kind=defect.kind, name=defect.name, remedy=defect.remedy, kept=why)
 
 
-def _done(fault: Defect) -> Defect:
-    return Defect(kind=fault.kind, name=fault.name, remedy=fault.remedy, done=True)
+def _done(defect: Defect) -> Defect:
+    return Defect(kind=defect.kind, name=defect.name, remedy=defect.remedy, done=True)
 
 
 def _processes(pids: list[int] | tuple[int, ...]) -> str:

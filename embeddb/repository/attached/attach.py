@@ -1,4 +1,4 @@
-"""Attaches collections to tables of the application's, and takes them off again."""
+"""Attaching collections to tables of the application's, and detaching them again."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Attachments:
     def attach(
         self, name: str | None, declaration: SourceSpec, generation: Generation
     ) -> CollectionRecord:
-        """Create a collection over a table, and have its rows waited for, all or nothing.
+        """Create a collection over a table and queue its rows, all or nothing.
 
         Raises:
             AttachError: the table cannot be had; its subclasses say why.

@@ -88,8 +88,8 @@ class Probe:
         written, columns, volatile = row
         if volatile:
             raise ExpressionError(
-                f"{text!r} calls {', '.join(volatile)}, which gives another result each time: what "
-                "was encoded could not be told from what changed."
+                f"{text!r} calls {', '.join(volatile)}, which gives another result each time: "
+                "nobody could tell whether a row changed since it was encoded."
             )
         if None in columns:
             raise ExpressionError(f"{text!r} reads whole rows: name the columns that it needs.")

@@ -1,4 +1,4 @@
-"""Asks the database what a declared source is: its key, its columns, what its SQL means."""
+"""Asking the database what a declared source is: its key, its columns, what its SQL means."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class SourceRows:
     ) -> tuple[list[str], list[str] | None]:
         """Return the next keys in the order of the primary key.
 
-        Rows that the condition fails on are among them, so that they are told of.
+        Rows that the condition fails on are among them, so that the worker reports them.
 
         Args:
             connection: where to read, inside a transaction or not.

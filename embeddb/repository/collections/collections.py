@@ -84,6 +84,7 @@ class Collections(CatalogReader):
         records = self.generations(name)
         functions = Functions(self._database)
         with self._database.transaction() as connection:
+            # first, as in everything that adds or removes a generation: so none of them deadlock
             connection.execute(query("generations.lock_active", **self._catalog), {"name": name})
             functions.drop_search(connection, records[0])
             for record in records:

@@ -389,12 +389,7 @@ class Documents:
 
     @cached_property
     def _sent(self) -> sql.Composable:
-        vectors = Vectors(
-            self._record,
-            schema=self._database.schema,
-            vector_schema=self._database.vector_schema(),
-        )
-        return Written(as_text(vectors.sent("c"))[0])
+        return Written(as_text(Vectors.of(self._record, self._database).sent("c"))[0])
 
     def _vectors(self, values: list[bytes]) -> Vector:
         kind = self._generation.storage.compared_as

@@ -39,7 +39,7 @@ class Functions:
             self.create_search(connection, record)
 
     def create_search(self, connection: Connection, record: CollectionRecord) -> None:
-        """Create the search functions from the statements that the Python door sends too.
+        """Create the search functions, from the statements that a search in Python sends too.
 
         Of an attached collection also what its triggers call, which names the active generation.
         """

@@ -44,7 +44,7 @@ POLL_SECONDS = 0.05
 class GenerationLock:
     """Shows others which generations are being worked on, for as long as its session lives.
 
-    What nobody claims was left behind, by a process that was killed for one.
+    A generation that no session locks was left behind, by a process that was killed for one.
     """
 
     def __init__(self, database: Database) -> None:
@@ -166,12 +166,7 @@ class Switchover:
         )
 
     def _missing_sql(self, block: str) -> sql.Composed:
-        vectors = Vectors(
-            self._source,
-            schema=self._database.schema,
-            vector_schema=self._database.vector_schema(),
-        )
-        sent = Written(as_text(vectors.sent("c"))[0])
+        sent = Written(as_text(Vectors.of(self._source, self._database).sent("c"))[0])
         return query("generations." + block, **self._names, part=self._part, vector=sent)
 
     def _split(self, rows: list[tuple[Any, ...]]) -> tuple[list[ChunkRow], Vector]:

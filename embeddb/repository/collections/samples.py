@@ -89,11 +89,6 @@ class Samples:
         return Size(rows=row[0], table_bytes=row[1], index_bytes=row[2])
 
     def _vectors_sql(self, block: str) -> sql.Composed:
-        vectors = Vectors(
-            self._record,
-            schema=self._database.schema,
-            vector_schema=self._database.vector_schema(),
-        )
-        sent = Written(as_text(vectors.sent("c"))[0])
+        sent = Written(as_text(Vectors.of(self._record, self._database).sent("c"))[0])
         source = self._record.tables.chunks
         return query("generations." + block, source=source, vector=sent)

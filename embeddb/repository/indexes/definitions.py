@@ -68,8 +68,4 @@ class IndexDefinitions:
     def vectors(self, index: IndexSpec) -> Vectors:
         """Return the vector expressions of a collection that has this index."""
         generation = replace(self._record.generation, index=index)
-        return Vectors(
-            replace(self._record, generation=generation),
-            schema=self._database.schema,
-            vector_schema=self._database.vector_schema(),
-        )
+        return Vectors.of(replace(self._record, generation=generation), self._database)

@@ -195,8 +195,8 @@ class Indexes:
                 statement = self._definitions.vector_sql(
                     index, name, table=self._tables.partition(suffix)
                 )
-                told = counted(progress, number, len(suffixes))
-                self._build(connection, name, statement, told, may_be_empty=True)
+                own = counted(progress, number, len(suffixes))
+                self._build(connection, name, statement, own, may_be_empty=True)
                 attach(connection, self._tables, whole, name)
         except BaseException as error:
             failed = self._failed(connection, whole, error)

@@ -56,7 +56,7 @@ class CodesBuild:
         self._connection = connection
         self._generation = record.generation
         self._tables = CodeTables(database, record)
-        vectors = Vectors(record, schema=database.schema, vector_schema=database.vector_schema())
+        vectors = Vectors.of(record, database)
         self._names: dict[str, sql.Composable] = {
             "chunks": record.tables.chunks,
             "vector": Written(as_text(vectors.sent_as_compared("c"))[0]),

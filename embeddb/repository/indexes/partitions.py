@@ -65,12 +65,12 @@ def counted(progress: PhaseProgress | None, number: int, count: int) -> PhasePro
     """Return a progress that also tells which of how many partitions is being built."""
     if progress is None:
         return None
-    told = progress
+    report = progress
 
     def tell(phase: str, done: int, total: int) -> None:
         if (phase, number) != ("built", count):
-            told(f"partition {number} of {count}: {phase}", done, total)
+            report(f"partition {number} of {count}: {phase}", done, total)
         else:
-            told(phase, done, total)
+            report(phase, done, total)
 
     return tell

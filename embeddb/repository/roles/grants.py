@@ -115,18 +115,18 @@ class Grants:
     ) -> tuple[list[sql.Composed], list[MissingPrivilege]]:
         records = self._catalog.generations_of_all(connection)
         snapshot = self._privileges.snapshot(connection, order.role)
-        standing = snapshot.standing(records)
+        profile = snapshot.profile(records)
         concerned = _concerned(order, records)
         if order.names is None:
-            standing.marks.add(order.kind)
+            profile.marks.add(order.kind)
         for record in concerned if order.names else ():
             level = _level(order.kind, record)
-            standing.levels[record.name] = max(standing.level(record), level)
-        statements = self._privileges.grants(snapshot, order.role, standing, records)
-        self._check_ours(snapshot, order.role, standing, records)
-        temporary = privileges.needs_temporary(standing, records)
+            profile.levels[record.name] = max(profile.level(record), level)
+        statements = self._privileges.grants(snapshot, order.role, profile, records)
+        self._check_ours(snapshot, order.role, profile, records)
+        temporary = privileges.needs_temporary(profile, records)
         needs = server_needs(connection, order.role, temporary=temporary)
-        on_sources = source_needs(connection, order.role, standing, concerned)
+        on_sources = source_needs(connection, order.role, profile, concerned)
         if order.with_source:
             on_sources = [replace(need, is_given=True) for need in on_sources]
         return statements, needs + on_sources
@@ -134,7 +134,7 @@ class Grants:
     def _take(self, connection: Connection, order: _Order) -> list[sql.Composed]:
         records = self._catalog.generations_of_all(connection)
         snapshot = self._privileges.snapshot(connection, order.role)
-        before = snapshot.standing(records)
+        before = snapshot.profile(records)
         after = RoleProfile(marks=before.marks - {order.kind}, levels=dict(before.levels))
         if order.names is not None and order.kind in before.marks:
             raise ConfigurationError(
@@ -161,11 +161,11 @@ class Grants:
         self,
         snapshot: Snapshot,
         role: str,
-        standing: RoleProfile,
+        profile: RoleProfile,
         records: Sequence[CollectionRecord],
     ) -> None:
         """Check beforehand what Postgres would refuse, or only warn of, in the middle."""
-        needed = privileges.needs(standing, records)
+        needed = privileges.needs(profile, records)
         for one in snapshot.targets:
             is_needed = needed.get(one.thing, set()) - one.held
             if is_needed and not one.is_ours and one.owner != role:

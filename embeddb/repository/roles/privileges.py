@@ -47,7 +47,7 @@ class Snapshot:
     targets: Sequence[Target]
     policies: dict[str, str | None]
 
-    def standing(self, records: Iterable[CollectionRecord]) -> RoleProfile:
+    def profile(self, records: Iterable[CollectionRecord]) -> RoleProfile:
         """Return what a role is, by its privileges."""
         held: dict[str, frozenset[str]] = {
             one.thing[1]: one.held for one in self.targets if one.thing[0] == "TABLE"
@@ -90,18 +90,18 @@ class Privileges:
         self,
         snapshot: Snapshot,
         role: str,
-        standing: RoleProfile,
+        profile: RoleProfile,
         records: Sequence[CollectionRecord],
     ) -> list[sql.Composed]:
         """Return the statements that grant a role what it lacks."""
-        needed = privileges.needs(standing, records)
+        needed = privileges.needs(profile, records)
         lacking = [
             (one, frozenset(needed.get(one.thing, ())) - one.held)
             for one in snapshot.targets
             if one.owner != role
         ]
         made = self._written("privileges.grant", role, lacking)
-        for name in self._hidden(snapshot, standing, records):
+        for name in self._hidden(snapshot, profile, records):
             if snapshot.policies[name] is None:
                 names = self._policy(policy_name(role), name)
                 made.append(query("privileges.create_policy", role=Name(role), **names))
@@ -153,7 +153,7 @@ class Privileges:
             targets=[one for one in snapshot.targets if one.is_ours and _is_in(one, names)],
             policies=snapshot.policies,
         )
-        for statement in self.grants(ours, role, snapshot.standing(records), records):
+        for statement in self.grants(ours, role, snapshot.profile(records), records):
             connection.execute(statement, {})
 
     def _grantees(self, connection: Connection, names: Sequence[str]) -> list[str]:
@@ -198,12 +198,12 @@ class Privileges:
         ]
 
     def _hidden(
-        self, snapshot: Snapshot, standing: RoleProfile, records: Iterable[CollectionRecord]
+        self, snapshot: Snapshot, profile: RoleProfile, records: Iterable[CollectionRecord]
     ) -> Iterator[str]:
         """Yield the tables all of whose rows a role needs to see, and policies hide some."""
         for record in records:
             name = record.tables.chunks_name
-            if name in snapshot.policies and privileges.sees_all_chunks(standing, record):
+            if name in snapshot.policies and privileges.sees_all_chunks(profile, record):
                 yield name
 
     def _policy(self, policy: str, table: str) -> dict[str, sql.Composable]:

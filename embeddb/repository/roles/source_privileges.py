@@ -76,12 +76,12 @@ def server_needs(connection: Connection, role: str, *, temporary: bool) -> list[
 
 
 def source_needs(
-    connection: Connection, role: str, standing: RoleProfile, records: Iterable[CollectionRecord]
+    connection: Connection, role: str, profile: RoleProfile, records: Iterable[CollectionRecord]
 ) -> list[MissingPrivilege]:
     """Return what a role lacks on the tables that collections are attached to."""
     found: dict[str, MissingPrivilege] = {}
     for record in records:
-        level = standing.level(record)
+        level = profile.level(record)
         if record.source is None or level == Level.NOTHING:
             continue
         for need in needs_of(connection, role, record.source, sees_all=level == Level.WRITE):

@@ -1,4 +1,4 @@
-"""The compiler: every search, from whichever door, is a statement that is made here.
+"""The compiler: every search, from Python, the CLI or SQL, is a statement that is made here.
 
 The shape follows pgvector's advice (https://github.com/pgvector/pgvector#iterative-index-scans):
 the nearest rows in a MATERIALIZED CTE that is ordered by the index's own expression, a distance

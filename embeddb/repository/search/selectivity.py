@@ -1,6 +1,6 @@
 """How many documents pass a filter: a small sample, then a bounded probe, in the statement itself.
 
-So every door asks the same question of the same rows, and none decides by a rule of its own.
+So Python, the CLI and SQL ask the same of the same rows, and none decides by a rule of its own.
 """
 
 from __future__ import annotations

@@ -113,6 +113,7 @@ class Strategies:
         return found
 
     def _passing(self, path: Expression) -> Expression:
+        # named with its schema: another @@ in the session's search_path could be anybody's
         return self.documents.c.metadata.bool_op("OPERATOR(pg_catalog.@@)")(path)
 
     def _compares_all(self, shape: SearchShape) -> bool:
