@@ -34,7 +34,7 @@ OURS = frozenset(
 """Names of columns of ours: a source's own column of such a name gets another one beside them."""
 
 SEARCHED = frozenset({"chunk_no", "content", "metadata", "distance", "score", "uri", "span"})
-"""What a search gives beside the key, which keeps its own names as far as these allow."""
+"""What a search returns beside the key, which keeps its own names as far as these allow."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +56,7 @@ class KeyColumn:
 
     @property
     def search_name(self) -> str:
-        """Its name in what a search function gives."""
+        """Its name in what a search function returns."""
         return "key_" + self.name if self.name in SEARCHED else self.name
 
 

@@ -1,6 +1,6 @@
 """What a collection needs in the database beside its chunks where its source is somebody's table.
 
-Pure: each function gives statements to be executed without parameters, or to be printed.
+Pure: each function returns statements to be executed without parameters, or to be printed.
 """
 
 from __future__ import annotations

@@ -52,9 +52,9 @@ class Derived:
 
     @property
     def oversample(self) -> float:
-        """Candidates for each row wanted, where nothing else is said.
+        """Candidates for each row asked for, by default.
 
-        docs/benchmarks.md has the recall that numbers of candidates were measured to give.
+        docs/benchmarks.md has the recall that was measured with them.
         """
         if self.kind == "halfvec":
             return 1.0

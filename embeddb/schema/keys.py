@@ -175,9 +175,9 @@ def is_asked_for(source: SourceTable) -> sql.Composable:
 def function_parts() -> dict[str, sql.Composable]:
     """Return what sql/functions/search.sql needs to write the key of a collection it looks up.
 
-    `key_text` is an expression over `k.type` and `k.name` that gives the SQL of a column's text;
+    `key_text` is an expression over `k.type` and `k.name` that is the SQL of a column's text;
     `key_array` is a format string for several such; `searched` names the columns that a search
-    function gives beside the key.
+    function returns beside the key.
     """
     cases = [
         sql.SQL("WHEN k.type OPERATOR(pg_catalog.~) {} THEN pg_catalog.format({}, k.name)").format(

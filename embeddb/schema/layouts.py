@@ -126,7 +126,7 @@ class _Field:
 
 @dataclass(frozen=True, slots=True)
 class HashPartitions(_Field):
-    """As many partitions as are said, each with the chunks of many values.
+    """A number of partitions, each with the chunks of many values.
 
     Args:
         field: of the metadata, spelled as in a filter.

@@ -80,9 +80,9 @@ def _not_started(data: Path, output: str = "") -> DatabaseUnavailableError:
     log = postmaster.log_file(data)
     lines = log.read_text("utf-8", "replace").splitlines() if log.exists() else []
     # pg_ctl shows a dot a line while it waits.
-    said = " ".join(line for line in output.splitlines() if line.strip("."))
+    reason = " ".join(line for line in output.splitlines() if line.strip("."))
     tail = "\n".join(lines[-LOG_LINES:]) or "(empty)"
     return DatabaseUnavailableError(
-        f"The embedded PostgreSQL server in {data} did not start. {said}\n"
+        f"The embedded PostgreSQL server in {data} did not start. {reason}\n"
         f"The end of its log, {log}:\n{tail}"
     )

@@ -104,7 +104,7 @@ class Chunks:
 
 
 class Documents:
-    """The tables of one collection's generation, the active one where nothing else is said."""
+    """The tables of one collection's generation, as a rule the active one."""
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         self._database = database

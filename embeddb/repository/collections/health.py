@@ -146,7 +146,7 @@ class IndexHealth:
         with self._database.dedicated() as connection, translated():
             key = build_key(connection, generation.tables)
             row = connection.execute(query("schema.try_lock"), key).fetchone()
-        return bool(row and row[0])  # closing the connection gave the lock back
+        return bool(row and row[0])  # closing the connection released the lock
 
     def _may_claim(self, generation: CollectionRecord) -> bool:
         with GenerationLock(self._database) as claim:

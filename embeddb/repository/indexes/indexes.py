@@ -220,7 +220,7 @@ class Indexes:
                 key = build_key(connection, self._tables)
                 while not _true(connection, query("schema.try_lock"), key):
                     time.sleep(POLL_SECONDS)
-            yield connection  # closing the connection gives the lock back
+            yield connection  # closing the connection releases the lock
 
     def _build(
         self,

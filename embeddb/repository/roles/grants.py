@@ -32,7 +32,7 @@ class GrantReport:
         kind: reader, writer, worker or owner.
         collections: which; None: every one, those to come among them.
         statements: what was run, or would be; nothing: it was so already.
-        needs: what the role still lacks, which is somebody else's to give: a statement, and why.
+        needs: what the role still lacks and somebody else has to grant: a statement, and why.
         is_applied: whether the statements were run.
     """
 

@@ -23,9 +23,9 @@ class MissingPrivilege:
     """A privilege that a role lacks outside of embeddb's schema.
 
     Attributes:
-        statement: what gives it.
+        statement: what grants it.
         reason: why it is needed, as a sentence.
-        is_given: whether this session may give it without being asked to.
+        is_given: whether this session grants it without being asked to.
     """
 
     statement: sql.Composed

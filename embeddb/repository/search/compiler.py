@@ -74,7 +74,7 @@ class Compiler(Strategies):
         return setting_names(self._generation.index)
 
     def _span(self, nearest: sa.CTE, shape: SearchShape) -> list[Expression]:
-        if shape.limit is None:  # the SQL function gives the range as it is
+        if shape.limit is None:  # the SQL function returns the range as it is
             return [nearest.c.span]
         return [
             sa.func.pg_catalog.lower(nearest.c.span, type_=sa.Integer).label("start"),

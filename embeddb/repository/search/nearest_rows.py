@@ -128,7 +128,7 @@ class NearestRows(Compiler):
 def every_part(statement: ExternallyTraversible) -> Iterator[ExternallyTraversible]:
     """Yield each element of a statement once, however often it stands there.
 
-    SQLAlchemy's own `iterate` gives it as often: with CTEs that name each other, for ever.
+    SQLAlchemy's own `iterate` yields it as often: with CTEs that name each other, for ever.
     """
     seen, waiting = {id(statement)}, [statement]
     while waiting:

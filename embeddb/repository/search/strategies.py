@@ -1,6 +1,6 @@
 """The strategies for finding the nearest chunks: each a clause of the one statement of a search.
 
-Where an index holds something smaller than what is stored, its scan gives candidates and their
+Where an index holds something smaller than what is stored, its scan yields candidates and their
 distance by what is stored. Where there is a filter, the statement finds out how many documents
 pass it, and then either compares them all or scans the index; see `_filtered`.
 """
