@@ -32,9 +32,9 @@ from embeddb.pipeline.ingest.validation import (
 from embeddb.pipeline.ingest.work import Work
 from embeddb.protocols import Chunker
 from embeddb.records import Chunk, Document, Failure, Vector
+from embeddb.repository.collections.document_reader import Known
 from embeddb.repository.collections.documents import (
     Documents,
-    Known,
     ReadyChunk,
     ReadyDocument,
     same_metadata,

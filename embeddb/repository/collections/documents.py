@@ -5,31 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from psycopg import sql
 
 from embeddb.db import copy
-from embeddb.db.boundary import translated
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import query
 from embeddb.db.rendering import Expression, Written, as_text
-from embeddb.db.vectors import chunk_fields, from_binary
-from embeddb.errors import DatabaseUnavailableError, GenerationChangedError
-from embeddb.records import Document, Vector
+from embeddb.db.vectors import chunk_fields
+from embeddb.errors import GenerationChangedError
+from embeddb.records import Vector
+from embeddb.repository.collections.document_reader import IDS_PER_QUERY, DocumentReader
 from embeddb.repository.collections.writers import join_writers
 from embeddb.repository.indexes.ivfpq import Codes
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.keys import is_asked_for
 from embeddb.schema.layouts import Layout
 from embeddb.schema.storage import Storage
-from embeddb.schema.vector_expressions import Vectors
 
 DOCUMENT_COLUMNS = ("id", "content", "metadata", "uri", "media_type", "content_hash")
-
-IDS_PER_QUERY = 10_000
 
 
 def chunk_columns(storage: Storage, layout: Layout | None) -> tuple[str, ...]:
@@ -68,14 +63,6 @@ class ReadyDocument:
     part: str = ""
 
 
-class Known(NamedTuple):
-    """What is stored of a document, to tell whether it changed."""
-
-    content_hash: bytes
-    metadata: dict[str, Any]
-    uri: str | None
-
-
 @dataclass(kw_only=True, slots=True)
 class Batch:
     """Documents to write in one transaction, and the vectors of all their chunks in order."""
@@ -103,20 +90,14 @@ class Chunks:
     parts: list[str] = field(default_factory=list)
 
 
-class Documents:
-    """The tables of one collection's generation, as a rule the active one."""
+class Documents(DocumentReader):
+    """Reads and writes the tables of one collection's generation, as a rule the active one."""
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
-        self._database = database
-        self._record = record
-        self._generation = record.generation
+        super().__init__(database, record)
         self._tables = record.tables
         self._chunk_columns = chunk_columns(record.generation.storage, record.generation.layout)
         self._codes = Codes(database, record)
-        self._names = {
-            "documents": record.tables.documents,
-            "chunks": record.tables.chunks,
-        }
 
     def write(self, connection: Connection, batch: Batch, *, fresh: bool = False) -> None:
         """Put a batch in place of what is stored of its documents, all or nothing.
@@ -183,64 +164,6 @@ class Documents:
             connection, [id.encode() for id in chunks.ids], chunks.numbers, chunks.vectors
         )
 
-    def is_empty(self) -> bool:
-        """Return whether there is no document."""
-        return bool(self._rows("documents.is_empty", {})[0][0])
-
-    def known(self, ids: Sequence[str]) -> dict[str, Known]:
-        """Return what is stored of these documents."""
-        rows = self._rows("documents.known", {"ids": list(ids)})
-        return {row[0]: Known(row[1], row[2], row[3]) for row in rows}
-
-    def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
-        """Return the stored vectors of these documents' chunks by the hash of their text."""
-        rows = self._rows("documents.chunk_vectors", {"ids": list(ids)}, vector=self._sent)
-        vectors = self._vectors([row[1] for row in rows])
-        return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
-
-    def get(self, ids: Sequence[str]) -> list[Document]:
-        """Return the documents of these ids that are there, in the order of `ids`."""
-        found: dict[str, Document] = {}
-        asked_for: sql.Composable = sql.SQL("d.id = ANY (%(ids)s)")
-        if self._record.source is not None:
-            asked_for = is_asked_for(self._record.source)
-        for start in range(0, len(ids), IDS_PER_QUERY):
-            values = {"ids": list(ids[start : start + IDS_PER_QUERY])}
-            rows = self._rows("documents.get", values, asked_for=asked_for)
-            found |= {row[0]: _document(row) for row in rows}
-        return [found[id] for id in dict.fromkeys(ids) if id in found]
-
-    def first_vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
-        """Return the vector of each document's first chunk."""
-        rows = self._rows("documents.first_vectors", {"ids": list(ids)}, vector=self._sent)
-        vectors = self._vectors([row[1] for row in rows])
-        return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
-
-    def mean_vector(self, id: str) -> Vector | None:
-        """Return the mean of a document's stored vectors; None where there is no such document."""
-        rows = self._rows("documents.chunk_vectors", {"ids": [id]}, vector=self._sent)
-        if not rows:
-            return None
-        mean: Vector = self._vectors([row[1] for row in rows]).mean(axis=0)
-        return mean
-
-    def peek(self, limit: int) -> list[Document]:
-        """Return a few documents."""
-        return [_document(row) for row in self._rows("documents.peek", {"limit": limit})]
-
-    def sample(self, limit: int) -> tuple[list[tuple[str, int]], Vector]:
-        """Return chunks drawn at random: their keys, and their vectors of shape (n, dim)."""
-        rows = self._rows("documents.sample_vectors", {"limit": limit}, vector=self._sent)
-        return [(row[0], row[1]) for row in rows], self._vectors([row[2] for row in rows])
-
-    def count(self, condition: Expression | None, values: dict[str, Any]) -> int:
-        """Return the number of documents that pass a condition."""
-        return self._conditional("documents.count", condition, values)
-
-    def count_chunks(self) -> int:
-        """Return the number of chunks."""
-        return self._conditional("documents.count_chunks", None, {})
-
     def delete(self, condition: Expression | None, values: dict[str, Any]) -> int:
         """Delete the documents that pass a condition, and their chunks; return their number."""
         if condition is None:
@@ -256,19 +179,6 @@ class Documents:
             self._delete(chosen, {"ids": list(ids[start : start + IDS_PER_QUERY])})
             for start in starts
         )
-
-    def all_ids(self) -> Iterator[str]:
-        """Yield every id, through a server-side cursor."""
-        statement = query("documents.all_ids", **self._names)
-        with (
-            self._database.dedicated() as connection,
-            translated(),
-            connection.transaction(),
-            connection.cursor("embeddb_ids") as cursor,
-        ):
-            cursor.itersize = IDS_PER_QUERY
-            for row in cursor.execute(statement, {}):
-                yield row[0]
 
     def _add_codes(self, connection: Connection, batch: Batch) -> None:
         ids = [document.id_data for document in batch.documents for _ in document.chunks]
@@ -368,33 +278,6 @@ class Documents:
             self._codes.remove(connection, ids)
         return len(ids)
 
-    def _conditional(self, name: str, condition: Expression | None, values: dict[str, Any]) -> int:
-        if condition is None:
-            rows = self._rows(name, {}, condition=sql.SQL("true"))
-            return int(rows[0][0])
-        text, given = as_text(condition)
-        rows = self._rows(name, {**given, **values}, condition=Written(text))
-        return int(rows[0][0])
-
-    def _rows(
-        self, name: str, values: dict[str, Any], **names: sql.Composable
-    ) -> list[tuple[Any, ...]]:
-        statement = query(name, **self._names, **names)
-        try:
-            with self._database.connection() as connection:
-                return connection.execute(statement, values).fetchall()
-        except DatabaseUnavailableError:  # a read may be repeated, on another connection
-            with self._database.connection() as connection:
-                return connection.execute(statement, values).fetchall()
-
-    @cached_property
-    def _sent(self) -> sql.Composable:
-        return Written(as_text(Vectors.of(self._record, self._database).sent("c"))[0])
-
-    def _vectors(self, values: list[bytes]) -> Vector:
-        kind = self._generation.storage.compared_as
-        return from_binary(values, kind, self._generation.stored_dim)
-
 
 def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:
     return (
@@ -405,10 +288,6 @@ def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:
         copy.text(document.media_type),
         copy.binary(document.content_hash),
     )
-
-
-def _document(row: tuple[Any, ...]) -> Document:
-    return Document(id=row[0], content=row[1], metadata=row[2], uri=row[3], media_type=row[4])
 
 
 def same_metadata(stored: dict[str, Any], text: bytes) -> bool:
