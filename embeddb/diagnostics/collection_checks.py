@@ -10,7 +10,7 @@ from embeddb.diagnostics.findings import Finding, Level
 from embeddb.diagnostics.table_checks import check_tables
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
-from embeddb.pipeline.indexes.repair import Defect, find_faults
+from embeddb.pipeline.indexes.repair import Defect, find_defects
 from embeddb.protocols import Encoder
 from embeddb.repository.catalog.recall_history import RecallHistory
 from embeddb.repository.collections.collections import Collections
@@ -64,7 +64,7 @@ def _pending(record: CollectionRecord, chunks: int) -> Iterator[Finding]:
 
 
 def _defects(database: Database, record: CollectionRecord) -> Iterator[Finding]:
-    for defect in find_faults(database, record):
+    for defect in find_defects(database, record):
         level, message = _described(record, defect)
         if defect.kept:
             remedy = f"embeddb leaves it as it is: {defect.kept}."

@@ -234,7 +234,7 @@ def can_write_chunks(connection: Connection, tables: Tables) -> bool:
     return row is None or bool(row[0])
 
 
-def lacking(connection: Connection, schema: str, wanted: Needs) -> list[str]:
+def lacking(connection: Connection, schema: str, needed: Needs) -> list[str]:
     """Return the privileges on tables that this session's role lacks, as people read them."""
     pairs = [
         (name, some) for (kind, name), rest in needed.items() if kind == "TABLE" for some in rest

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embeddb.db.database import Database
+from embeddb.db.pooled import PooledDatabase
 from embeddb.errors import ConfigurationError
 from embeddb.evaluation.questions import questions
 from tests.support.generations import generation, record
 
-DATABASE = Database("postgresql://nobody@nowhere.invalid/none")
+DATABASE = PooledDatabase("postgresql://nobody@nowhere.invalid/none")
 DOCS = record(generation())
 QUERIES = [np.array([1, 0, 0], np.float32), np.array([0, 1, 0], np.float32)]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embeddb.chunkers import TextChunker, WholeDocument
-from embeddb.db.database import Database
+from embeddb.db.pooled import PooledDatabase
 from embeddb.errors import (
     ChunkTooLongError,
     DimensionMismatchError,
@@ -29,7 +29,7 @@ from tests.support.generations import generation, record
 from tests.support.tokenizers import word_piece
 
 # An empty collection has nothing to compare with, so that this one is never asked.
-DATABASE = Database("postgresql://nobody@nowhere.invalid/none")
+DATABASE = PooledDatabase("postgresql://nobody@nowhere.invalid/none")
 TEXTS = generation(dim=64, model=HashEncoder().info)
 VECTORS = generation(dim=3)
 
