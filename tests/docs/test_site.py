@@ -9,6 +9,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import fasteners
 import pytest
 
 import embeddb
@@ -27,10 +28,20 @@ runpy.run_module("mkdocs", run_name="__main__")
 """
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as `mkdocs build --strict` makes it, which fails at the first warning."""
-    folder = tmp_path_factory.mktemp("site")
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The site as `mkdocs build --strict` makes it, which fails at the first warning; made once."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "site"
+    built = folder.with_suffix(".built")
+    with fasteners.InterProcessLock(folder.with_suffix(".lock")):
+        if not built.exists():
+            _build(folder)
+            built.touch()
+    return folder
+
+
+def _build(folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE, "build", "--strict", "--quiet", "--site-dir", str(folder)],
         cwd=ROOT,
@@ -39,7 +50,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
     )
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stdout + done.stderr
-    return folder
 
 
 def _read(site: Path, page: str) -> str:
