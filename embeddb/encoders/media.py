@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeGuard, get_args
 
-from embeddb.errors import ConfigurationError, UnsupportedMediumError
+import numpy as np
+
+from embeddb.errors import ConfigurationError, ModelError, UnsupportedMediumError
 from embeddb.protocols import Encoder, Multimodal
 from embeddb.records import Input, Medium, Role, Vector
 
@@ -47,12 +49,22 @@ def encode_batch(encoder: Encoder, inputs: Sequence[Input], role: Role = "docume
 
     Raises:
         UnsupportedMediumError: the encoder does not take this medium; it is not called.
-        EncodingError: the encoder failed.
+        EncodingError: the encoder failed on an input.
+        ModelError: it returned an array of another shape, so that no input is at fault.
     """
     check_media(encoder, inputs)
     if _is_multimodal(encoder):
-        return encoder.encode(inputs, role)
-    return encoder.encode([value for value in inputs if isinstance(value, str)], role)
+        vectors = encoder.encode(inputs, role)
+    else:
+        vectors = encoder.encode([value for value in inputs if isinstance(value, str)], role)
+    info, shape = encoder.info, np.shape(vectors)
+    if shape != (len(inputs), info.dim):
+        raise ModelError(
+            f"The model {info.name!r} returned an array of shape {shape} for {len(inputs)} inputs, "
+            f"not {(len(inputs), info.dim)}: its encoder must return one row of {info.dim} numbers "
+            "for each input."
+        )
+    return vectors
 
 
 def check_media(encoder: Encoder, inputs: Sequence[Input]) -> None:

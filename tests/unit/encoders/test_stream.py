@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embeddb.encoders import VectorCache, encode_inputs, encode_texts, isolate
-from embeddb.errors import EncodingError, ModelUnavailableError, UnsupportedMediumError
+from embeddb.errors import (
+    EncodingError,
+    ModelError,
+    ModelUnavailableError,
+    UnsupportedMediumError,
+)
 from embeddb.records import Input, Media, ModelInfo, Role, Vector
 from tests.support.encoders import ColourEncoder, image
 
@@ -128,6 +133,22 @@ def test_unavailable_model_is_not_bisected(function: Callable[..., object]) -> N
 def test_encode_texts_raises_the_encoders_error() -> None:
     with pytest.raises(EncodingError, match="poison"):
         encode_texts(Counting(lambda text: True), ["a"])
+
+
+@pytest.mark.parametrize("function", [encode_texts, isolate])
+@pytest.mark.parametrize("shape", [(2, DIM), (3, DIM + 1), (3,)])
+def test_an_array_of_another_shape_is_the_models_fault(
+    function: Callable[..., object], shape: tuple[int, ...]
+) -> None:
+    class Broken(Counting):
+        def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
+            super().encode(texts, role)
+            return np.ones(shape, dtype=np.float32)
+
+    encoder = Broken()
+    with pytest.raises(ModelError, match=r"'counting' returned an array of shape .*not \(3, 3\)"):
+        function(encoder, ["a", "b", "c"])
+    assert len(encoder.calls) == 1
 
 
 def test_roles_are_not_mixed_up() -> None:
