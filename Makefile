@@ -2,8 +2,8 @@
 # already: make, and Python 3.11 or newer with its venv module.
 #
 #   make demo                           shows embeddb at work
-#   make check                          runs the fast checks, for every change
-#   make test                           runs every check of the product; CI runs this
+#   make check                          runs the fast checks, after every change
+#   make test                           runs every check of the product
 #   make test PYTHON=python3.13         with another Python (after make clean)
 
 SHELL := /bin/sh
@@ -13,23 +13,26 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& echo $$python && break; done)
+NEW_VENV = $(or $(PYTHON),$(error no Python 3.11 or newer found; say PYTHON=/path/to/python3)) -m venv
+
 BIN := .venv/bin
+EXTRAS := embedded,documents,code,plots
+INSTALL := .ci/install.py
+PINNED := $(INSTALL) --constraint .ci/constraints.txt
+
 JOBS ?= 2
 TESTS ?= tests
+PYTEST := -m pytest --numprocesses $(JOBS)
 
-# What each environment of the matrix runs: all of embeddb, but not what starts its command.
+# What other environments run: everything of the product but the tests of the command.
 PYTHONS ?= python3.12 python3.13
 MATRIX_TESTS ?= tests/unit tests/sql tests/integration
 
-EXTRAS := embedded,documents,code,plots
-PINNED := --constraint .ci/constraints.txt
-PYTEST := -m pytest --numprocesses $(JOBS)
+.PHONY: help demo check test test-extras test-wheel test-oldest test-python matrix coverage lint \
+	format docs bench dist clean
 
-.PHONY: help demo check test test-extras test-wheel test-oldest matrix lint format coverage docs \
-	bench dist clean
-
-# A test that would ask for a model on the hub fails at once.
-check test coverage test-wheel test-oldest $(PYTHONS:%=test-%): export HF_HUB_OFFLINE := 1
+# A test that would ask the hub for a model fails at once.
+check test test-wheel test-oldest test-python coverage: export HF_HUB_OFFLINE := 1
 
 help: ## List what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -37,7 +40,7 @@ help: ## List what there is to make
 demo: .venv/runtime ## See embeddb at work, on a server and with a model of its own
 	@$(BIN)/embeddb demo
 
-check: lint ## Check style, types and imports, and run the unit tests: what needs no server
+check: lint ## Check style, types and imports, and run the tests that need no server
 	@$(BIN)/python $(PYTEST) tests/unit tests/architecture
 
 test: lint ## Run every check of the product (TESTS=… for some, JOBS=… at once)
@@ -45,7 +48,40 @@ test: lint ## Run every check of the product (TESTS=… for some, JOBS=… at on
 
 test-extras: test-wheel test-oldest ## Run the checks that need environments of their own
 
-matrix: $(PYTHONS:%=test-%) test-oldest ## Test with other Pythons (PYTHONS="…") and the oldest dependencies
+# First the wheel alone: without extras every module can be imported, and the command runs. Tests
+# run in a folder of their own, where no checkout hides the wheel.
+test-wheel: dist ## Test the command, installed from the wheel into an empty environment
+	@echo "Testing the wheel, in .venv-wheel"
+	@rm -rf .venv-wheel && $(NEW_VENV) .venv-wheel
+	@.venv-wheel/bin/python $(PINNED) dist/*.whl
+	@mkdir .venv-wheel/project && cp -R pyproject.toml tests docs .venv-wheel/project
+	@cd .venv-wheel/project && ../bin/python -m tests.support.wheel
+	@.venv-wheel/bin/python $(PINNED) "$$(echo dist/*.whl)[$(EXTRAS)]" --group test
+	@cd .venv-wheel/project && ../bin/python $(PYTEST) tests/acceptance
+
+# The tests' own tools are the newest that go with these versions.
+test-oldest: ## Test with the oldest dependencies that pyproject.toml allows
+	@echo "Testing with the oldest dependencies, in .venv-oldest"
+	@rm -rf .venv-oldest && $(NEW_VENV) .venv-oldest
+	@.venv-oldest/bin/python $(INSTALL) --resolution lowest-direct --editable '.[$(EXTRAS)]'
+	@.venv-oldest/bin/python $(INSTALL) --group test
+	@.venv-oldest/bin/python $(PYTEST) $(MATRIX_TESTS)
+
+test-python: ## Test with another Python (PYTHON=…)
+	@echo "Testing with $(PYTHON), in .venv-$(notdir $(PYTHON))"
+	@rm -rf .venv-$(notdir $(PYTHON)) && $(NEW_VENV) .venv-$(notdir $(PYTHON))
+	@.venv-$(notdir $(PYTHON))/bin/python $(PINNED) --editable '.[$(EXTRAS)]' --group test
+	@.venv-$(notdir $(PYTHON))/bin/python $(PYTEST) $(MATRIX_TESTS)
+
+matrix: test-oldest ## Test with the oldest dependencies and with other Pythons (PYTHONS="…")
+	@for python in $(PYTHONS); do $(MAKE) --no-print-directory test-python PYTHON=$$python || exit 1; done
+
+coverage: .venv/development ## Measure which branches the tests reach (htmlcov/index.html)
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m coverage run $(PYTEST) $(TESTS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage html --quiet
+	@$(BIN)/python -m coverage report
 
 lint: .venv/development ## Check style and types
 	@$(BIN)/ruff check .
@@ -55,13 +91,6 @@ lint: .venv/development ## Check style and types
 format: .venv/development ## Put the code into the project's style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-
-coverage: .venv/development ## Measure which branches the tests reach (htmlcov/index.html)
-	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run $(PYTEST) $(TESTS)
-	@$(BIN)/python -m coverage combine --quiet
-	@$(BIN)/python -m coverage html --quiet
-	@$(BIN)/python -m coverage report
 
 docs: .venv/development ## Build the documentation's site into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -79,46 +108,20 @@ clean: ## Remove environments, builds and caches; data of the embedded server st
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# First the wheel alone: without extras every module can be imported, and the command runs. Tests
-# run in a folder of their own, where no checkout hides the wheel.
-test-wheel: dist ## Test the command, installed from the wheel into an empty environment
-	@echo "Testing the wheel in .venv-wheel"
-	@rm -rf .venv-wheel && $(PYTHON) -m venv .venv-wheel
-	@.venv-wheel/bin/python .ci/install.py $(PINNED) dist/*.whl
-	@mkdir .venv-wheel/project && cp -R pyproject.toml tests docs .venv-wheel/project
-	@cd .venv-wheel/project && ../bin/python -m tests.support.wheel
-	@.venv-wheel/bin/python .ci/install.py $(PINNED) "$$(echo dist/*.whl)[$(EXTRAS)]" --group test
-	@cd .venv-wheel/project && ../bin/python $(PYTEST) tests/acceptance
-
-# The tests' own tools are the newest that go with these versions.
-test-oldest: ## Test with the oldest dependencies that pyproject.toml allows
-	@echo "Testing with the oldest versions that pyproject.toml allows, in .venv-oldest"
-	@rm -rf .venv-oldest && $(PYTHON) -m venv .venv-oldest
-	@.venv-oldest/bin/python .ci/install.py --resolution lowest-direct --editable '.[$(EXTRAS)]'
-	@.venv-oldest/bin/python .ci/install.py --group test
-	@.venv-oldest/bin/python $(PYTEST) $(MATRIX_TESTS)
-
-$(PYTHONS:%=test-%): test-%:
-	@echo "Testing with $*, in .venv-$(notdir $*)"
-	@rm -rf .venv-$(notdir $*) && $* -m venv .venv-$(notdir $*)
-	@.venv-$(notdir $*)/bin/python .ci/install.py $(PINNED) --editable '.[$(EXTRAS)]' --group test
-	@.venv-$(notdir $*)/bin/python $(PYTEST) $(MATRIX_TESTS)
-
-.venv/runtime: pyproject.toml .ci/constraints.txt .ci/install.py | .venv/bin/python
-	@echo "Installing what the demo needs into .venv (once)"
-	@$(BIN)/python .ci/install.py $(PINNED) --editable '.[embedded]'
+.venv/runtime: pyproject.toml .ci/constraints.txt $(INSTALL) | .venv/bin/python
+	@echo "Installing what the demo needs into .venv, once"
+	@$(BIN)/python $(PINNED) --editable '.[embedded]'
 	@touch $@
 
-.venv/development: pyproject.toml .ci/constraints.txt .ci/install.py | .venv/bin/python
-	@echo "Installing what the tests need into .venv (once)"
-	@$(BIN)/python .ci/install.py $(PINNED) --editable '.[$(EXTRAS)]' --group dev
+.venv/development: pyproject.toml .ci/constraints.txt $(INSTALL) | .venv/bin/python
+	@echo "Installing what the checks need into .venv, once"
+	@$(BIN)/python $(PINNED) --editable '.[$(EXTRAS)]' --group dev
 	@touch .venv/runtime $@
 
 .venv/bin/python:
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found; say PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(NEW_VENV) .venv
 
 .venv-peers/installed: benchmarks/peers/requirements.txt
-	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@test -x .venv-peers/bin/python || $(NEW_VENV) .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --requirement $<
 	@touch $@

@@ -63,7 +63,8 @@ def main(arguments: Sequence[str]) -> int:
         return code
     command = [*PIP, "install", "--quiet"]
     command += ["--extra-index-url", index] if index else []
-    return _run([*command, *arguments])
+    # setuptools warns of every editable installation
+    return _run([*command, *arguments], PYTHONWARNINGS="ignore::UserWarning")
 
 
 def _run(command: Sequence[str], **environment: str) -> int:
