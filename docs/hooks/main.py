@@ -19,7 +19,6 @@ import reference_python
 import reference_settings
 import reference_sql
 
-ROOT = Path(__file__).parents[2]
 MARKER = re.compile(r"^<!-- generated: (\w+) -->$", re.MULTILINE)
 REFERENCES: dict[str, Callable[[], str]] = {
     "cli": reference_cli.markdown,
@@ -58,14 +57,13 @@ def on_page_markdown(markdown: str, *, page: Any, **_: object) -> str:  # noqa: 
 
 
 def on_post_build(config: Any, **_: object) -> None:  # noqa: ANN401
-    """Write each page's Markdown, `llms.txt` and `llms-full.txt` into the site."""
+    """Write each page's Markdown, and `llms-full.txt` with all that `llms.txt` links to."""
     site = Path(config["site_dir"])
     for name, markdown in _pages.items():
         target = site / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(markdown, "utf-8")
-    summary = (ROOT / "llms.txt").read_text("utf-8").replace("](docs/", "](")
-    (site / "llms.txt").write_text(summary, "utf-8")
+    summary = (site / "llms.txt").read_text("utf-8")
     linked = re.findall(r"\]\(([\w/-]+\.md)\)", summary)
     full = [summary, *(f"<!-- {name} -->\n\n{_pages[name]}" for name in linked if name in _pages)]
     (site / "llms-full.txt").write_text("\n\n".join(full), "utf-8")

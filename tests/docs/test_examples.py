@@ -9,7 +9,7 @@ from tests.docs.examples import ROOT, Examples
 # these pages go on with the collections that the README makes
 PAGES = (
     "README.md",
-    "llms.txt",
+    "docs/llms.txt",
     "docs/search.md",
     "docs/recall.md",
     "docs/writing.md",
@@ -22,7 +22,7 @@ PAGES = (
     "docs/sqlalchemy.md",
 )
 # each of these begins in an empty database
-ALONE = ("docs/tutorial.md", "docs/index.md", "skills/embeddb/SKILL.md")
+ALONE = ("docs/tutorial.md", "docs/index.md", "docs/skills/embeddb/SKILL.md")
 PRINTED = (
     *("3 0", "tea Green tea wants water of 80 °C.", "['a']", "sql"),
     *("['v7']", "('normalize', 'pca:16')", "16 None", "halfvec 300", "[]"),
@@ -57,6 +57,6 @@ def test_a_page_prints_what_it_shows(
 
 
 def test_llms_txt_names_every_page() -> None:
-    summary = (ROOT / "llms.txt").read_text("utf-8")
+    summary = (ROOT / "docs" / "llms.txt").read_text("utf-8")
     for page in (ROOT / "docs").glob("*.md"):
-        assert f"docs/{page.name}" in summary, page
+        assert f"]({page.name})" in summary, page
