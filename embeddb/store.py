@@ -352,16 +352,17 @@ class Store:
 
     def _existing(self, name: str, wanted: Generation, encoder: Encoder | None) -> Collection:
         record = self._catalog.get(name)
-        there, asked = record.generation, EmbeddingSpec.of(wanted)
-        has = EmbeddingSpec.of(there)
-        compared = {"dim": (there.dim, wanted.dim)}
-        for field in ("distance", "storage", "transform", "layout"):
-            compared[field] = (getattr(has, field), getattr(asked, field))
-        for field, (old, new) in compared.items():
-            if old != new:
+        there = record.generation
+        old, new = EmbeddingSpec.of(there), EmbeddingSpec.of(wanted)
+        compared = {"dim": (there.dim, wanted.dim)} | {
+            field: (getattr(old, field), getattr(new, field))
+            for field in ("distance", "storage", "transform", "layout")
+        }
+        for field, (has, asked) in compared.items():
+            if has != asked:
                 raise CollectionExistsError(
-                    f"There is a collection {name!r} with {field} {as_written(old)!r}, not "
-                    f"{as_written(new)!r}: drop it first, or choose another name."
+                    f"There is a collection {name!r} with {field} {as_written(has)!r}, not "
+                    f"{as_written(asked)!r}: drop it first, or choose another name."
                 )
         return Collection(self._database, record, self._encoder, encoder)
 
