@@ -115,6 +115,8 @@ def _ingest(screen: Console, collection: Collection, modules: str | None) -> Ing
 
 
 def _ask(screen: Console, store: Store, collection: Collection) -> dict[str, Answer]:
+    from embeddb.encoders.media import encode_batch
+
     schema = store.database.schema
     collection.search(QUESTION)  # the model is loaded before anything is timed
     answers = {"python": demo_clients.by_python(collection, QUESTION, LIMIT)}
@@ -123,7 +125,7 @@ def _ask(screen: Console, store: Store, collection: Collection) -> dict[str, Ans
     answers["cli"] = demo_clients.by_command(store, NAME, QUESTION, LIMIT)
     _show(screen, f'$ embeddb search {NAME} "{QUESTION}" --limit 5', answers["cli"])
 
-    vector = collection.encoder.encode([QUESTION], "query")[0].tolist()
+    vector = encode_batch(collection.encoder, [QUESTION], "query")[0].tolist()
     answers["sql"] = demo_clients.by_psql(store, demo_clients.SEARCH_SQL, {"query": str(vector)})
     brief = {"query": f"[{vector[0]:.3f}, {vector[1]:.3f}, …]"}
     _show(screen, demo_clients.shown(demo_clients.SEARCH_SQL, schema, brief), answers["sql"])

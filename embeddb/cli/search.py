@@ -127,10 +127,12 @@ def _answer(
     plan: bool,
     options: SearchFilters,
 ) -> _Answer:
+    from embeddb.encoders.media import encode_batch
+
     encode_ms = None
     if isinstance(query, str) and query.strip():  # encoded apart: the time asked for is the search
         started = time.perf_counter()
-        query = collection.encoder.encode([query], "query")[0]
+        query = encode_batch(collection.encoder, [query], "query")[0]
         encode_ms = _ms(started)
     if plan:
         hits, found = collection.search_with_plan(query, limit, exact=exact, **options)

@@ -13,6 +13,7 @@ import psycopg
 
 from embeddb.db.boundary import connection_lost
 from embeddb.db.database import Connection
+from embeddb.encoders.media import encode_batch
 from embeddb.errors import EmbedDBError
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.repository.query_encoding.encode_requests import EncodeRequest, EncodeRequests
@@ -92,7 +93,7 @@ class QueryEncoder:
         """Answer requests of one collection, with their vectors or with what is wrong."""
         try:
             encoder = model(name).encoder
-            vectors = encoder.encode([request.text for request in requests], "query")
+            vectors = encode_batch(encoder, [request.text for request in requests], "query")
         except psycopg.Error:
             raise
         except EmbedDBError as error:

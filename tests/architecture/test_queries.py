@@ -14,12 +14,6 @@ EXCEPTIONS = {
     "embeddb/alembic/": "what a migration does runs on the migration's own connection",
     "embeddb/sources/sql.py": "a source that is a query of the user's",
     "migrations/": "revisions never change, so they call nothing that may",
-    # queries that are about to move to the repository
-    "embeddb/diagnostics/server_checks.py": "",
-    "embeddb/worker/listener.py": "",
-    "embeddb/worker/prepare.py": "",
-    "embeddb/worker/privileges.py": "",
-    "embeddb/worker/query_encoding.py": "",
 }
 
 _READING = {"query", "statement"}
