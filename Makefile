@@ -46,7 +46,7 @@ check: lint ## Check style, types and imports, and run the tests that need no se
 test: lint ## Run every check of the product (TESTS=… for some, JOBS=… at once)
 	@$(BIN)/python $(PYTEST) $(TESTS)
 
-test-extras: test-wheel test-oldest ## Run the checks that need environments of their own
+test-extras: test-wheel ## Run the checks that need environments of their own
 
 # First the wheel alone: without extras every module can be imported, and the command runs. Tests
 # run in a folder of their own, where no checkout hides the wheel.
