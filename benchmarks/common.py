@@ -48,7 +48,7 @@ def clustered(rows: int, dim: int = 384, seed: int = 0) -> Vector:
 
 
 def documents(vectors: Vector) -> Iterator[Document]:
-    """Give a document for each vector: an id, a short text, a little metadata."""
+    """Return a document for each vector: an id, a short text, a little metadata."""
     for row, vector in enumerate(vectors):
         yield Document(
             id=f"doc-{row}",
@@ -60,7 +60,7 @@ def documents(vectors: Vector) -> Iterator[Document]:
 
 @contextmanager
 def fresh_database(dsn: str | None) -> Iterator[str]:
-    """Give the URL of a new, migrated database, dropped at the end."""
+    """Return the URL of a new, migrated database, dropped at the end."""
     server = dsn or start_embedded(Settings.from_environment())
     database = DATABASE + "_" + str(os.getpid())  # two benchmarks may run at the same time
     name = sql.Identifier(database)

@@ -57,7 +57,7 @@ def entries(folder: Path = WORDNET) -> dict[str, list[str]]:
 
 
 def vectors(folder: Path = WORDNET) -> Vector:
-    """Give the vector of each gloss, shape (117033, 384), from the cache where it is there."""
+    """Return the vector of each gloss, shape (117033, 384), from the cache where it is there."""
     path = Path(platformdirs.user_cache_dir("embeddb")) / "benchmarks" / "wordnet-minilm.npy"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ def line(
 
 
 def flags(base: Vector, anchor: Vector) -> dict[str, NDArray[np.bool_]]:
-    """Say for each row which filters it passes."""
+    """Return for each row which filters it passes."""
     random = np.random.default_rng(0)
     order = np.argsort(-(base @ anchor))
     found: dict[str, NDArray[np.bool_]] = {}
@@ -110,7 +110,7 @@ def flags(base: Vector, anchor: Vector) -> dict[str, NDArray[np.bool_]]:
 
 
 def least_found(collection: Collection, queries: Vector, filter: dict[str, Any]) -> int:
-    """Give the fewest rows that a search of these returned."""
+    """Return the fewest rows that a search of these returned."""
     return min(len(collection.search(query, LIMIT, filter=filter)) for query in queries)
 
 

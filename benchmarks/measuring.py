@@ -55,7 +55,7 @@ class Truth:
         )
 
     def recall(self, number: int, hits: Sequence[Hit], base: Vector) -> float:
-        """Give the share of the exact answer that was found; ties count as found."""
+        """Return the share of the exact answer that was found; ties count as found."""
         reachable = int(np.isfinite(self.similarities[number]).sum())
         if not reachable:
             return 1.0
@@ -66,13 +66,13 @@ class Truth:
 
 
 def documents(vectors: Vector, metadata: Callable[[int], dict[str, Any]]) -> Iterator[Document]:
-    """Give a document for each vector, without a text; its id is its row number."""
+    """Return a document for each vector, without a text; its id is its row number."""
     for row, vector in enumerate(vectors):
         yield Document(id=str(row), metadata=metadata(row), embedding=vector)
 
 
 def with_candidates(index: IndexSpec | None, candidates: int) -> IndexSpec | None:
-    """Give the index with so many candidates in a search for LIMIT rows."""
+    """Return the index with so many candidates in a search for LIMIT rows."""
     match index:
         case HNSW() if index.on is None:
             return replace(index, ef_search=candidates)
@@ -86,7 +86,7 @@ def with_candidates(index: IndexSpec | None, candidates: int) -> IndexSpec | Non
 
 
 def searcher_with(store: Store, collection: Collection, index: IndexSpec | None) -> Searcher:
-    """Give a searcher of the same table and index, with other settings."""
+    """Return a searcher of the same table and index, with other settings."""
     record = collection.record
     generation = replace(record.generation, index=index)
     return Searcher(store.database, replace(record, generation=generation))

@@ -178,7 +178,7 @@ def climb(
 
 
 def bytes_of(store: Store, collection: Collection) -> tuple[int, int]:
-    """Give the bytes of the table of vectors with its primary key, and of the vector index."""
+    """Return the bytes of the table of vectors with its primary key, and of the vector index."""
     table = collection.record.tables.chunks.as_string(None).replace("%%", "%")
     with store.database.connection() as connection:
         row = connection.execute(

@@ -114,7 +114,7 @@ def _workers(url: str, count: int) -> Iterator[None]:
 
 
 def _sync(url: str, texts: list[str], workers: int) -> tuple[float, int]:
-    """Give the chunks a second that workers write, warm, and the encodes they wasted."""
+    """Return the chunks a second that workers write, warm, and the encodes they wasted."""
     with _workers(url, workers):
         _fill(url, texts[:WARM_ROWS], first=1_000_000)
         _wait(url, "SELECT count(*) = 0 FROM embeddb.jobs")
@@ -144,7 +144,7 @@ def _alone(url: str, model: str) -> float:
 
 
 def _freshness(url: str, texts: list[str], count: int) -> list[float]:
-    """Give the milliseconds from commit to searchable of single rows."""
+    """Return the milliseconds from commit to searchable of single rows."""
     delays = []
     with _workers(url, 1), psycopg.connect(url, autocommit=True) as connection:
         _fill(url, texts[:WARM_ROWS], first=1_000_000)

@@ -127,7 +127,7 @@ def at_once(
 
 
 def fill(name: str) -> sql.Composed:
-    """Give the statement that adds the rows that are to be deleted."""
+    """Return the statement that adds the rows that are to be deleted."""
     return sql.SQL(BULK["insert"]).format(table=sql.Identifier(name))
 
 

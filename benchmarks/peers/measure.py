@@ -62,7 +62,7 @@ class Peer(ABC):
 
     @abstractmethod
     def open(self, ef: int) -> Search:
-        """Give one client's search with that ef_search, or the library's equivalent of it."""
+        """Return one client's search with that ef_search, or the library's equivalent of it."""
 
     @abstractmethod
     def ids(self, found: Any) -> list[int]:  # noqa: ANN401
@@ -74,7 +74,7 @@ class Peer(ABC):
 
     @abstractmethod
     def size(self) -> int:
-        """Give the bytes on disk of its rows and its index."""
+        """Return the bytes on disk of its rows and its index."""
 
     def close(self) -> list[str]:
         """Leave nothing open; give notes on what was seen meanwhile."""

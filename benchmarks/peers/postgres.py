@@ -35,7 +35,7 @@ class PostgresPeer(Peer):
         return self._number(f"SELECT pg_total_relation_size('{self.table}')")
 
     def close(self) -> list[str]:
-        """Say so if the planner left the HNSW index alone."""
+        """Warn if the planner left the HNSW index alone."""
         time.sleep(1.5)  # the counts of open connections arrive with a delay
         scans = self._number(
             "SELECT coalesce(sum(s.idx_scan), 0)::bigint FROM pg_stat_user_indexes s"

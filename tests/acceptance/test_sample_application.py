@@ -265,7 +265,7 @@ def searches_follow_writes(application: KnowledgeBase) -> None:
 
 
 def a_summary_is_found(application: KnowledgeBase) -> None:
-    """Give an article a summary, and find it by that."""
+    """Return an article a summary, and find it by that."""
     with application.imported() as module, sessions(module) as session:
         article = module("articles").by_slug(session, "pass")
         article.summary = "elephants never forget"
@@ -299,7 +299,7 @@ async def asked_asynchronously(
 
 
 def by_tag(session: Session, module: Callable[[str], Any]) -> list[tuple[str, set[str]]]:
-    """Give tags with the slugs of their articles, the tag of most of them first."""
+    """Return tags with the slugs of their articles, the tag of most of them first."""
     article = module("models").Article
     tagged: dict[str, set[str]] = {}
     for one in session.scalars(sa.select(article)):
@@ -316,7 +316,7 @@ def by_sql(application: KnowledgeBase, text: str) -> list[str]:
 
 
 def reading(application: KnowledgeBase, word: str) -> list[str]:
-    """Give the slugs of the articles with a chunk that has a word."""
+    """Return the slugs of the articles with a chunk that has a word."""
     return [row[0] for row in rows(application.url, READING, [word])]
 
 
@@ -352,17 +352,17 @@ def by_node(application: KnowledgeBase, text: str) -> Any:  # noqa: ANN401  # JS
 
 
 def body(revision: str) -> str:
-    """Give what a revision's `upgrade` does."""
+    """Return what a revision's `upgrade` does."""
     upgrade = revision.split("def upgrade() -> None:\n")[1].split("\n\n\ndef downgrade")[0]
     lines = upgrade.splitlines(keepends=True)
     return "".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 def table(application: KnowledgeBase) -> list[Row]:
-    """Give what the catalogs say of the source table; columns that were dropped are no part."""
+    """Return what the catalogs say of the source table; columns that were dropped are no part."""
     return [row for row in facts(application.url, "articles") if "pg.dropped" not in row[1]]
 
 
 def leftovers(application: KnowledgeBase) -> list[Row]:
-    """Give what is left in embeddb's schema of the collection."""
+    """Return what is left in embeddb's schema of the collection."""
     return rows(application.url, LEFTOVERS)

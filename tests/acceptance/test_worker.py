@@ -57,7 +57,7 @@ def stored(url: str, name: str = "articles") -> int:
 
 
 def is_true(url: str, name: str = "articles") -> bool:
-    """Say whether the chunks are what the rows say."""
+    """Return whether the chunks are what the rows say."""
     differing = one(
         url,
         "SELECT count(*) FROM (SELECT id::text, body FROM articles WHERE body <> '') a "

@@ -11,11 +11,11 @@ PACKAGED = ("embeddb", "migrations", "sql")
 
 
 def files() -> list[Path]:
-    """Give every Python file that is part of the wheel."""
+    """Return every Python file that is part of the wheel."""
     return sorted(file for folder in PACKAGED for file in (ROOT / folder).rglob("*.py"))
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:
-    """Give every such file's name and its syntax tree."""
+    """Return every such file's name and its syntax tree."""
     for file in files():
         yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text("utf-8"))

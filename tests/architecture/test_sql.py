@@ -28,7 +28,7 @@ def _literals(node: ast.AST) -> list[str]:
 
 
 def _is_built(node: ast.AST) -> bool:
-    """Say whether the expression makes a string out of strings and something else."""
+    """Return whether the expression makes a string out of strings and something else."""
     match node:
         case ast.JoinedStr(values=values):
             return any(isinstance(value, ast.FormattedValue) for value in values)

@@ -138,7 +138,7 @@ def test_closing_a_store_ends_its_sessions(database: str) -> None:
 
 @contextmanager
 def _deaf_port(*, listening: bool) -> Iterator[int]:
-    """Give a port of this machine where nobody answers."""
+    """Return a port of this machine where nobody answers."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if listening:

@@ -64,7 +64,7 @@ SETTINGS = (
 
 
 def _ranks() -> dict[str, NDArray[np.int64]]:
-    """Say where each document stands in the order of each position."""
+    """Return where each document stands in the order of each position."""
     order = np.argsort(distances("cosine", QUERY, VECTORS))
     drawn = np.random.default_rng(3).permutation(ROWS)
     return {
@@ -125,7 +125,7 @@ def _searched(docs: Collection, limit: int, filter: Any) -> list[Hit]:  # noqa: 
 
 
 def _is_misled(docs: Collection, position: str) -> bool:
-    """Say whether what an index finds may not be the nearest; see the test that says so."""
+    """Return whether what an index finds may not be the nearest; see the test that says so."""
     return docs.name == "hnsw on bits of bytes" and position == "far"
 
 

@@ -48,13 +48,13 @@ def attach(
 
 
 def query(text: str) -> Vector:
-    """Give the vector of a query."""
+    """Return the vector of a query."""
     vector: Vector = HashEncoder().encode([text], "query")[0]
     return vector
 
 
 def pending(url: str, name: str = "articles") -> dict[str, int]:
-    """Give the jobs of a collection: the version of each by its key."""
+    """Return the jobs of a collection: the version of each by its key."""
     return dict(
         rows(
             url,
@@ -103,7 +103,7 @@ def drain(
 
 
 def stored(url: str, name: str = "articles_g1") -> list[str]:
-    """Give the ids of what has chunks."""
+    """Return the ids of what has chunks."""
     statement = sql.SQL("SELECT id FROM {} ORDER BY id").format(sql.Identifier("embeddb", name))
     return [row[0] for row in rows(url, statement)]
 
@@ -175,7 +175,7 @@ def triggers(url: str, table: str) -> list[str]:
 
 
 def collection_id(url: str, name: str = "articles") -> int:
-    """Give a collection's number in the catalog."""
+    """Return a collection's number in the catalog."""
     return int(one(url, "SELECT id FROM embeddb.collections WHERE name = %s", [name]))
 
 

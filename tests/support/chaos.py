@@ -75,7 +75,7 @@ processes.set_forkserver_preload(["tests.support.chaos"])
 
 
 def options(**changes: object) -> WorkerOptions:
-    """Give options under which what a dead worker left is soon taken over."""
+    """Return options under which what a dead worker left is soon taken over."""
     given: dict[str, Any] = {
         "poll_seconds": 0.5,
         "lease_seconds": 1.5,

@@ -53,13 +53,13 @@ def run(
 
 
 def loaded(result: subprocess.CompletedProcess[str], code: int = 0) -> Any:  # noqa: ANN401
-    """Give the JSON document that a command printed."""
+    """Return the JSON document that a command printed."""
     assert result.returncode == code, result.stdout + result.stderr
     return json.loads(result.stdout)
 
 
 def failed(result: subprocess.CompletedProcess[str], code: int = 1) -> str:
-    """Give what a command wrote about its failure, as one line; a traceback is none."""
+    """Return what a command wrote about its failure, as one line; a traceback is none."""
     assert result.returncode == code, result.stdout + result.stderr
     assert "Traceback" not in result.stderr
     return " ".join(result.stderr.replace("│", " ").split())

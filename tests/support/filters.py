@@ -17,7 +17,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def passes(wanted: dict[str, Any], document: dict[str, Any]) -> bool:
-    """Say whether a document passes a filter."""
+    """Return whether a document passes a filter."""
     return all(_passes(key, value, document) for key, value in wanted.items())
 
 

@@ -20,7 +20,7 @@ WORDS = [f"word{number}" for number in range(400)]
 
 
 class SlowEncoder(HashEncoder):
-    """Tells how often it was called, and takes a moment."""
+    """Return how often it was called, and takes a moment."""
 
     def __init__(self, calls: Synchronized[int]) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class SlowEncoder(HashEncoder):
 
 
 def documents(state: str) -> Iterator[dict[str, Any]]:
-    """Give the documents as they were (`before`) or as they are now (`after`)."""
+    """Return the documents as they were (`before`) or as they are now (`after`)."""
     gone = 0 if state == "before" else 50
     for number in range(gone, DOCUMENTS // 2 if state == "before" else DOCUMENTS):
         own = random.Random(number)

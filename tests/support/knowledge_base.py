@@ -118,7 +118,7 @@ class KnowledgeBase:
             process.wait()
 
     def log(self) -> str:
-        """Give what the workers wrote."""
+        """Return what the workers wrote."""
         return (self.folder / "worker.log").read_text("utf-8")
 
     def settle(self) -> None:
@@ -127,7 +127,7 @@ class KnowledgeBase:
         assert one(self.url, "SELECT count(*) FROM embeddb.failed_jobs") == 0
 
     def is_answered(self, text: str) -> bool:
-        """Say whether a worker encodes texts that SQL asks with: it has come up, or will have."""
+        """Return whether a worker encodes texts that SQL asks with: it is up, or will be."""
         try:
             rows(self.url, "SELECT embeddb.encode('articles', %s)", [text])
         except psycopg.DatabaseError as error:

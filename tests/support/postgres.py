@@ -38,7 +38,7 @@ def rows(
 
 
 def one(url: str, statement: str | sql.Composed, values: Sequence[Any] | None = None) -> Any:  # noqa: ANN401
-    """Give the only value of the only row."""
+    """Return the only value of the only row."""
     found = rows(url, statement, values)
     assert len(found) == 1
     assert len(found[0]) == 1
@@ -82,7 +82,7 @@ def check_chunks(url: str, name: str) -> None:
 
 @contextmanager
 def role(url: str, *grants: str) -> Iterator[str]:
-    """Give the URL of a new role with nothing but these rights; `{}` in them is its name.
+    """Return the URL of a new role with nothing but these rights; `{}` in them is its name.
 
     It may not make temporary tables, which PUBLIC may by default.
     """
@@ -103,7 +103,7 @@ def role(url: str, *grants: str) -> Iterator[str]:
 
 
 def with_role(url: str, name: str) -> str:
-    """Give the URL as another role."""
+    """Return the URL as another role."""
     return conninfo.make_conninfo(url, user=name, password=PASSWORD)
 
 
@@ -119,7 +119,7 @@ def count_sessions(url: str) -> int:
 
 
 def all_sessions_end(url: str, seconds: float = 10) -> bool:
-    """Say whether the other sessions on this database end soon; a server takes a moment for it."""
+    """Return whether the other sessions on this database end soon, which takes a moment."""
     until = time.monotonic() + seconds
     while count_sessions(url):
         if time.monotonic() > until:
@@ -161,7 +161,7 @@ def catalog(url: str, schema: str = "embeddb") -> dict[str, list[Row]]:
 
 
 def index_validity(url: str, schema: str = "embeddb") -> dict[str, bool]:
-    """Say of every index of a schema whether it is valid."""
+    """Return of every index of a schema whether it is valid."""
     found = rows(
         url,
         "SELECT c.relname, i.indisvalid AND i.indisready FROM pg_index i "

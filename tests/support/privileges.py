@@ -34,7 +34,7 @@ HELD = """
 
 
 def held(url: str, role: str) -> set[tuple[str, str, str]]:
-    """Give all that a role was given by name in a database: kind, name, privilege."""
+    """Return all that a role was given by name in a database: kind, name, privilege."""
     return {(row[0], row[1], row[2]) for row in rows(url, HELD, [role])}
 
 
@@ -54,7 +54,7 @@ def roles(url: str, *names: str) -> Iterator[dict[str, str]]:
 
 
 def as_role(url: str, name: str) -> str:
-    """Give the URL as a role that `roles` made."""
+    """Return the URL as a role that `roles` made."""
     return with_role(url, name)
 
 

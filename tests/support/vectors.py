@@ -19,7 +19,7 @@ def clustered(rows: int, dim: int = 64, *, clusters: int = 50, seed: int = 0) ->
 
 
 def as_documents(vectors: Vector) -> list[dict[str, object]]:
-    """Give each vector an id, `v0` onwards, and metadata that filters can ask about."""
+    """Return each vector an id, `v0` onwards, and metadata that filters can ask about."""
     return [
         {
             "id": f"v{number}",

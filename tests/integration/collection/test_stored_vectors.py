@@ -36,13 +36,13 @@ def _stored(
 
 
 def _read(docs: Collection, count: int) -> Vector:
-    """Give the vectors as `Documents` reads them, in the order of their numbers."""
+    """Return the vectors as `Documents` reads them, in the order of their numbers."""
     found = Documents(docs._database, docs.record).first_vectors([f"v{i}" for i in range(count)])
     return np.stack([found[f"v{i}"] for i in range(count)])
 
 
 def _rounded(vectors: Vector) -> Vector:
-    """Say what int8 keeps: bytes, and a scale that is a half when it is multiplied."""
+    """Return what int8 keeps: bytes, and a scale that is a half when it is multiplied."""
     values, scales = to_int8(vectors)
     halves = scales.astype(np.float16).astype(np.float32)
     product: Vector = (values * halves[:, np.newaxis]).astype(np.float16).astype(np.float32)

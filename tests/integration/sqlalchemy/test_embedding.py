@@ -107,7 +107,7 @@ def session(engine: sa.Engine, store: embeddb.Store) -> Iterator[Session]:
 def truth(
     session: Session, query: str, limit: int, passes: sa.ColumnElement[bool] | None = None
 ) -> list[int]:
-    """Give the ids of the nearest articles by comparing all of them."""
+    """Return the ids of the nearest articles by comparing all of them."""
     encoder = HashEncoder()
     wanted = encoder.encode([query], "query")[0]
     rows = session.execute(

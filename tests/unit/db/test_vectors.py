@@ -46,7 +46,7 @@ def test_the_fixed_fields_of_chunks_are_laid_out_for_copy() -> None:
 
 
 def _embedding_field(vectors: object, kind: str) -> bytes:
-    """Give what stands behind the other fields of the only row."""
+    """Return what stands behind the other fields of the only row."""
     rows = np.asarray(vectors, dtype=np.float32)
     fields = chunk_fields(rows, kind, numbers=[0], spans=[(0, 1)], hashes=[b"h" * 16])
     return bytes(fields[0])[8 + 21 + 20 :]

@@ -47,7 +47,7 @@ def _number_type(storage: Storage, on: str | None) -> str:
 
 
 def _expected(storage: Storage, distance: Distance, on: str | None) -> tuple[str, int, str]:
-    """Say by hand what is in an index on vectors of 64 dimensions."""
+    """Return what is in an index on vectors of 64 dimensions, worked out by hand."""
     if storage is Storage.BIT:
         return "bit", DIM, "bit_" + OPS[distance]
     match on:

@@ -18,10 +18,10 @@ SOURCE = b'''
 """Explains at some length what this module is about."""
 if True:
     def both(a, *, b=1) -> int:
-        """Give the first of two definitions of the same name."""
+        """Return the first of two definitions of the same name."""
 else:
     def both(a):
-        """Give the second of two definitions of the same name."""
+        """Return the second of two definitions of the same name."""
 def short(): "Too short."
 def _private():
     """Not part of what this module offers to its users."""

@@ -62,13 +62,13 @@ def _languages(store: embeddb.Store, layout: Layout, rows: int = 400, **others: 
 
 
 def _parts(store: embeddb.Store, table: str = "docs_g1") -> dict[str, str]:
-    """Say in which part each document's chunks lie."""
+    """Return in which part each document's chunks lie."""
     statement = sql.SQL("SELECT id, part FROM {}").format(sql.Identifier("embeddb", table))
     return dict(rows(store.url, statement))
 
 
 def _places(store: embeddb.Store, table: str = "docs_g1") -> dict[str, str]:
-    """Say in which table each document's chunks lie."""
+    """Return in which table each document's chunks lie."""
     statement = sql.SQL("SELECT id, tableoid::regclass::text FROM {}")
     found = rows(store.url, statement.format(sql.Identifier("embeddb", table)))
     return {id: place.removeprefix("embeddb.") for id, place in found}

@@ -7,7 +7,7 @@ from embeddb.db.embedded.sizing import GB, MB, render, settings
 
 
 def _settings(memory: int, cores: int = 4) -> dict[str, int]:
-    """Give the settings that are numbers or sizes, sizes in MB."""
+    """Return the settings that are numbers or sizes, sizes in MB."""
     machine = Machine(memory=memory, cores=cores, shared=None, disk=100 * GB)
     plain = {name: text.removesuffix("MB") for name, text in settings(machine).items()}
     return {name: int(text) for name, text in plain.items() if text.isdigit()}
