@@ -86,6 +86,8 @@ def test_an_interrupted_run_says_how_to_go_on(database: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | environment | {"PYTHONPATH": str(ROOT)},
+        # a shell has what it starts in the background ignore interrupts, and so do their children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         _wait_for_collection(database)
         time.sleep(QUIET_SECONDS)

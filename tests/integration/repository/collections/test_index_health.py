@@ -297,7 +297,10 @@ def test_ctrl_c_leaves_nothing_invalid(store: embeddb.Store) -> None:
     docs = _loaded(store)
     docs.drop_index()
     client = subprocess.Popen(
-        [sys.executable, "-c", BUILD, store.url, "shown"], stderr=subprocess.PIPE
+        [sys.executable, "-c", BUILD, store.url, "shown"],
+        stderr=subprocess.PIPE,
+        # a shell has what it starts in the background ignore interrupts, and so do their children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with _writer(store.url):
         _until(store.url, WAIT)
