@@ -125,9 +125,7 @@ class Indexes:
     ) -> None:
         missing = self.missing(index)
         if self._tables.metadata_index in missing:
-            self._build(
-                connection, self._tables.metadata_index, self._definitions.metadata_sql(), progress
-            )
+            self._build_metadata_index(connection, progress)
         scanned = None if isinstance(index, IVFPQ) else index  # build_codes makes the other
         lacking = [] if scanned is None else self._definitions.vector_names(scanned, missing)
         if scanned is not None and lacking:
@@ -217,10 +215,25 @@ class Indexes:
         with self._database.dedicated() as connection:
             with translated():
                 prepare_session(connection)
-                key = build_key(connection, self._tables)
-                while not _true(connection, query("schema.try_lock"), key):
-                    time.sleep(POLL_SECONDS)
+                _lock(connection, build_key(connection, self._tables))
             yield connection  # closing the connection releases the lock
+
+    def _build_metadata_index(self, connection: Connection, progress: PhaseProgress | None) -> None:
+        """Build the index on the metadata, which the generations of a collection share.
+
+        Two of them may be built at the same time, under a lock each. Without one for what they
+        share, each would drop what the other is building, and wait for it in turn.
+        """
+        name = self._tables.metadata_index
+        with translated():
+            key = _lock_key(connection, self._tables.schema, self._tables.documents_name)
+            _lock(connection, key)
+        try:
+            if name in self.missing(None):
+                self._build(connection, name, self._definitions.metadata_sql(), progress)
+        finally:
+            if not connection.closed:
+                connection.execute(query("schema.unlock"), key)
 
     def _build(
         self,
@@ -301,9 +314,18 @@ _LEFT = " Searches do not read what is left of it, and `embeddb index repair` re
 
 def build_key(connection: Connection, tables: Tables) -> dict[str, int]:
     """Return the advisory lock under which one generation's indexes are built."""
-    name = tables.schema + "." + tables.chunks_name
-    row = connection.execute(query("indexes.lock_key"), {"name": name}).fetchone()
+    return _lock_key(connection, tables.schema, tables.chunks_name)
+
+
+def _lock_key(connection: Connection, schema: str, name: str) -> dict[str, int]:
+    row = connection.execute(query("indexes.lock_key"), {"name": f"{schema}.{name}"}).fetchone()
     return {"key": row[0] if row else 0}
+
+
+def _lock(connection: Connection, key: dict[str, int]) -> None:
+    """Take an advisory lock by polling: waiting inside a statement would hold a snapshot."""
+    while not _true(connection, query("schema.try_lock"), key):
+        time.sleep(POLL_SECONDS)
 
 
 def _first(error: EmbedDBError) -> str:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import fields
 
 import pytest
 import typer
 
 import embeddb
-from embeddb.chunkers import ChunkerSpec
 from embeddb.cli.common.embedding_options import EmbeddingOptions, FormOptions
 from embeddb.cli.common.index_options import NewIndexOptions
 from embeddb.cli.common.layout_options import LayoutOptions
 from embeddb.schema.layouts import HashPartitions, Layout, ListPartitions, PartialIndexes
 
 
-@pytest.mark.parametrize("method", [embeddb.Store.create_collection, embeddb.Store.attach])
-def test_the_defaults_are_those_of_the_store(method: object) -> None:
-    assert callable(method)
-    own = {name: p.default for name, p in inspect.signature(method).parameters.items()}
-    arguments = EmbeddingOptions().arguments()
-    chunker = ChunkerSpec.from_json(arguments.pop("chunker"))
-    assert {name: own[name] for name in arguments} == arguments
-    assert chunker == ChunkerSpec.from_json(own["chunker"])
-    assert NewIndexOptions().spec() == own["index"]
-    assert LayoutOptions().spec() == own["layout"]
+def test_the_defaults_are_those_of_the_spec() -> None:
+    options = EmbeddingOptions().arguments()
+    index, layout = NewIndexOptions().spec(), LayoutOptions().spec()
+    asked = embeddb.EmbeddingSpec(model=None, dim=3, index=index, layout=layout, **options)
+    assert asked == embeddb.EmbeddingSpec(model=None, dim=3)
 
 
 def test_what_is_left_out_of_a_conversion_stays() -> None:

@@ -26,9 +26,10 @@ STATUS = WorkerStatus(
 
 def test_a_worker_reports_itself_again_and_again_and_is_removed(store: embeddb.Store) -> None:
     workers = Workers(store.database)
+    status = replace(STATUS, started_at=datetime.now(UTC) - timedelta(seconds=100))
     with store.database.open() as connection:
-        workers.report(connection, STATUS)
-        workers.report(connection, replace(STATUS, processed=7, rates={"docs": 3.0}))
+        workers.report(connection, status)
+        workers.report(connection, replace(status, processed=7, rates={"docs": 3.0}))
         (info,) = workers.all()
         assert (info.id, info.host, info.collections) == (STATUS.id, "here", ("docs",))
         assert (info.processed, info.failed, info.rates) == (7, 1, {"docs": 3.0})

@@ -330,7 +330,9 @@ def test_a_model_that_changed_under_its_name_is_refused_on_write_and_on_query(
     store: embeddb.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.create_collection("docs", model=HashEncoder(name="renamed")).add([("a", "a cat")])
-    monkeypatch.setattr("embeddb.store.load_encoder", lambda *_, **__: HashEncoder(name="weights"))
+    monkeypatch.setattr(
+        "embeddb.encoders.loader.load_encoder", lambda *_, **__: HashEncoder(name="weights")
+    )
     with embeddb.connect(store.url) as again:
         docs = again.collection("docs")
         for action in (
