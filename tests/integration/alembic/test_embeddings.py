@@ -157,6 +157,18 @@ def test_a_layout_is_part_of_the_embedding(application: Application) -> None:
     assert len(partitions(application)) == 16
 
 
+def test_a_layout_that_no_model_declares_stays(application: Application) -> None:
+    whole: Any = {"model": MODEL, "metadata": ["lang"]}
+    application.metadata = models(Embedding("title", **whole, partition_by="lang"))
+    application.there_and_back()
+    assert len(partitions(application)) == 16
+    application.metadata = models(Embedding("title", **whole))
+    assert not application.differs()
+    application.metadata = models(Embedding("title", **{**whole, "metadata": ["lang", "title"]}))
+    assert "op.detach_collection(" not in body(application.there_and_back())
+    assert len(partitions(application)) == 16
+
+
 def partitions(application: Application) -> list[str]:
     statement = "SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class ON oid = inhrelid "
     return [row[0] for row in application.run(statement + "WHERE relkind = 'r'")]
