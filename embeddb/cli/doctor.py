@@ -34,7 +34,7 @@ def doctor(
 
     Every finding is `ok`, `warn` or `fail`. The exit code is 1 if anything fails.
 
-    - Of the server: its versions, embeddb's schema, the role's rights, the memory settings.
+    - Of the server: its versions, embeddb's schema, the role's privileges, the memory settings.
     - Of a collection: missing and invalid indexes, indexes that are much larger than their rows
       need or were never used, missing functions, dead rows, missing statistics, a pending
       transform, leftovers of an interrupted conversion, and a recall that fell.

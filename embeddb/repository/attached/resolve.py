@@ -141,7 +141,7 @@ def _find(connection: Connection, own: str, name: str) -> tuple[int, str, str, b
         raise NotATableError(f"{place} is a table of embeddb's or of Postgres's own.")
     if not (may_read and may_follow):
         raise PermissionDeniedError(
-            f"The role may not attach to {place}: it needs the rights SELECT and TRIGGER on it.\n"
+            f"The role may not attach to {place}: it needs SELECT and TRIGGER on it.\n"
             "Ask the table's owner for them, or connect as another role."
         )
     return oid, schema, table, row_security

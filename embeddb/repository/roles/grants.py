@@ -171,7 +171,7 @@ class Grants:
             if is_needed and not one.is_ours and one.owner != role:
                 name = one.thing[1] or self._schema
                 raise PermissionDeniedError(
-                    f"{name} belongs to {one.owner}, so this role may not grant rights on it: "
+                    f"{name} belongs to {one.owner}, so this role may not grant privileges on it: "
                     f"connect as {one.owner}, or as a role that is a member of it."
                 )
 
