@@ -64,7 +64,7 @@ def test_the_order_is_the_same_every_time() -> None:
 def test_only_public_docstrings_of_some_length_are_read() -> None:
     found = {item.name: item for item in module_docstrings(SOURCE, "m")}
     assert list(found) == ["m", "m.both", "m.Shape", "m.Shape.area"]
-    assert found["m.both"].text.startswith("Give the first")
+    assert found["m.both"].text.startswith("Return the first")
     assert found["m.both"].signature == "m.both(a, *, b=1)"
     assert found["m.Shape"].signature == "class m.Shape(Base)"
     assert found["m.Shape.area"].signature == "async m.Shape.area(self, unit: str='m')"
