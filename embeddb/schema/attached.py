@@ -123,14 +123,6 @@ class SourceTable:
             "row_security": self.row_security,
         }
 
-    def declares_as(self, other: SourceTable) -> bool:
-        """Return whether another was declared in the same words, whatever Postgres made of it."""
-        return self._declared() == other._declared()
-
-    def _declared(self) -> tuple[Any, ...]:
-        text = self.text if self.expression is None else self.expression
-        return (self.schema, self.table, text, self.metadata, self.where)
-
 
 def from_json(value: dict[str, Any] | None) -> SourceTable | None:
     """Return what `to_json` wrote; None stays None: a collection of embeddb's own."""
