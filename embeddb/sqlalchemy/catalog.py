@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pgvector import Vector as PgVector
 
 from embeddb.config import Settings
-from embeddb.encoders import EncoderSettings, load_encoder
+from embeddb.encoders.loader import EncoderLoader
 from embeddb.errors import CollectionNotFoundError
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
@@ -62,7 +62,7 @@ def as_vector(record: CollectionRecord, query: str | Sequence[float]) -> str:
 
 @lru_cache(maxsize=16)
 def _encoder(name: str) -> Encoder:
-    return load_encoder(name, settings=EncoderSettings.of(Settings.from_environment()))
+    return EncoderLoader.from_environment()(name)
 
 
 def own_schema() -> str:

@@ -14,7 +14,7 @@ from embeddb.alembic.collections.attachment import Attachment, source_offline
 from embeddb.config import Settings
 from embeddb.db.database import Connection
 from embeddb.db.queries import query, script, verbatim
-from embeddb.encoders import EncoderSettings, load_encoder
+from embeddb.encoders.loader import EncoderLoader
 from embeddb.pipeline.conversion.forms import first_generation
 from embeddb.records import ModelInfo
 from embeddb.repository.attached.attach import Attachments
@@ -86,9 +86,8 @@ def detach_script(migration: MigrationContext, name: str) -> None:
 
 def _generation(database: _Script, attachment: Attachment) -> Generation:
     declared = attachment.declared
-    settings = EncoderSettings.of(Settings.from_environment())
     assert declared.spec.model is not None  # EmbeddingSpec has asked for dim, and --sql has none
-    info = load_encoder(declared.spec.model, settings=settings).info
+    info = EncoderLoader.from_environment()(declared.spec.model).info
     transform = declared.spec.transform
     if transform is not None and not transform.needs_fit:
         raise CommandError(
