@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from embeddb.records import Chunk, Document, Failure, Input, Medium, ModelInfo, Role, Vector
+from embeddb.records import (
+    Chunk,
+    Input,
+    Medium,
+    ModelInfo,
+    Role,
+    SourceItem,
+    Vector,
+)
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,8 +32,8 @@ PhaseProgress: TypeAlias = Callable[[str, int, int], None]
 class Source(Protocol):
     """Documents in a stable order, read while they are iterated over."""
 
-    def documents(self) -> Iterator[Document | Failure]:
-        """Yield each document, or a Failure for one that cannot be read."""
+    def documents(self) -> Iterator[SourceItem]:
+        """Yield each document, a Failure for one that cannot be read, or what is Skipped."""
         ...
 
     def count(self) -> int | None:

@@ -46,11 +46,19 @@ class Document:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chunk:
-    """A piece of a document: `document.content[start:stop] == content`."""
+    """A piece of a document: `document.content[start:stop] == content`.
+
+    Attributes:
+        metadata: where in the document it stands, e.g. `{"headings": ["Install", "Linux"]}`,
+            `{"symbol": "Store.search"}`, `{"page": 3}`, `{"lines": [10, 24]}`.
+        context: what is put before the content when it is encoded, such as its heading path.
+    """
 
     content: str
     start: int
     stop: int
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _NO_METADATA)
+    context: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,8 +190,28 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Skipped:
+    """What a source left out on purpose, such as a file without a parser, and why.
+
+    Attributes:
+        reason: a few words that many share, e.g. `no parser` or `empty`: reports count by it.
+    """
+
+    id: str
+    reason: str
+
+
+SourceItem: TypeAlias = Document | Failure | Skipped
+"""What a source yields: everything that it holds is one of these."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class IngestReport:
-    """What an ingest did: counts of documents, of chunks written, and of texts encoded."""
+    """What an ingest did: counts of documents, of chunks written, and of texts encoded.
+
+    Attributes:
+        skipped: how many documents the source left out, by the reason.
+    """
 
     added: int = 0
     updated: int = 0
@@ -195,3 +223,4 @@ class IngestReport:
     seconds: float = 0.0
     failures: tuple[Failure, ...] = ()
     repaired: tuple[Failure, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from embeddb.errors import InvalidDocumentError, SourceError
-from embeddb.records import Document, Failure
+from embeddb.records import Document, Failure, Skipped, SourceItem
 from embeddb.sources.rows import Columns
 
 # 128 bits: no two of even 10^15 texts will share an id by accident.
@@ -31,7 +31,7 @@ class Records:
 
     items: Iterable[Any]
 
-    def documents(self) -> Iterator[Document | Failure]:
+    def documents(self) -> Iterator[SourceItem]:
         """Yield each document, or a Failure that names its position, counted from 1."""
         try:
             for number, item in enumerate(self.items, start=1):
@@ -48,8 +48,8 @@ class Records:
         return len(self.items) if isinstance(self.items, Sized) else None
 
 
-def _document(item: object, where: str) -> Document | Failure:
-    if isinstance(item, Document | Failure):
+def _document(item: object, where: str) -> SourceItem:
+    if isinstance(item, Document | Failure | Skipped):
         return item
     if isinstance(item, str):
         return Document(id=text_id(item), content=item)

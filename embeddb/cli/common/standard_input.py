@@ -10,7 +10,7 @@ from typing import Any
 
 from embeddb.errors import UnreadableDocumentError
 from embeddb.protocols import Source
-from embeddb.records import Document, Failure
+from embeddb.records import Failure, SourceItem
 from embeddb.sources.rows import Columns
 
 
@@ -20,7 +20,7 @@ class Together:
 
     sources: Sequence[Source]
 
-    def documents(self) -> Iterator[Document | Failure]:
+    def documents(self) -> Iterator[SourceItem]:
         """Yield the documents of each source."""
         for source in self.sources:
             yield from source.documents()
@@ -37,7 +37,7 @@ class StandardInput:
 
     columns: Columns
 
-    def documents(self) -> Iterator[Document | Failure]:
+    def documents(self) -> Iterator[SourceItem]:
         """Yield the document of each line, or a Failure that names the line."""
         checked = False
         for number, line in enumerate(sys.stdin.buffer, start=1):

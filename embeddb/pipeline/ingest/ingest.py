@@ -19,7 +19,7 @@ from embeddb.pipeline.ingest.tally import Tally
 from embeddb.pipeline.ingest.work import Work
 from embeddb.pipeline.ingest.write import Writer
 from embeddb.protocols import Encoder, Source
-from embeddb.records import Document, Failure
+from embeddb.records import SourceItem
 from embeddb.repository.collections.documents import Documents
 from embeddb.schema.catalog import CollectionRecord
 
@@ -116,7 +116,7 @@ class Run:
                 before[0].result()
                 yield before[1]
 
-    def at_once(self, documents: Iterable[Document | Failure], tally: Tally) -> None:
+    def at_once(self, documents: Iterable[SourceItem], tally: Tally) -> None:
         """Write everything in one transaction: all of it, or nothing on any error."""
         works = list(self._encoded(iter(documents), tally, ahead=0))
         with self.writer() as writer:
@@ -140,7 +140,7 @@ class Run:
         return self.documents.delete_ids(gone)
 
     def _encoded(
-        self, documents: Iterator[Document | Failure], tally: Tally, ahead: int = WORKS_AHEAD
+        self, documents: Iterator[SourceItem], tally: Tally, ahead: int = WORKS_AHEAD
     ) -> Generator[Work, None, None]:
         works = self.preparer.batches(documents)
         if self.encoder is None:

@@ -31,7 +31,7 @@ from embeddb.pipeline.ingest.validation import (
 )
 from embeddb.pipeline.ingest.work import Work
 from embeddb.protocols import Chunker
-from embeddb.records import Chunk, Document, Failure, Vector
+from embeddb.records import Chunk, Document, Failure, Skipped, SourceItem, Vector
 from embeddb.repository.collections.document_reader import Known
 from embeddb.repository.collections.documents import (
     Documents,
@@ -91,7 +91,7 @@ class Preparer:
         self._strict = strict
         self.seen: set[int] = set()  # hashes of ids: 64 bytes a document instead of the id
 
-    def batches(self, items: Iterable[Document | Failure]) -> Generator[Work, None, None]:
+    def batches(self, items: Iterable[SourceItem]) -> Generator[Work, None, None]:
         """Yield batches of about BATCH_CHUNKS chunks; a document is never split."""
         size = WINDOW_DOCUMENTS if self._generation.model else WINDOW_VECTORS
         work = Work()
@@ -103,7 +103,7 @@ class Preparer:
         if work.seen:
             yield work
 
-    def _add(self, work: Work, window: list[Document | Failure]) -> None:
+    def _add(self, work: Work, window: list[SourceItem]) -> None:
         checked: list[_Checked] = []
         for item in window:
             work.seen += 1
@@ -117,7 +117,10 @@ class Preparer:
         else:
             self._cut(work, [item.document for item in changed])
 
-    def _check(self, work: Work, item: Document | Failure) -> list[_Checked]:
+    def _check(self, work: Work, item: SourceItem) -> list[_Checked]:
+        if isinstance(item, Skipped):
+            work.skipped[item.reason] += 1
+            return []
         if isinstance(item, Failure):
             self.seen.add(hash(item.id))
             if self._strict:

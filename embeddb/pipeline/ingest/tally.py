@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 from embeddb.pipeline.ingest.work import Work
@@ -25,6 +26,7 @@ class Tally:
     seen: int = 0
     failures: list[Failure] = field(default_factory=list)
     repaired: list[Failure] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
 
     def encoding(self, work: Work, done: int, total: int) -> None:
         """Show a batch that is being encoded as a fraction of its documents."""
@@ -41,6 +43,7 @@ class Tally:
         self.seen += work.seen
         self.failures += work.failures
         self.repaired += work.repaired
+        self.skipped += work.skipped
         self.display.documents(self.seen, self.total)
 
     def report(self, deleted: int = 0) -> IngestReport:
@@ -56,4 +59,5 @@ class Tally:
             seconds=round(time.monotonic() - self.started, 3),
             failures=tuple(self.failures),
             repaired=tuple(self.repaired),
+            skipped=dict(self.skipped.most_common()),
         )

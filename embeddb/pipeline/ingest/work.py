@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from embeddb.records import Failure, Vector
@@ -19,6 +20,7 @@ class Work:
         known_vectors: vectors that the replaced chunks have already, by the hash of their text.
         updated: ids of the documents that replace a stored one.
         seen: documents of the source that this batch accounts for.
+        skipped: how many of them the source left out, by the reason.
     """
 
     documents: list[ReadyDocument] = field(default_factory=list)
@@ -31,6 +33,7 @@ class Work:
     seen: int = 0
     failures: list[Failure] = field(default_factory=list)
     repaired: list[Failure] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
 
     @property
     def chunks(self) -> int:

@@ -12,7 +12,7 @@ import pytest
 import embeddb
 from embeddb import Collection
 from embeddb.errors import ConfigurationError, IngestAbortedError, SourceError
-from embeddb.records import IngestReport
+from embeddb.records import IngestReport, Skipped
 from tests.support.encoders import HashEncoder
 from tests.support.faults import GatedEncoder
 from tests.support.postgres import check_chunks, rows, session, stored_chunks, stored_documents
@@ -54,6 +54,20 @@ def test_a_report_counts_what_became_of_each_document(store: embeddb.Store) -> N
     stored = {row[0]: row[1] for row in stored_documents(store.url, "docs")}
     assert stored == {"a": "a cat", "b": "a wolf", "c": "a cow", "e": "an emu"}
     check_chunks(store.url, "docs")
+
+
+def test_a_report_counts_what_a_source_left_out_by_its_reason(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=HashEncoder())
+    report = docs.ingest(
+        [
+            ("a", "a cat"),
+            Skipped(id="b.bin", reason="no parser"),
+            Skipped(id="c.txt", reason="empty"),
+            Skipped(id="d.bin", reason="no parser"),
+        ]
+    )
+    assert _counts(report) == (1, 0, 0, 0, 0)
+    assert report.skipped == {"no parser": 2, "empty": 1}
 
 
 def test_unchanged_text_costs_no_encoding(store: embeddb.Store) -> None:
