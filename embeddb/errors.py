@@ -53,6 +53,8 @@
 
 from __future__ import annotations
 
+from embeddb.redaction import redact
+
 
 class EmbedDBWarning(UserWarning):
     """Something was done in another way than you asked for."""
@@ -67,10 +69,10 @@ class IndexBuildWarning(EmbedDBWarning):
 
 
 class EmbedDBError(Exception):
-    """Something went wrong in embeddb."""
+    """Something went wrong in embeddb; no message shows a password."""
 
     def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (type(self).__doc__ or "").strip())
+        super().__init__(redact(message or (type(self).__doc__ or "").strip()))
 
 
 class ConfigurationError(EmbedDBError):

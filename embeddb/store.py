@@ -32,11 +32,11 @@ from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec, as_written
 
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
-    from sqlalchemy import Engine
+    from sqlalchemy import URL, Engine
 
 
 def connect(
-    dsn: str | ConnectionPool[Any] | Engine | None = None,
+    dsn: str | URL | ConnectionPool[Any] | Engine | None = None,
     *,
     schema: str | None = None,
     prepare: bool = True,
@@ -44,14 +44,17 @@ def connect(
     """Open a store: connect to a database that has embeddb's schema.
 
     Args:
-        dsn: a libpq URL, a psycopg pool or a SQLAlchemy engine of your own. None: EMBEDDB_DSN,
-            or else the embedded server in the user's data folder, started if need be.
+        dsn: a URL, libpq's or SQLAlchemy's; or a psycopg pool or a SQLAlchemy engine of your own.
+            None: EMBEDDB_DSN, or else the embedded server in the user's data folder, started if
+            need be.
         schema: where embeddb's tables are; None: EMBEDDB_SCHEMA, or `embeddb`.
         prepare: whether statements are prepared; False behind a transaction pooler.
 
     Raises:
         DatabaseUnavailableError: no server answers.
-        UnsupportedServerError: Postgres or pgvector is missing or too old.
+        UnsupportedServerError: Postgres or pgvector is missing or too old, or the database's
+            encoding is SQL_ASCII.
+        ConfigurationError: the URL is malformed.
         SchemaMissingError, SchemaOutdatedError: run `embeddb migrate` first. Connecting never
             changes the schema, so a role that may only SELECT can search.
         MissingDependencyError: no DSN, and the embedded server is not installed.
@@ -63,7 +66,7 @@ def connect(
 
 
 def migrate(
-    dsn: str | None = None, *, schema: str | None = None, revision: str = "head"
+    dsn: str | URL | None = None, *, schema: str | None = None, revision: str = "head"
 ) -> MigrationResult:
     """Bring embeddb's own schema to a revision; safe to call from many processes at once.
 

@@ -20,6 +20,10 @@ _UNREACHABLE_HINT = (
     "Is the server running and the address right? `embeddb db start` starts the embedded one."
 )
 
+_READ_ONLY_HINT = (
+    "The server is a standby, or default_transaction_read_only is on for this role or database: "
+    "write through the primary server, as a role that may."
+)
 
 RIGHTS_HINT = (
     "Ask the schema's owner for the right, or connect as another role: `embeddb grant reader ROLE` "
@@ -51,6 +55,8 @@ def translate(error: psycopg.Error) -> errors.EmbedDBError:
         return errors.DatabaseUnavailableError(text + "\n" + _UNREACHABLE_HINT)
     if isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow):
         return errors.DatabaseUnavailableError(text + "\nTry again when the server is back.")
+    if isinstance(error, pg.ReadOnlySqlTransaction):
+        return errors.DatabaseError(text + "\n" + _READ_ONLY_HINT)
     return errors.DatabaseError(text)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import psycopg
-from psycopg import conninfo
 from psycopg.rows import TupleRow
 
 from embeddb import errors
+from embeddb.db.address import place_of
 from embeddb.db.boundary import translated
 from embeddb.db.queries import Name, query
 
@@ -23,13 +23,18 @@ OLDEST_PGVECTOR = (0, 8, 4)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerInfo:
-    """What a server reports: its versions, pgvector's schema, embeddb's migration."""
+    """What a server reports: its versions, pgvector's schema, embeddb's migration.
+
+    Attributes:
+        encoding: the database's, as Postgres calls it.
+    """
 
     version: int
     pgvector: str | None
     pgvector_schema: str | None
     available_pgvector: str | None
     migration: str | None
+    encoding: str = "UTF8"
 
 
 class TransactionSource(Protocol):
@@ -105,6 +110,7 @@ def describe_server(connection: Connection, schema: str) -> ServerInfo:
             pgvector_schema=row[2],
             available_pgvector=row[3],
             migration=None,
+            encoding=connection.info.parameter_status("server_encoding") or "UTF8",
         )
         if not row[4]:
             return info
@@ -113,7 +119,7 @@ def describe_server(connection: Connection, schema: str) -> ServerInfo:
 
 
 def check_server(info: ServerInfo) -> None:
-    """Refuse a server that is too old, or that lacks pgvector.
+    """Refuse a server that is too old or lacks pgvector, or a database that knows no characters.
 
     Raises:
         UnsupportedServerError: it is, or does.
@@ -121,6 +127,12 @@ def check_server(info: ServerInfo) -> None:
     if info.version < OLDEST_POSTGRES:
         raise errors.UnsupportedServerError(
             f"The server is PostgreSQL {info.version // 10000}; embeddb needs 14 or newer."
+        )
+    if info.encoding == "SQL_ASCII":
+        raise errors.UnsupportedServerError(
+            "The encoding of this database is SQL_ASCII: it stores bytes and does not know which "
+            "characters they are, so text would not come back as it was given. Make a database "
+            "that knows: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0;"
         )
     if info.pgvector is None:
         raise errors.UnsupportedServerError(
@@ -149,7 +161,7 @@ def usable_server(connection: Connection, schema: str) -> ServerInfo:
     check_server(info)
     if info.migration is None:
         raise errors.SchemaMissingError(
-            f"The database at {redact(connection.info.dsn)} has no schema {schema!r}: "
+            f"The database at {place_of(connection.info.dsn)} has no schema {schema!r}: "
             "run `embeddb migrate`."
         )
     return info
@@ -164,13 +176,3 @@ def vector_schema_of(info: ServerInfo) -> str:
 def pgvector_version(text: str) -> tuple[int, ...]:
     """Return a version such as `0.8.6` as numbers that compare."""
     return tuple(int(part) for part in text.split(".") if part.isdigit())
-
-
-def redact(url: str) -> str:
-    """Return where a URL points, without its password."""
-    try:
-        fields = conninfo.conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        return "(malformed connection string)"
-    place = fields.get("host") or fields.get("hostaddr") or "local socket"
-    return f"{place}/{fields.get('dbname') or fields.get('user') or ''}"

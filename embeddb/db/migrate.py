@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from embeddb.db.database import (
     describe_server,
 )
 from embeddb.db.queries import query
+from embeddb.forks import ProcessLock
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -34,7 +34,7 @@ LOCK_KEY = 0x656D6264
 
 LOCK_POLL_SECONDS = 0.1
 
-_ALEMBIC = threading.Lock()
+_ALEMBIC = ProcessLock()
 """Alembic keeps the migration that runs in module globals: one at a time in a process."""
 
 

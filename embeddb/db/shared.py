@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
 from psycopg.rows import tuple_row
 
+from embeddb.db.address import place_of
 from embeddb.db.boundary import translated
-from embeddb.db.database import Connection, ServerInfo, redact, usable_server, vector_schema_of
+from embeddb.db.database import Connection, ServerInfo, usable_server, vector_schema_of
 from embeddb.db.queries import query
+from embeddb.db.session import lent_session
 from embeddb.db.vectors import teach
 from embeddb.errors import DatabaseError
 
@@ -26,10 +29,11 @@ class SharedDatabase:
     def __init__(self, connection: Connection, *, schema: str) -> None:
         self.schema = schema
         self._connection = connection
+        self._process = os.getpid()
         teach(connection)
 
     def __repr__(self) -> str:
-        return f"<SharedDatabase {redact(self.url)}>"
+        return f"<SharedDatabase {place_of(self.url)}>"
 
     @property
     def url(self) -> str:
@@ -38,11 +42,20 @@ class SharedDatabase:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Lend the connection, with plain rows while we have it."""
+        """Lend the connection, with plain rows and our settings while we have it.
+
+        Raises:
+            DatabaseError: this process was forked after the connection was opened.
+        """
+        if self._process != os.getpid():
+            raise DatabaseError(
+                "The connection was opened before this process was forked, so it is the parent's: "
+                "open one in this process."
+            )
         before = self._connection.row_factory
         self._connection.row_factory = tuple_row
         try:
-            with translated():
+            with translated(), lent_session(self._connection, local=True):
                 yield self._connection
         finally:
             self._connection.row_factory = before
@@ -69,7 +82,8 @@ class SharedDatabase:
             UnsupportedServerError: Postgres or pgvector is too old or missing.
             SchemaMissingError: embeddb's schema is not there.
         """
-        return usable_server(self._connection, self.schema)
+        with self.connection() as connection:
+            return usable_server(connection, self.schema)
 
     def vector_schema(self) -> str:
         """Return the schema that pgvector is installed in."""

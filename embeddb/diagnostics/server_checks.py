@@ -10,7 +10,8 @@ from typing import Any
 from psycopg import conninfo
 
 from embeddb.db import embedded
-from embeddb.db.database import Connection, Database, ServerInfo, describe_server, redact
+from embeddb.db.address import place_of
+from embeddb.db.database import Connection, Database, ServerInfo, describe_server
 from embeddb.db.database import check_server as refuse_old
 from embeddb.db.migrate import head
 from embeddb.diagnostics.findings import Finding, run_check
@@ -37,7 +38,7 @@ def check_server(database: Database) -> Iterator[Finding]:
         DatabaseUnavailableError: no server answers.
     """
     with database.dedicated() as connection:
-        yield Finding("ok", "server", f"{redact(database.url)} answers")
+        yield Finding("ok", "server", f"{place_of(database.url)} answers")
         yield from _privileges(connection, database.schema)
         info = describe_server(connection, database.schema)
         yield from run_check("versions", lambda: _versions(info))

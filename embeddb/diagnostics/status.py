@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from embeddb.db.database import Database, redact
+from embeddb.db.address import place_of
+from embeddb.db.database import Database
 from embeddb.diagnostics.describe import CollectionStatus, describe
 from embeddb.diagnostics.server_checks import is_embedded
 from embeddb.diagnostics.units import postgres_version
@@ -59,7 +60,7 @@ def read_status(database: Database, data_dir: Path) -> StoreStatus:
     info = database.server
     return StoreStatus(
         server=DatabaseStatus(
-            server=redact(database.url),
+            server=place_of(database.url),
             embedded=is_embedded(database.url, data_dir),
             postgres=postgres_version(info.version),
             pgvector=info.pgvector,

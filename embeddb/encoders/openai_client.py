@@ -16,6 +16,7 @@ from embeddb.errors import (
     ModelNotFoundError,
     ModelUnavailableError,
 )
+from embeddb.forks import renewed_in_child
 
 if TYPE_CHECKING:
     import httpx
@@ -66,6 +67,7 @@ class OpenAIClient:
         self._backoff_seconds = backoff_seconds
         self._max_wait_seconds = max_wait_seconds
         self._timeout_seconds = timeout_seconds
+        renewed_in_child(self, OpenAIClient._forget)
 
     def post(self, payload: dict[str, Any]) -> object:
         """Send a request until it is answered, and return the answer's JSON.
@@ -155,8 +157,13 @@ class OpenAIClient:
 
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         client = httpx.Client(headers=headers, timeout=self._timeout_seconds)
-        weakref.finalize(self, client.close)
+        self._closing = weakref.finalize(self, client.close)
         return client
+
+    def _forget(self) -> None:
+        """Leave the connections to the parent of this process."""
+        if self.__dict__.pop("_http", None) is not None:
+            self._closing.detach()
 
 
 def _retry_after(value: str | None) -> float | None:

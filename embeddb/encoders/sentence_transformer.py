@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -18,6 +17,7 @@ from embeddb.encoders.hardware import best_dtype, check_dtype, likely_device
 from embeddb.encoders.locate import Location
 from embeddb.encoders.torch_model import TorchModel, load_torch_model
 from embeddb.errors import EmbedDBError, EncodingError, ModelError
+from embeddb.forks import ProcessLock
 from embeddb.records import ModelInfo, Role, Vector
 
 
@@ -53,7 +53,7 @@ class SentenceTransformerEncoder:
         self._dtype = check_dtype(dtype)
         self._normalize = bool(normalize)
         self._torch_model: TorchModel | None = None
-        self._lock = Lock()
+        self._lock = ProcessLock()
 
     def __repr__(self) -> str:
         return f"SentenceTransformerEncoder({self._location.name!r})"

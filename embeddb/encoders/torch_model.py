@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -21,6 +20,8 @@ from embeddb.encoders.batching import (
 )
 from embeddb.encoders.hardware import best_dtype
 from embeddb.encoders.quiet import quiet_loading
+from embeddb.errors import ModelError
+from embeddb.forks import ProcessLock, keep_torch_alive, renewed_in_child
 from embeddb.records import Role, Vector
 
 
@@ -30,18 +31,34 @@ class TorchModel:
 
     Attributes:
         tokens: the padded tokens of one batch.
+        lost: whether it is in the memory of a GPU that a parent of this process opened.
     """
 
     model: Any
     device: str
     dtype: str
     tokens: int
-    tokenizing: Lock = field(default_factory=Lock)
+    tokenizing: ProcessLock = field(default_factory=ProcessLock)
+    lost: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        renewed_in_child(self, TorchModel._renew)
 
     def encode(self, texts: list[str], prompt: str, role: Role) -> Vector:
-        """Encode texts in batches of similar length: float32, shape (len(texts), width)."""
+        """Encode texts in batches of similar length: float32, shape (len(texts), width).
+
+        Raises:
+            ModelError: this process was forked after the model was loaded onto a GPU.
+        """
         import torch
 
+        if self.lost:
+            raise ModelError(
+                f"The model was loaded onto {self.device} before this process was forked, and a "
+                "forked process cannot use it: start processes with spawn or forkserver, or load "
+                "the model after the fork."
+            )
+        keep_torch_alive()
         vectors: Vector | None = None
         with torch.inference_mode():
             for block in blocks(texts):
@@ -120,6 +137,9 @@ class TorchModel:
         vectors: Vector = output.to(device="cpu", dtype=torch.float32).numpy()
         return vectors
 
+    def _renew(self) -> None:
+        self.lost = self.device != "cpu"
+
     def _shrink(self) -> None:
         """Halve the batches to come, and return the freed memory to the GPU."""
         import torch
@@ -130,7 +150,7 @@ class TorchModel:
 
 
 _loaded: WeakValueDictionary[tuple[str, str, str], TorchModel] = WeakValueDictionary()
-_loading = Lock()
+_loading = ProcessLock()
 
 
 def load_torch_model(
@@ -139,6 +159,7 @@ def load_torch_model(
     """Return a loaded model, shared with other encoders of this process."""
     import torch
 
+    keep_torch_alive()
     device = device or _torch_device()
     dtype = dtype or best_dtype(device, model_type)
     key = (str(folder), device, dtype)

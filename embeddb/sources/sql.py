@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from embeddb.errors import SourceError
+from embeddb.db.address import libpq_address
+from embeddb.db.session import ENCODING, lent_session
+from embeddb.errors import ConfigurationError, SourceError
 from embeddb.records import Document, Failure
 from embeddb.sources.rows import Columns
 
@@ -35,7 +37,8 @@ class Query:
     written with.
 
     Attributes:
-        database: a libpq URL, or a psycopg connection of the caller's, which stays open.
+        database: a URL, libpq's or SQLAlchemy's, or a psycopg connection of the caller's, which
+            stays open and, between two transactions, as it was.
         query: the name of a table or view, `schema.` before it or not, or a SELECT. Give it
             an ORDER BY where the order matters.
         params: values for the placeholders of the query.
@@ -45,7 +48,7 @@ class Query:
             named columns.
     """
 
-    database: str | psycopg.Connection[Any]
+    database: str | psycopg.Connection[Any] = field(repr=False)
     query: str
     params: Sequence[Any] | Mapping[str, Any] | None = None
     id: str = "id"
@@ -72,7 +75,10 @@ class Query:
     def _cursor(self) -> Iterator[psycopg.ServerCursor[dict[str, Any]]]:
         with self._connection() as connection, connection.transaction():
             name = f"embeddb_{uuid4().hex}"
-            with connection.cursor(name=name, row_factory=dict_row) as cursor:
+            with (
+                lent_session(connection, local=True),
+                connection.cursor(name=name, row_factory=dict_row) as cursor,
+            ):
                 cursor.itersize = FETCH_ROWS
                 try:
                     cursor.execute(_statement(self.query), self.params)
@@ -84,8 +90,8 @@ class Query:
         if isinstance(self.database, psycopg.Connection):
             return nullcontext(self.database)
         try:
-            return psycopg.connect(self.database)
-        except psycopg.Error as error:
+            return psycopg.connect(libpq_address(self.database), client_encoding=ENCODING)
+        except (psycopg.Error, ConfigurationError) as error:
             raise SourceError(
                 f"The database of the query cannot be reached, check its URL: {error}"
             ) from error
@@ -105,6 +111,12 @@ def _translated(cursor: psycopg.ServerCursor[dict[str, Any]]) -> Iterator[dict[s
             row = next(rows, None)
         except psycopg.Error as error:
             raise _refused(error) from error
+        except UnicodeDecodeError as error:
+            raise SourceError(
+                "The rows hold text that is not UTF-8, and the database, whose encoding is "
+                f"SQL_ASCII, does not know what it is: {error}. Give a query that converts it: "
+                "convert_from(column::bytea, 'LATIN1')."
+            ) from error
         if row is None:
             return
         yield row

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embeddb.forks import keep_torch_alive
 from embeddb.records import Vector
 from embeddb.schema.transforms import Word
 from embeddb.transforms.fitting import Fitting, Matrix, mean_of, principal_axes, sample
@@ -95,6 +96,7 @@ def _train(start: dict[str, Matrix], rows: Vector, fitting: Fitting) -> dict[str
     """
     import torch
 
+    keep_torch_alive()
     rng = np.random.default_rng([fitting.seed, len(rows)])
     shuffled = torch.from_numpy(rows[rng.permutation(len(rows))].astype(np.float32))
     held_out = shuffled[: len(rows) // HELD_OUT]

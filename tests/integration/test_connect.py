@@ -163,7 +163,7 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embeddb.db.pooled.CONNECT_TIMEOUT_SECONDS", 2)
+    monkeypatch.setattr("embeddb.db.session.CONNECT_TIMEOUT_SECONDS", 2)
     with _deaf_port(listening=True) as port, pytest.raises(DatabaseUnavailableError):
         embeddb.connect(f"postgresql://me@127.0.0.1:{port}/mine")
 

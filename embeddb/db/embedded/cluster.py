@@ -18,7 +18,6 @@ import re
 import secrets
 import shutil
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from embeddb.db.embedded import address, sizing, wheel
 from embeddb.db.embedded.account import Account, account_for
 from embeddb.db.embedded.machine import measure
 from embeddb.errors import ConfigurationError, DatabaseUnavailableError
+from embeddb.forks import ProcessLock
 
 LEAST_DISK = 256 * sizing.MB
 """A new server takes 60 MB; less room than this would soon stop it."""
@@ -46,7 +46,7 @@ _LOCALE = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--buil
 _CHARACTER_CLASSES = ("C.UTF-8", "en_US.UTF-8", "C")
 
 # The file lock keeps out other processes only; threads of one share it.
-_threads = threading.Lock()
+_threads = ProcessLock()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

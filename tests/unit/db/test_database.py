@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from embeddb.db.database import ServerInfo, check_server, pgvector_version, redact
+from embeddb.db.address import place_of
+from embeddb.db.database import ServerInfo, check_server, pgvector_version
 from embeddb.db.pooled import PooledDatabase
 from embeddb.errors import ConfigurationError, UnsupportedServerError
 
@@ -57,7 +58,7 @@ def test_versions_compare_as_numbers() -> None:
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert redact(url) == shown
+    assert place_of(url) == shown
 
 
 def test_a_database_shows_no_password() -> None:

@@ -117,13 +117,13 @@ def test_a_few_queries_are_asked_on_one_connection(
     docs: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(docs._database, PooledDatabase)
-    lend, lent = docs._database._connect, []
+    lend, lent = docs._database.connection, []
 
     def counted() -> AbstractContextManager[Connection]:
         lent.append(1)
         return lend()
 
-    monkeypatch.setattr(docs._database, "_connect", counted)
+    monkeypatch.setattr(docs._database, "connection", counted)
     docs.search_many(QUERIES[:PIPELINED])
     assert len(lent) == 1
     docs.search_many(QUERIES)
@@ -192,7 +192,7 @@ def test_an_error_ends_the_work_and_is_raised(connections: PooledDatabase) -> No
 def test_without_a_second_connection_the_first_does_all(
     connections: PooledDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lend, lent = connections._connect, threading.Event()
+    lend, lent = connections.connection, threading.Event()
 
     def once() -> object:
         if lent.is_set():
@@ -200,7 +200,7 @@ def test_without_a_second_connection_the_first_does_all(
         lent.set()
         return lend()
 
-    monkeypatch.setattr(connections, "_connect", once)
+    monkeypatch.setattr(connections, "connection", once)
     assert run_parallel(connections, 9, lambda _, number: number, connections=3) == list(range(9))
     with pytest.raises(DatabaseUnavailableError, match="no more"):
         run_parallel(connections, 9, lambda _, number: number, connections=3)
