@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from embeddb.diagnostics.findings import DoctorReport, Finding
     from embeddb.diagnostics.jobs import JobQueue
     from embeddb.diagnostics.status import StoreStatus
-    from embeddb.errors import EmbedDBError
+    from embeddb.errors import EmbedDBError, EmbedDBWarning
     from embeddb.evaluation.compression.advice import Advice
     from embeddb.evaluation.compression.candidates import Candidate
     from embeddb.evaluation.index_tuning import TuneReport
@@ -39,6 +39,7 @@ _HOMES = {
     "DoctorReport": "embeddb.diagnostics.findings",
     "Document": "embeddb.records",
     "EmbedDBError": "embeddb.errors",
+    "EmbedDBWarning": "embeddb.errors",
     "EmbeddingSpec": "embeddb.schema.spec",
     "FailedJob": "embeddb.repository.queue.jobs",
     "Finding": "embeddb.diagnostics.findings",
@@ -73,6 +74,7 @@ __all__ = [
     "DoctorReport",
     "Document",
     "EmbedDBError",
+    "EmbedDBWarning",
     "EmbeddingSpec",
     "FailedJob",
     "Finding",
