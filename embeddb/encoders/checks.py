@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import ArrayLike
 
 from embeddb.errors import EncodingError
 from embeddb.records import Vector
 
 
-def check_vectors(values: ArrayLike, count: int, dim: int | None, name: str) -> Vector:
+class PartlyEncodedError(EncodingError):
+    """Some texts of a batch could not be encoded; the others' vectors are kept.
+
+    Attributes:
+        vectors: shape (n, dim); NaN in the rows of the texts that failed.
+        errors: the error of each failed text, by its row.
+    """
+
+    def __init__(self, vectors: Vector, errors: dict[int, EncodingError]) -> None:
+        super().__init__(str(errors[min(errors)]))
+        self.vectors = vectors
+        self.errors = errors
+
+
+def check_vectors(  # what a model returned has any type
+    values: Any,  # noqa: ANN401
+    count: int,
+    dim: int | None,
+    name: str,
+) -> Vector:
     """Return vectors as contiguous float32, shape (count, dim).
 
     Args:
@@ -19,10 +39,11 @@ def check_vectors(values: ArrayLike, count: int, dim: int | None, name: str) -> 
         name: the model's name, for the message.
 
     Raises:
-        EncodingError: the values have another shape, are no numbers, or are NaN or infinite.
+        EncodingError: the values have another shape, or are no numbers.
+        PartlyEncodedError: some rows are NaN or infinite; the others are good.
     """
     try:
-        vectors = np.ascontiguousarray(values, dtype=np.float32)
+        vectors = np.ascontiguousarray(as_array(values), dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise EncodingError(f"{name} did not return an array of numbers: {error}") from error
     if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
@@ -31,8 +52,24 @@ def check_vectors(values: ArrayLike, count: int, dim: int | None, name: str) -> 
         raise EncodingError(f"{name} returned vectors of {vectors.shape[1]} dims, not {dim}")
     broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if broken.size:
-        raise EncodingError(f"{name} returned NaN or infinite values for text {broken[0]}")
+        vectors = vectors.copy()  # what a function returned may not be written to
+        vectors[broken] = np.nan
+        said = f"{name} returned NaN or infinite values for text"
+        raise PartlyEncodedError(
+            vectors, {int(row): EncodingError(f"{said} {row}") for row in broken}
+        )
     return vectors
+
+
+def as_array(values: Any) -> Any:  # noqa: ANN401  (whatever a model returns)
+    """Return a tensor, or a list of tensors, as what NumPy can read; anything else as it is."""
+    if isinstance(values, list | tuple) and values and hasattr(values[0], "detach"):
+        return [as_array(value) for value in values]
+    if not hasattr(values, "detach"):
+        return values
+    tensor = values.detach().cpu()
+    # NumPy has no bfloat16
+    return tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()
 
 
 def unit_length(vectors: Vector) -> Vector:

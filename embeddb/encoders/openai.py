@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from embeddb.encoders.checks import check_vectors
+from embeddb.encoders.checks import PartlyEncodedError
 from embeddb.encoders.fingerprint import digest
-from embeddb.encoders.openai_client import OpenAIClient, TooLargeError
+from embeddb.encoders.openai_answer import Answer, read_answer
+from embeddb.encoders.openai_client import OpenAIClient
+from embeddb.encoders.openai_refusals import (
+    DoubtfulError,
+    RefusedError,
+    TooLargeError,
+    refused_field,
+)
+from embeddb.encoders.openai_requests import RequestLimits
 from embeddb.encoders.settings import OPENAI_BASE_URL
 from embeddb.errors import ConfigurationError, EncodingError, ModelUnavailableError
 from embeddb.records import ModelInfo, Role, Vector
 
-MAX_TEXTS = 2048
-"""OpenAI's limit on the texts of one request."""
+_PROBE = "text"
+"""A text that every model takes: if it fails, too, no text is at fault."""
 
-MAX_TOKENS = 280_000
-"""Estimated tokens of one request; OpenAI's limit is 300,000."""
+_DOUBTFUL_ATTEMPTS = 2
+"""Attempts of a request of many texts that fails; then a probe tells whether a text is at fault."""
 
-_BYTES_PER_TOKEN = 3
-"""A low estimate: English has 4 to 5 bytes a token, Chinese and code about 3."""
+_DOUBTFUL_ATTEMPTS_ALONE = 3
+"""Attempts of a request of one text, before that text is at fault."""
 
 _DIMS = {
     "text-embedding-3-small": 1536,
@@ -30,8 +39,19 @@ _DIMS = {
     "text-embedding-ada-002": 1536,
 }
 _OPENAI_MAX_TOKENS = 8191
-_SHORTENED = "text-embedding-3-"
-"""Models of this name are trained to be cut to fewer dimensions by the endpoint itself."""
+
+
+@dataclass(slots=True)
+class _Found:
+    """The vectors of one call, and the errors of the texts that have none."""
+
+    vectors: Vector
+    errors: dict[int, EncodingError] = field(default_factory=dict)
+
+    def take(self, rows: range, answer: Answer) -> None:
+        """Take the answer to the texts of some rows."""
+        self.vectors[rows.start : rows.stop] = answer.vectors
+        self.errors |= {rows[row]: error for row, error in answer.errors.items()}
 
 
 class OpenAIEncoder:
@@ -53,8 +73,8 @@ class OpenAIEncoder:
 
         Args:
             model: its name at the endpoint.
-            dim: asked of `text-embedding-3-*`, checked of others; None takes the known one of
-                OpenAI's models and asks others once.
+            dim: asked of the endpoint, and checked; None takes the known one of OpenAI's models
+                and asks others once.
             base_url: up to and without `/embeddings`.
             api_key: sent as a bearer token; never shown.
             attempts: how often a request is sent before the endpoint counts as unavailable.
@@ -71,6 +91,8 @@ class OpenAIEncoder:
             )
         self._model = model
         self._dim = dim
+        self._limits = RequestLimits()
+        self._refused_fields: dict[str, str] = {}
         self._client = OpenAIClient(
             base_url,
             api_key,
@@ -100,89 +122,130 @@ class OpenAIEncoder:
         Raises:
             ModelUnavailableError: that request was not answered.
         """
-        dim = self._dim or _DIMS.get(self._model) or self._probe()
+        known = _DIMS.get(self._model.rpartition("/")[2])  # LiteLLM: openai/text-embedding-3-small
+        dim = self._dim or known or int(self._probe().vectors.shape[1])
         facts = {"kind": "openai", "host": self._client.host, "model": self._model, "dim": dim}
         return ModelInfo(
             name=f"openai:{self._model}{f'@{self._dim}' if self._dim else ''}",
             fingerprint=digest(facts),
             dim=dim,
-            max_tokens=_OPENAI_MAX_TOKENS if self._model in _DIMS else None,
-            normalized=self._model in _DIMS,
+            max_tokens=_OPENAI_MAX_TOKENS if known else None,
+            normalized=known is not None,
         )
 
     def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
         """Encode texts: float32, shape (len(texts), dim).
 
         Raises:
-            EncodingError: the endpoint refuses a text, or answers with something else.
-            ModelUnavailableError: it does not answer, or refuses the key.
+            EncodingError: the endpoint refuses the only text, or fails on it.
+            PartlyEncodedError: it refuses some of the texts, or fails on them.
+            ModelUnavailableError: it does not answer, or refuses the key or every text.
             ModelNotFoundError: it has no such model.
         """
-        dim = self.info.dim
-        parts = [self._batch(batch, dim) for batch in request_batches(texts)]
-        return np.concatenate(parts) if parts else np.zeros((0, dim), dtype=np.float32)
+        listed = list(texts)
+        found = _Found(np.full((len(listed), self.info.dim), np.nan, dtype=np.float32))
+        for rows in self._limits.batches(listed):
+            self._encode(listed, rows, found)
+        if found.errors:
+            raise PartlyEncodedError(found.vectors, found.errors)
+        return found.vectors
 
-    def _batch(self, texts: list[str], dim: int) -> Vector:
-        """Encode what should fit into one request; halve it as often as it does not."""
+    def _encode(self, texts: list[str], rows: range, found: _Found) -> None:
+        """Encode the texts of some rows, in smaller requests where one request does not succeed."""
         try:
-            return read_answer(self._client.post(self._payload(texts)), len(texts), dim)
-        except TooLargeError as error:
-            if len(texts) == 1:
-                raise EncodingError(f"{self._model} refused a text: {error}") from error
-        middle = len(texts) // 2
-        return np.concatenate([self._batch(half, dim) for half in (texts[:middle], texts[middle:])])
+            found.take(rows, self._ask(texts[rows.start : rows.stop], found.vectors.shape[1]))
+            return
+        except EncodingError as error:
+            cause: Exception = error
+        except (TooLargeError, RefusedError, DoubtfulError) as error:
+            cause = error
+        if len(rows) == 1:
+            found.errors[rows.start] = self._blame(cause)
+            return
+        known = len(found.errors)
+        too_large = isinstance(cause, TooLargeError)
+        for part in self._limits.parts(rows, str(cause) if too_large else ""):
+            self._encode(texts, part, found)
+        if too_large and len(found.errors) == known:
+            self._limits.learn(texts[rows.start : rows.stop], str(cause))
+
+    def _ask(self, texts: list[str], dim: int | None) -> Answer:
+        """Return the answer to one request; once more where the endpoint was down meanwhile.
+
+        Raises:
+            TooLargeError, RefusedError, DoubtfulError: the endpoint takes other texts, not these.
+        """
+        attempts = _DOUBTFUL_ATTEMPTS if len(texts) > 1 else _DOUBTFUL_ATTEMPTS_ALONE
+        try:
+            return self._post(texts, dim, attempts)
+        except DoubtfulError:
+            if self._answers_at_once():
+                raise
+        return self._post(texts, dim, attempts)
+
+    def _answers_at_once(self) -> bool:
+        """Return whether the endpoint takes a word now, and not only after it was down.
+
+        Raises:
+            ModelUnavailableError: it does not take it in all attempts.
+        """
+        try:
+            self._post([_PROBE], None, 1)
+        except DoubtfulError:
+            self._probe()
+            return False
+        except (TooLargeError, RefusedError, EncodingError) as error:
+            raise self._refuses_all(error) from error
+        return True
+
+    def _blame(self, cause: Exception) -> EncodingError:
+        """Return the error of a text that failed alone.
+
+        Raises:
+            ModelUnavailableError: the endpoint does not take a word either.
+        """
+        if not isinstance(cause, EncodingError):
+            self._answers_at_once()
+        error = EncodingError(f"{self._model} refused a text: {cause}")
+        error.__cause__ = cause
+        return error
+
+    def _probe(self) -> Answer:
+        """Return the answer to one word, asked for as often as the endpoint may be tried.
+
+        Raises:
+            ModelUnavailableError: there is none.
+        """
+        try:
+            return self._post([_PROBE], None, None)
+        except DoubtfulError as error:
+            raise self._client.unavailable(error) from error
+        except (TooLargeError, RefusedError, EncodingError) as error:
+            raise self._refuses_all(error) from error
+
+    def _refuses_all(self, error: Exception) -> ModelUnavailableError:
+        return ModelUnavailableError(
+            f"{self._client.address} refuses every text for {self._model}: {error}"
+        )
+
+    def _post(self, texts: list[str], dim: int | None, attempts: int | None) -> Answer:
+        """Send one request, without the optional fields that the endpoint does not take."""
+        while True:
+            payload = self._payload(texts)
+            hint = self._refused_fields.get("dimensions", "")
+            read = partial(read_answer, count=len(texts), dim=dim, hint=hint)
+            try:
+                return self._client.post(payload, read, doubtful_attempts=attempts)
+            except (TooLargeError, RefusedError, DoubtfulError) as error:
+                refused = refused_field(error, payload)
+                if refused is None:
+                    raise
+                self._refused_fields[refused] = str(error)
 
     def _payload(self, texts: list[str]) -> dict[str, Any]:
-        payload: dict[str, Any] = {
-            "model": self._model,
-            "input": texts,
-            "encoding_format": "float",
-        }
-        if self._dim and self._model.startswith(_SHORTENED):
-            payload["dimensions"] = self._dim
+        payload: dict[str, Any] = {"model": self._model, "input": texts}
+        optional = {"encoding_format": "float", "dimensions": self._dim}
+        for name, value in optional.items():
+            if value and name not in self._refused_fields:
+                payload[name] = value
         return payload
-
-    def _probe(self) -> int:
-        try:
-            answer = self._client.post(self._payload(["embeddb"]))
-            return int(read_answer(answer, 1, None).shape[1])
-        except TooLargeError as error:
-            raise ModelUnavailableError(f"{self._model} refused a single word: {error}") from error
-
-
-def request_batches(texts: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the texts in order, in batches within the limits of one request."""
-    batch: list[str] = []
-    tokens = 0
-    for text in texts:
-        cost = 1 + len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN
-        if batch and (len(batch) == MAX_TEXTS or tokens + cost > MAX_TOKENS):
-            yield batch
-            batch, tokens = [], 0
-        batch.append(text)
-        tokens += cost
-    if batch:
-        yield batch
-
-
-def read_answer(answer: object, count: int, dim: int | None) -> Vector:
-    """Return the vectors of an answer in the order of the texts: shape (count, dim).
-
-    Raises:
-        EncodingError: vectors are missing, doubled, of another dimension or not finite.
-    """
-    data = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
-        raise EncodingError("The endpoint's answer holds no list of embeddings.")
-    # Some servers leave the index out; then the order is the request's.
-    indexes = [entry.get("index", position) for position, entry in enumerate(data)]
-    if not all(isinstance(index, int) for index in indexes) or sorted(indexes) != [*range(count)]:
-        raise EncodingError(f"The endpoint returned {len(data)} embeddings for {count} texts.")
-    rows = [
-        entry.get("embedding") for _, entry in sorted(zip(indexes, data, strict=True), key=_first)
-    ]
-    return check_vectors(rows, count, dim, "The endpoint")
-
-
-def _first(pair: tuple[int, Any]) -> int:
-    return pair[0]

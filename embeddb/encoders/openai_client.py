@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import math
+import re
 import weakref
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from embeddb.errors import (
-    ConfigurationError,
-    EncodingError,
-    ModelNotFoundError,
-    ModelUnavailableError,
+from embeddb.encoders.openai_refusals import (
+    AgainError,
+    DoubtfulError,
+    PassingError,
+    Refusal,
+    body_refusal,
+    error_of,
+    words_of,
 )
+from embeddb.encoders.openai_waits import asked_pause
+from embeddb.errors import ConfigurationError, EncodingError, ModelUnavailableError
 from embeddb.forks import renewed_in_child
 
 if TYPE_CHECKING:
     import httpx
     from tenacity import RetryCallState
 
-_RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_SIZE_WORDS = ("too large", "too long", "too many", "maximum", "max_tokens", "limit", "exceed")
-"""What providers write when a request, or a text in it, is over a limit."""
+T = TypeVar("T")
 
 _SHOWN_CHARACTERS = 300
 
+_AZURE = ".azure.com"
 
-class TooLargeError(Exception):
-    """The request was refused for its size."""
-
-
-class RetryableError(Exception):
-    """The request may succeed later; `wait_seconds` is what the endpoint asked for."""
-
-    def __init__(self, message: str, wait_seconds: float | None = None) -> None:
-        super().__init__(message)
-        self.wait_seconds = wait_seconds
+_MASKED_KEY = re.compile(r"\b(?:sk|pk|rk|gsk|hf|key)[-_][\w*.-]{6,}|[\w.-]*\*{3,}[\w.*-]*", re.I)
+"""Keys, and what providers leave of them, as in `Incorrect API key provided: sk-ab***yz`."""
 
 
 class OpenAIClient:
@@ -69,68 +64,94 @@ class OpenAIClient:
         self._timeout_seconds = timeout_seconds
         renewed_in_child(self, OpenAIClient._forget)
 
-    def post(self, payload: dict[str, Any]) -> object:
-        """Send a request until it is answered, and return the answer's JSON.
+    def post(
+        self,
+        payload: dict[str, Any],
+        read: Callable[[object], T],
+        *,
+        doubtful_attempts: int | None = None,
+    ) -> T:
+        """Send a request until it is answered, and return what `read` makes of the answer's JSON.
+
+        Args:
+            payload: the request.
+            read: raises DoubtfulError where the answer is not what was asked for.
+            doubtful_attempts: how often to try where the request itself may be at fault; None:
+                as often as otherwise.
 
         Raises:
             TooLargeError: the endpoint refuses the request for its size.
-            EncodingError: it refuses the content, or its answer is not JSON.
+            RefusedError: it refuses what the request holds.
+            DoubtfulError: it failed, and the request may be at fault.
             ModelUnavailableError: it does not answer in all attempts, or refuses the key.
             ModelNotFoundError: it has no such model or path.
         """
         import tenacity
 
+        doubtful = min(self._attempts, doubtful_attempts or self._attempts)
+
+        def is_last(state: RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            most = doubtful if isinstance(error, DoubtfulError) else self._attempts
+            return state.attempt_number >= most
+
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(RetryableError),
-            stop=tenacity.stop_after_attempt(self._attempts),
+            retry=tenacity.retry_if_exception_type(AgainError),
+            stop=is_last,
             wait=self._wait,
             reraise=True,
         )
         try:
-            return retrying(self._post_once, payload)
-        except RetryableError as error:
-            raise ModelUnavailableError(
-                f"{self.address} did not answer in {self._attempts} attempts: {error}"
-            ) from error.__cause__
+            return retrying(self._post_once, payload, read)
+        except PassingError as error:
+            raise self.unavailable(error) from error.__cause__
 
-    def _post_once(self, payload: dict[str, Any]) -> object:
+    def unavailable(self, error: Exception) -> ModelUnavailableError:
+        """Return the error of an endpoint that failed in every attempt."""
+        return ModelUnavailableError(
+            f"{self.address} did not answer in {self._attempts} attempts: {error}"
+        )
+
+    def _post_once(self, payload: dict[str, Any], read: Callable[[object], T]) -> T:
         import httpx
 
         try:
             response = self._http.post(self._url, json=payload)
-        except httpx.TransportError as error:
-            raise RetryableError(self._clean(f"{type(error).__name__}: {error}")) from None
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise PassingError(self._clean(f"{type(error).__name__}: {error}")) from None
+        except httpx.RequestError as error:
+            # A server that dies of a text, or takes too long for it, ends the connection, too.
+            raise DoubtfulError(self._clean(f"{type(error).__name__}: {error}")) from None
         except UnicodeEncodeError as error:
             raise EncodingError("A text holds characters that UTF-8 cannot encode.") from error
-        if response.is_success:
-            return self._json(response)
-        raise self._refusal(response)
+        if not response.is_success:
+            raise self._refusal(response)
+        answer = self._json(response)
+        refusal = body_refusal(answer)
+        if refusal is not None:
+            raise self._error(refusal, response)
+        return read(answer)
 
     def _refusal(self, response: httpx.Response) -> Exception:
         """Make the error that a refused request raises."""
-        status = response.status_code
-        said = f"HTTP {status}: {self._clean(response.text)}"
-        if status in {401, 403}:
-            # What providers say here repeats a part of the key.
-            return ModelUnavailableError(
-                f"{self.address} refused the API key (HTTP {status}): "
-                "set OPENAI_API_KEY to a valid one."
-            )
-        if status == 404:
-            return ModelNotFoundError(f"{self.address} has no such model or path: {said}")
-        if "insufficient_quota" in response.text:
-            return ModelUnavailableError(f"{self.address}: the quota is used up: {said}")
-        if status in _RETRIED or status > 504:
-            return RetryableError(said, _retry_after(response.headers.get("retry-after")))
-        if status == 413 or any(word in said.lower() for word in _SIZE_WORDS):
-            return TooLargeError(said)
-        return EncodingError(f"{self.address} refused the request: {said}")
+        try:
+            words, code = words_of(response.json())
+        except ValueError:
+            words, code = response.text, ""
+        return self._error(Refusal(response.status_code, words, code), response)
+
+    def _error(self, refusal: Refusal, response: httpx.Response) -> Exception:
+        said = Refusal(refusal.status, self._clean(refusal.words), refusal.code)
+        return error_of(said, self.address, asked_pause(response.headers))
 
     def _json(self, response: httpx.Response) -> object:
         try:
             answer: object = response.json()
         except ValueError:
-            raise EncodingError(f"{self.address} did not answer with JSON.") from None
+            page = "a web page, " if "html" in response.text[:200].lower() else ""
+            raise DoubtfulError(
+                f"HTTP {response.status_code}: {page}not JSON: {self._clean(response.text)}"
+            ) from None
         return answer
 
     def _wait(self, state: RetryCallState) -> float:
@@ -138,7 +159,7 @@ class OpenAIClient:
         import tenacity
 
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, RetryableError) and error.wait_seconds is not None:
+        if isinstance(error, AgainError) and error.wait_seconds is not None:
             return min(error.wait_seconds, self._max_wait_seconds)
         backoff = tenacity.wait_exponential(
             multiplier=self._backoff_seconds, max=self._max_wait_seconds
@@ -147,8 +168,10 @@ class OpenAIClient:
         return float((backoff + tenacity.wait_random(0, self._backoff_seconds))(state))
 
     def _clean(self, text: str) -> str:
+        """Return what the endpoint said without keys, on one line, in a bounded length."""
         if self._api_key:
             text = text.replace(self._api_key, "***")
+        text = _MASKED_KEY.sub("***", text)
         return " ".join(text.split())[:_SHOWN_CHARACTERS]
 
     @cached_property
@@ -156,6 +179,8 @@ class OpenAIClient:
         import httpx
 
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+        if self._api_key and self.host.split(":")[0].endswith(_AZURE):
+            headers["api-key"] = self._api_key
         client = httpx.Client(headers=headers, timeout=self._timeout_seconds)
         self._closing = weakref.finalize(self, client.close)
         return client

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from embeddb.encoders.cache import VectorCache
-from embeddb.encoders.media import encode_batch, medium_of, size_of
-from embeddb.errors import EmbedDBError, EncodingError
+from embeddb.encoders.checks import PartlyEncodedError
+from embeddb.encoders.media import encode_batch, media_of, medium_of, size_of
+from embeddb.errors import EmbedDBError, EncodingError, ModelError, UnsupportedMediumError
 from embeddb.protocols import Encoder, Progress
 from embeddb.records import Input, Medium, Role, Vector
 
 WINDOW = 256
 """Inputs for one call of an encoder: enough to sort by size, few enough to show progress."""
+
+_PROBE = "text"
+"""A text that no model should fail on: one that does is broken, and no input is at fault."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +84,9 @@ def isolate(
     A window that fails is halved until the inputs at fault stand alone; one of a medium that the
     encoder does not take is at fault, too. An encoder that is unavailable or misconfigured raises
     as usual: then no input is at fault.
+
+    Raises:
+        ModelError: nothing could be encoded yet, and the encoder fails on a plain word, too.
     """
     run = _Run(encoder, role, progress, cache)
     run.encode(inputs, window, bisect=True)
@@ -97,6 +104,7 @@ class _Run:
     vectors: Vector = field(init=False)
     errors: dict[int, EncodingError] = field(init=False, default_factory=dict)
     done: int = field(init=False, default=0)
+    works: bool = field(init=False, default=False)
 
     def encode(self, inputs: Sequence[Input], window: int, *, bisect: bool) -> None:
         """Fill the rows of all inputs."""
@@ -127,15 +135,57 @@ class _Run:
     ) -> None:
         try:
             vectors = encode_batch(self.encoder, part, self.role)
+        except PartlyEncodedError as error:
+            if not bisect:
+                raise
+            self._take_partly(part, rows, error)
         except Exception as error:
             if not bisect or not _blames_an_input(error):
                 raise
+            self._check_that_it_works(error)
             self._blame(part, rows, error)
-            return
+        else:
+            self._take(part, rows, vectors)
+
+    def _take(self, part: list[Input], rows: dict[Input, list[int]], vectors: Vector) -> None:
+        self.works = True
         for value, vector in zip(part, vectors, strict=True):
             self.vectors[rows[value]] = vector
             if self.cache is not None:
                 self.cache.put(value, self.role, vector)
+
+    def _take_partly(
+        self, part: list[Input], rows: dict[Input, list[int]], error: PartlyEncodedError
+    ) -> None:
+        """Take what an encoder could encode of a part, and note the errors of the rest."""
+        if len(error.errors) == len(part):
+            self._check_that_it_works(error)
+        good = [row for row in range(len(part)) if row not in error.errors]
+        if good:
+            self._take([part[row] for row in good], rows, error.vectors[good])
+        for row, reason in error.errors.items():
+            self.errors.update(dict.fromkeys(rows[part[row]], reason))
+
+    def _check_that_it_works(self, error: Exception) -> None:
+        """Check, before the first input is at fault, that the encoder can encode anything.
+
+        Raises:
+            ModelError: it cannot.
+        """
+        unsupported = isinstance(error, UnsupportedMediumError)
+        if self.works or unsupported or "text" not in media_of(self.encoder):
+            return
+        try:
+            encode_batch(self.encoder, [_PROBE], self.role)
+        except Exception as again:
+            if not _blames_an_input(again):
+                raise
+            said = str(again) if isinstance(again, EncodingError) else _named(again)
+            raise ModelError(
+                f"The model {self.encoder.info.name!r} fails on every text, also on the word "
+                f"{_PROBE!r}: {said}"
+            ) from error
+        self.works = True
 
     def _blame(self, part: list[Input], rows: dict[Input, list[int]], error: Exception) -> None:
         """Halve a part that failed, or note the error of an input that failed alone."""
@@ -145,7 +195,7 @@ class _Run:
             self._encode_part(part[middle:], rows, bisect=True)
             return
         if not isinstance(error, EncodingError):
-            wrapped = EncodingError(f"{type(error).__name__}: {error}")
+            wrapped = EncodingError(_named(error))
             wrapped.__cause__ = error
             error = wrapped
         self.errors.update(dict.fromkeys(rows[part[0]], error))
@@ -171,3 +221,7 @@ def _windows(inputs: list[Input], size: int) -> Iterator[list[Input]]:
 def _blames_an_input(error: Exception) -> bool:
     """Return whether an input is at fault, rather than a model that cannot be used at all."""
     return isinstance(error, EncodingError) or not isinstance(error, EmbedDBError)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

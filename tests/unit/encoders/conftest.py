@@ -135,6 +135,8 @@ class Endpoint:
         self.keys: list[str | None] = []
         self.script: list[tuple[int, object, dict[str, str]]] = []
         self.refuse: Callable[[list[str]], tuple[int, object] | None] = lambda texts: None
+        self.refuse_request: Callable[[dict[str, Any]], tuple[int, object] | None] = lambda r: None
+        self.hang_up: Callable[[list[str]], str | None] = lambda texts: None
         self.answer: Callable[[dict[str, Any]], object] = self.good_answer
 
     def then(self, status: int, body: object = "", **headers: str) -> None:
@@ -146,7 +148,7 @@ class Endpoint:
         self.requests.append(request)
         if self.script:
             return self.script.pop(0)
-        refused = self.refuse(request["input"])
+        refused = self.refuse_request(request) or self.refuse(request["input"])
         return (*refused, {}) if refused else (200, self.answer(request), {})
 
     def good_answer(self, request: dict[str, Any]) -> object:
@@ -167,7 +169,14 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             served.keys.append(self.headers.get("Authorization"))
-            status, answer, headers = served.respond(json.loads(body))
+            request = json.loads(body)
+            hang_up = served.hang_up(request["input"])
+            if hang_up is not None:
+                # nothing at all, or less than was promised
+                if hang_up == "cut":
+                    self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"data": [')
+                return
+            status, answer, headers = served.respond(request)
             content = answer if isinstance(answer, str) else json.dumps(answer)
             self.send_response(status)
             for name, value in headers.items():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embeddb.encoders import VectorCache, encode_inputs, encode_texts, isolate
+from embeddb.encoders.checks import check_vectors
 from embeddb.errors import (
     EncodingError,
     ModelError,
@@ -118,7 +119,33 @@ def test_one_poison_text_costs_few_calls() -> None:
     encoder = Counting(lambda text: text == "77")
     found = isolate(encoder, [str(n) for n in range(256)])
     assert set(found.errors) == {77}
-    assert len(encoder.calls) <= 2 * 8 + 1
+    assert len(encoder.calls) <= 2 * 8 + 2
+
+
+@pytest.mark.parametrize("count", [1, 256])
+def test_encoder_that_fails_on_everything_ends_the_run(count: int) -> None:
+    encoder = Counting(lambda text: True)
+    encoder.error = KeyError
+    with pytest.raises(ModelError, match=r"'counting' fails on every text.*KeyError"):
+        isolate(encoder, [str(n) for n in range(count)])
+    assert len(encoder.calls) == 2
+
+
+def test_what_an_encoder_could_encode_of_a_batch_is_not_encoded_again() -> None:
+    class Partly(Counting):
+        def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
+            vectors = super().encode(texts, role)
+            bad = [row for row, text in enumerate(texts) if text.startswith("bad")]
+            vectors[bad] = np.nan
+            return check_vectors(vectors, len(texts), DIM, "partly")
+
+    encoder, cache = Partly(), VectorCache()
+    found = isolate(encoder, ["a", "bad", "b", "bad", "bad too"], cache=cache)
+    assert set(found.errors) == {1, 3, 4}
+    assert np.array_equal(found.vectors[[0, 2]], expected(["a", "b"]))
+    assert len(encoder.calls) == 1
+    assert cache.get("b", "document") is not None
+    assert cache.get("bad", "document") is None
 
 
 @pytest.mark.parametrize("function", [encode_texts, isolate])
