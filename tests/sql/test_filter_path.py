@@ -50,6 +50,12 @@ ordered = st.booleans() | numbers | texts
 bounds = numbers | texts
 
 
+MANY = [*range(-40, 200, 7), *(f"w{number}" for number in range(40)), "é", "日本", "🙂", True, None]
+"""More values than are compared one after the other, with gaps between them."""
+
+lists = st.lists(scalars, max_size=3)
+long_lists = lists.map(lambda few: [*few, *MANY])
+
 operands = {
     "$eq": scalars,
     "$ne": scalars,
@@ -57,9 +63,9 @@ operands = {
     "$lte": ordered,
     "$gt": ordered,
     "$gte": ordered,
-    "$in": st.lists(scalars, max_size=3),
-    "$nin": st.lists(scalars, max_size=3),
-    "$contains": scalars | st.lists(scalars, max_size=3),
+    "$in": lists | long_lists,
+    "$nin": lists | long_lists,
+    "$contains": scalars | lists,
     "$between": st.tuples(bounds, bounds).map(list),
     "$exists": st.booleans(),
     "$like": texts,
@@ -74,6 +80,15 @@ filters = st.recursive(
         st.builds(lambda parts: {"$and": parts}, st.lists(inner, min_size=1, max_size=3)),
         st.builds(lambda parts: {"$or": parts}, st.lists(inner, min_size=1, max_size=3)),
         st.builds(lambda part: {"$not": part}, inner),
+        st.builds(lambda part: {"$not": {"$not": part}}, inner),
+        st.builds(
+            lambda key, some: {"$or": [{key: item} for item in some]},
+            fields,
+            st.lists(scalars | scalars.map(lambda item: {"$eq": item}), min_size=1, max_size=4),
+        ),
+        st.builds(
+            lambda key, some: {"$and": [{key: {"$ne": item}} for item in some]}, fields, lists
+        ).filter(lambda part: part["$and"]),
         st.builds(lambda part, other: {**part, "$not": other}, one_field, inner),
     ),
     max_leaves=4,
@@ -94,12 +109,84 @@ def test_a_filter_passes_what_its_description_says(database: str) -> None:
         @example({"a": {"$ne": 1}}, [{}, {"a": "1"}, {"a": [1]}, {"a": None}])
         @example({"$not": {"a": {"$lt": 1}}}, [{}, {"a": "x"}, {"a": 2}, {"a": 0}])
         @example({}, [{}])
+        @example({"a": {"$in": MANY}}, [{"a": [[2]]}, {"a": [2, -40]}, {"a": 2.5}, {"a": "w1"}, {}])
+        @example({"a": {"$nin": MANY}}, [{"a": [[-40]]}, {"a": None}, {"a": False}, {"a": "w41"}])
+        @example({"$not": {"$not": {"$not": {"a": 1}}}}, [{"a": 1}, {"a": "x"}, {}])
+        @example({"$or": [{"a": 1}, {"b": 2}, {"a": "x"}]}, [{"a": "x"}, {"b": 2}, {"a": 2}])
         def check(wanted: dict[str, Any], given: list[dict[str, Any]]) -> None:
             found = connection.execute(statement, [json.dumps(wanted), json.dumps(given)])
             passed = [row[0] is True for row in found]
             assert passed == [passes(wanted, document) for document in given]
 
         check()
+
+
+LARGE = 20_000
+
+
+@pytest.mark.parametrize(
+    ("wanted", "passed"),
+    [
+        ({"n": {"$in": list(range(LARGE))}}, {0, 1, LARGE - 1}),
+        ({"n": {"$nin": list(range(LARGE))}}, {-1, LARGE, None}),
+        ({"s": {"$in": [f"s{number}" for number in range(LARGE)]}}, {0, 1, LARGE - 1}),
+        ({"$or": [{"n": number} for number in range(LARGE)]}, {0, 1, LARGE - 1}),
+        ({"$or": [{"n": number, "s": f"s{number}"} for number in range(2_000)]}, {0, 1}),
+        ({"$and": [{"n": {"$ne": number}} for number in range(LARGE)]}, {-1, LARGE, None}),
+        ({"$not": {"$or": [{"n": number} for number in range(LARGE)]}}, {-1, LARGE, None}),
+        ({f"f{number}": {"$exists": False} for number in range(2_000)}, {-1, 0, 1, LARGE, None}),
+        ({"all": {"$contains": list(range(2_000))}}, {1}),
+    ],
+    ids=["in", "nin", "texts", "or", "or of two", "and", "not or", "fields", "contains"],
+)
+def test_a_long_filter_needs_no_deep_stack(
+    database: str, wanted: dict[str, Any], passed: set[int | None]
+) -> None:
+    documents: dict[int | None, dict[str, Any]] = {
+        number: {"n": number, "s": f"s{number}"} for number in (-1, 0, 1, LARGE - 1, LARGE)
+    }
+    documents[None] = {"s": [[]]}
+    documents[1]["all"] = list(range(2_000))
+    documents[LARGE - 1]["f1999"] = None
+    with session(database) as connection:
+        found = {
+            number
+            for number, document in documents.items()
+            if connection.execute(
+                "SELECT %s::jsonb @@ embeddb.filter_path(%s)",
+                [json.dumps(document), json.dumps(wanted)],
+            ).fetchone()
+            == (True,)
+        }
+    assert found == passed
+
+
+@pytest.mark.parametrize("depth", [20, 21, 90])
+def test_nested_negations_cost_what_one_does(database: str, depth: int) -> None:
+    bare: dict[str, Any] = {"a": 1}
+    mixed: dict[str, Any] = {"a": 1}
+    for _ in range(depth):
+        bare, mixed = {"$not": bare}, {"b": 2, "$not": mixed}
+    statement = "SELECT d @@ embeddb.filter_path(%s), length(embeddb.filter_path(%s)::text) "
+    for wanted in (bare, mixed):
+        for document in ({"a": 1, "b": 2}, {"b": 2}, {"a": 1}):
+            found = rows(
+                database,
+                statement + "FROM (SELECT %s::jsonb AS d) x",
+                [json.dumps(wanted), json.dumps(wanted), json.dumps(document)],
+            )
+            assert found[0][0] is passes(wanted, document)
+            assert found[0][1] < 60 * depth
+
+
+@pytest.mark.parametrize("step", [{"$not": 0}, {"$and": [0, {"b": 1}]}, {"b": 1, "$not": 0}])
+def test_a_bottomless_filter_is_malformed(database: str, step: dict[str, Any]) -> None:
+    text = '{"a": 1}'
+    for _ in range(500):
+        text = json.dumps(step).replace("0", text)
+    with session(database) as connection, pytest.raises(psycopg.Error, match="too deep") as caught:
+        connection.execute("SELECT embeddb.filter_path(%s)", [text])
+    assert caught.value.sqlstate == "ED001"
 
 
 def test_each_key_and_text_reaches_only_itself(database: str) -> None:
@@ -208,7 +295,7 @@ def test_an_equality_reads_the_index(database: str) -> None:
         connection.execute(
             "INSERT INTO docs "
             "SELECT jsonb_build_object('n', i, 'tags', jsonb_build_array('t' || i)) "
-            "FROM generate_series(1, 5000) i"
+            "FROM generate_series(1, 20000) i"
         )
         connection.execute("CREATE INDEX docs_metadata ON docs USING gin (metadata jsonb_path_ops)")
         connection.execute("ANALYZE docs")
@@ -216,6 +303,9 @@ def test_an_equality_reads_the_index(database: str) -> None:
             {"n": 7},
             {"n": -7},
             {"n": {"$in": [1, 2]}},
+            {"n": {"$in": list(range(40))}},
+            {"$or": [{"n": number} for number in range(40)]},
+            {"$not": {"$not": {"n": 7}}},
             {"tags": {"$contains": ["t7"]}},
             {"n": {"$gte": 1}, "tags": "t7"},
             {"$or": [{"n": 7}, {"tags": "t9"}]},
