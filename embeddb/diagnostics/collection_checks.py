@@ -13,6 +13,7 @@ from embeddb.pipeline.generation.model import BoundModel
 from embeddb.pipeline.indexes.repair import Defect, find_defects
 from embeddb.protocols import Encoder
 from embeddb.repository.catalog.recall_history import RecallHistory
+from embeddb.repository.collections.chunks_view import ChunksView
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.query_encoding.sql_encoders import SQLEncoders
@@ -23,6 +24,7 @@ def check_collection(database: Database, record: CollectionRecord) -> Iterator[F
     """Yield what is found in a collection's tables, indexes and functions."""
     documents, chunks, *_ = Collections(database).sizes(record)
     yield Finding("ok", record.name, f"{documents:,} documents, {chunks:,} chunks")
+    yield from _chunks_view(database, record)
     yield from _pending(record, chunks)
     yield from _defects(database, record)
     if chunks:
@@ -47,6 +49,23 @@ def check_recall(database: Database) -> Iterator[Finding]:
     for fallen in RecallHistory(database).fallen():
         message = f"Recall fell from {fallen.before:.3f} to {fallen.now:.3f}."
         yield Finding("warn", fallen.collection, message, f"embeddb tune '{fallen.collection}'")
+
+
+def _chunks_view(database: Database, record: CollectionRecord) -> Iterator[Finding]:
+    """Yield what is wrong with the view of the chunks."""
+    with database.connection() as connection:
+        state = ChunksView(database).state(connection, record)
+    name = f"{record.tables.schema}.{record.tables.chunks_view}"
+    match state:
+        case "missing":
+            message = f"View {name} is missing: SQL has no lasting name for the chunks."
+            yield Finding("warn", record.name, message, "embeddb migrate")
+        case "outdated":
+            message = f"View {name} does not show the active generation."
+            yield Finding("fail", record.name, message, "embeddb migrate")
+        case "foreign":
+            message = f"The name of the view {name} is taken by something that is not embeddb's."
+            yield Finding("warn", record.name, message, "Rename that, then run: embeddb migrate")
 
 
 def _pending(record: CollectionRecord, chunks: int) -> Iterator[Finding]:

@@ -59,6 +59,11 @@ class KeyColumn:
         """Its name in what a search function returns."""
         return "key_" + self.name if self.name in SEARCHED else self.name
 
+    @property
+    def listed_name(self) -> str:
+        """Its name in the view of the chunks, which has an `embedding` of its own."""
+        return "key_" + self.name if self.name == "embedding" else self.search_name
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -41,6 +42,9 @@ RESERVED = frozenset(
         "workers",
     }
 )
+CHUNKS_VIEW_SUFFIX = "_chunks"
+"""What follows the collection's name in the name of the view of its chunks."""
+
 _GENERATION = re.compile(r"_g\d+(_(new)?(list|word|code)s?|_p(\d+|d|art))?$")
 
 
@@ -54,6 +58,31 @@ def check_name(name: str) -> str:
     if problem:
         raise InvalidNameError(f"{name!r} cannot name a collection: {problem}.")
     return name
+
+
+def check_beside(name: str, others: Collection[str]) -> None:
+    """Check that no view of chunks would have the name of a collection.
+
+    Args:
+        name: of a collection that is to be created.
+        others: the names of those that are there.
+
+    Raises:
+        InvalidNameError: one of them has the name that the view would have, or the view of one
+            of them has this name.
+    """
+    view = name + CHUNKS_VIEW_SUFFIX
+    if view in others:
+        raise InvalidNameError(
+            f"{name!r} cannot name a collection: the view of its chunks would be {view!r}, and a "
+            "collection has that name. Choose another."
+        )
+    stem = name.removesuffix(CHUNKS_VIEW_SUFFIX)
+    if stem != name and stem in others:
+        raise InvalidNameError(
+            f"{name!r} cannot name a collection: the view of the chunks of collection {stem!r} "
+            "has this name. Choose another."
+        )
 
 
 def _problem(name: str) -> str | None:
@@ -96,6 +125,16 @@ class Tables:
     def chunks_text(self) -> str:
         """The generation's table as a text, for Postgres to look up."""
         return sql.Identifier(self.schema, self.chunks_name).as_string()
+
+    @property
+    def chunks_view(self) -> str:
+        """The view that shows the chunks of the active generation."""
+        return self.documents_name + CHUNKS_VIEW_SUFFIX
+
+    @property
+    def chunks_view_text(self) -> str:
+        """The view of the chunks as a text, for Postgres to look up."""
+        return sql.Identifier(self.schema, self.chunks_view).as_string()
 
     @property
     def search_function(self) -> str:

@@ -175,7 +175,8 @@ def _of_collection(found: Needs, record: CollectionRecord, level: Level) -> None
     tables = record.tables
     codes = (tables.lists_name, tables.words_name, tables.codes_name)
     is_coded = isinstance(record.generation.index, IVFPQ)
-    for name in (tables.documents_name, tables.chunks_name, *(codes if is_coded else ())):
+    read = (tables.documents_name, tables.chunks_name, tables.chunks_view)
+    for name in (*read, *(codes if is_coded else ())):
         _add(found, "TABLE", name, "SELECT")
     for name in _functions(record):
         _add(found, "ROUTINE", name, "EXECUTE")

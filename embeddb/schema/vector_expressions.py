@@ -122,9 +122,18 @@ class Vectors:
 
         Bits count as 1 and -1.
         """
+        if self._generation.storage is not Storage.BIT:
+            return self.cast(self.own("avg")(self.scaled(_columns_as(alias))), "vector")
+        return self.cast(self.own("avg")(self.whole(alias)), "vector")
+
+    def whole(self, alias: str) -> Expression:
+        """Return a stored vector as a `vector`, of a table that goes by `alias`.
+
+        Bits are 1 and -1.
+        """
         columns = _columns_as(alias)
         if self._generation.storage is not Storage.BIT:
-            return self.cast(self.own("avg")(self.scaled(columns)), "vector")
+            return self.cast(self.scaled(columns), "vector")
         pg = sa.func.pg_catalog
         text: Expression = pg.translate(
             sa.cast(columns.embedding, sa.Text), constant("01"), constant("ab")
@@ -132,7 +141,7 @@ class Vectors:
         for letter, digit in (("a", "-1,"), ("b", "1,")):
             text = pg.replace(text, constant(letter), constant(digit))
         numbers = pg.concat(constant("["), pg.rtrim(text, constant(",")), constant("]"))
-        return self.cast(self.own("avg")(self.cast(numbers, "vector")), "vector")
+        return self.cast(numbers, "vector")
 
     def sent_as_compared(self, alias: str) -> Expression:
         """Return a stored vector as it is compared, in its binary format; not for bits."""

@@ -163,6 +163,18 @@ SELECT EXISTS (SELECT
                  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
                 WHERE n.nspname = %(schema)s AND c.relname = %(name)s)
 
+-- name: chunks_view
+-- Return whether the server has views that are read as the caller, and the kind and the comment of
+-- what has the name of a collection's view of chunks.
+SELECT pg_catalog.current_setting('server_version_num')::integer >= 150000, c.relkind::text,
+       pg_catalog.obj_description(c.oid, 'pg_class')
+  FROM (SELECT pg_catalog.to_regclass(%(view)s)::oid AS oid) w
+  LEFT JOIN pg_catalog.pg_class c ON c.oid = w.oid
+
+-- name: names
+-- Return the names of all collections.
+SELECT c.name FROM {collections} c
+
 -- name: sizes
 -- Count rows and bytes of both tables and of their indexes, partitions included.
 WITH tables AS (

@@ -20,6 +20,8 @@ BEGIN
           JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
          WHERE n.nspname = {schema_name} AND r.relkind IN ('v', 'r', 'p')
            AND (r.relname = _name
+                OR r.relname = _name || {view_suffix} AND r.relkind = 'v'
+                   AND pg_catalog.starts_with(pg_catalog.obj_description(r.oid, 'pg_class'), {mark})
                 OR EXISTS (SELECT FROM pg_catalog.unnest(_tables) t (name)
                             WHERE r.relname IN (t.name, t.name || '_lists', t.name || '_words',
                                                 t.name || '_codes')))

@@ -294,3 +294,13 @@ def test_released_revisions_are_frozen() -> None:
     }
     released = {name: digest for name, digest in found.items() if name <= max(RELEASED)}
     assert released == RELEASED, "a released revision never changes: add a new one"
+
+
+def test_collections_that_are_there_get_their_view_of_chunks(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=HashEncoder())
+    docs.add(DOCUMENTS)
+    embeddb.migrate(store.url, revision="0004")
+    assert one(store.url, "SELECT to_regclass('embeddb.docs_chunks')") is None
+    embeddb.migrate(store.url)
+    read = "SELECT id, chunk_no, content FROM embeddb.docs_chunks ORDER BY id"
+    assert rows(store.url, read) == [("a", 0, "a cat"), ("b", 0, "a dog")]

@@ -19,9 +19,10 @@ from embeddb.pipeline.conversion.forms import first_generation
 from embeddb.records import ModelInfo
 from embeddb.repository.attached.attach import Attachments
 from embeddb.repository.attached.resolve import Resolved
+from embeddb.repository.collections.chunks_view import MARK
 from embeddb.schema.attached_ddl import tables_of
 from embeddb.schema.catalog import CollectionRecord, Generation
-from embeddb.schema.names import check_name, tables
+from embeddb.schema.names import CHUNKS_VIEW_SUFFIX, check_name, tables
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -79,6 +80,8 @@ def detach_script(migration: MigrationContext, name: str) -> None:
             "detach_script",
             name=sql.Literal(name),
             schema_name=sql.Literal(schema),
+            view_suffix=sql.Literal(CHUNKS_VIEW_SUFFIX),
+            mark=sql.Literal(MARK),
             **named,
         )
     )

@@ -16,6 +16,7 @@ from psycopg import errors as pg
 
 from embeddb.db.boundary import translated
 from embeddb.db.database import Database
+from embeddb.db.queries import query
 from embeddb.errors import (
     ConfigurationError,
     DatabaseError,
@@ -52,6 +53,14 @@ LOCK_TIMEOUT_MS = 2_000
 FAREWELL_SECONDS = 5.0
 """How long to wait for the transactions that were running at a switch. One of them may have begun
 the SQL function as it was before, and not yet have read the table that the function names."""
+
+SWITCH_SECONDS = 600.0
+"""How long a switch tries to get hold of the view of the chunks."""
+
+SWITCH_PAUSE_SECONDS = 1.0
+SWITCH_TIMEOUT_MS = 500
+"""Writers wait behind a switch, and so do new readers of the view. It gives up before Postgres
+would look for deadlocks: a reader that is about to write would be in one."""
 
 POLL_SECONDS = 0.02
 ADD_ATTEMPTS = 3
@@ -247,9 +256,32 @@ def take_over(
 ) -> CollectionRecord:
     """Copy what was written meanwhile, switch to the new generation, and return it as active.
 
+    Whoever reads the view of the chunks in an open transaction is waited for, while others write.
+
     Raises:
         GenerationChangedError: the old generation is no longer the active one.
+        DatabaseError: the view was read without a pause for too long.
     """
+    end = time.monotonic() + SWITCH_SECONDS
+    while True:
+        try:
+            return _switch(database, record, new)
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, pg.LockNotAvailable):
+                raise
+            if time.monotonic() > end:
+                view = f"{new.tables.schema}.{new.tables.chunks_view}"
+                raise DatabaseError(
+                    f"A transaction that reads {view} stayed open for {SWITCH_SECONDS:.0f} seconds, "
+                    "and the collection stays as it was: convert it again when that has ended."
+                ) from error
+        time.sleep(SWITCH_PAUSE_SECONDS)
+
+
+def _switch(
+    database: Database, record: CollectionRecord, new: CollectionRecord
+) -> CollectionRecord:
+    """Switch in one transaction, which does not wait long for readers of the view."""
     switchover = Switchover(database, record, new)
     active = _active(new)
     with database.transaction() as connection:
@@ -261,6 +293,8 @@ def take_over(
         for found, vectors in switchover.missing_now(connection):
             documents.insert_chunks(connection, transition.chunks(found, vectors))
         switchover.switch(connection)
+        limit = {"milliseconds": str(SWITCH_TIMEOUT_MS)}
+        connection.execute(query("generations.lock_timeout"), limit)
         Functions(database).create_search(connection, active)
     return active
 

@@ -23,6 +23,7 @@ from embeddb.repository.catalog.rows import (
     generation_values,
     index_value,
 )
+from embeddb.repository.collections.chunks_view import ChunksView
 from embeddb.repository.collections.functions import Functions
 from embeddb.repository.collections.tables import CollectionTables
 from embeddb.repository.indexes.ivfpq_tables import CodeTables, names_of
@@ -31,7 +32,7 @@ from embeddb.schema import indexes
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.index_rules import check_hidden
 from embeddb.schema.indexes import IVFPQ, IndexSpec
-from embeddb.schema.names import Tables, check_name, tables
+from embeddb.schema.names import Tables, check_beside, check_name, tables
 
 
 class Collections(CatalogReader):
@@ -60,6 +61,8 @@ class Collections(CatalogReader):
             InvalidNameError: the name cannot be had.
             CollectionExistsError: there is such a collection.
         """
+        found = connection.execute(query("collections.names", **self._catalog), {}).fetchall()
+        check_beside(record.name, {row[0] for row in found})
         source = None if record.source is None else Jsonb(record.source.to_json())
         try:
             connection.execute(
@@ -87,6 +90,7 @@ class Collections(CatalogReader):
             # first, as in everything that adds or removes a generation: so none of them deadlock
             connection.execute(query("generations.lock_active", **self._catalog), {"name": name})
             functions.drop_search(connection, records[0])
+            ChunksView(self._database).drop(connection, records[0])
             for record in records:
                 self._drop_generation(connection, record)
             CollectionTables(self._database).drop_documents(connection, records[0])

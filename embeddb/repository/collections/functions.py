@@ -8,6 +8,7 @@ from psycopg import sql
 from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query, script
 from embeddb.records import Vector
+from embeddb.repository.collections.chunks_view import ChunksView
 from embeddb.repository.collections.search_functions import SearchFunctions
 from embeddb.repository.roles.privileges import Privileges
 from embeddb.schema import attached_ddl
@@ -27,6 +28,7 @@ class Functions:
         self._schema = database.schema
         self._vector_schema = database.vector_schema()
         self._searches = SearchFunctions(database)
+        self._view = ChunksView(database)
 
     def create(self, connection: Connection, record: CollectionRecord) -> None:
         """Create the functions of a new generation; one that is active gets the search too."""
@@ -39,12 +41,13 @@ class Functions:
             self.create_search(connection, record)
 
     def create_search(self, connection: Connection, record: CollectionRecord) -> None:
-        """Create the search functions, from the statements that a search in Python sends too.
+        """Create what SQL searches and reads the active generation by: functions and a view.
 
         Of an attached collection also what its triggers call, which names the active generation.
         """
         self.create_lookup(connection, record)
         self._searches.create(connection, record)
+        self._view.create(connection, record)
         for statement in attached_ddl.trigger_functions(record) if record.source else ():
             connection.execute(statement, prepare=False)  # each is two statements
         self._privileges.follow(connection, record)

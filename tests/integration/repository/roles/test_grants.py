@@ -48,11 +48,12 @@ SHARED = [
 TABLES: dict[str, dict[str, tuple[str, ...]]] = {
     "reader": {
         **dict.fromkeys(CATALOG, READ),
-        **dict.fromkeys(("docs", "docs_g1", "articles", "articles_g1"), READ),
+        **dict.fromkeys(("docs", "docs_g1", "docs_chunks"), READ),
+        **dict.fromkeys(("articles", "articles_g1", "articles_chunks"), READ),
     },
     "writer": {
         **dict.fromkeys(CATALOG, READ),
-        **dict.fromkeys(("articles", "articles_g1"), READ),
+        **dict.fromkeys(("articles", "articles_g1", "articles_chunks", "docs_chunks"), READ),
         "every_collection": ("INSERT",),
         "docs": ALL,
         "docs_g1": ("SELECT", "INSERT", "DELETE"),
@@ -61,6 +62,7 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
         **dict.fromkeys(CATALOG, READ),
         "every_collection": ("UPDATE",),
         "articles": READ,
+        "articles_chunks": READ,
         "articles_g1": ("SELECT", "INSERT", "DELETE"),
         "jobs": ALL,
         "failed_jobs": ALL,
@@ -173,7 +175,7 @@ def test_a_role_of_some_collections_sees_no_other(
         with pytest.raises(PermissionDeniedError, match="embeddb grant reader"):
             reading.collection("other").search([0, 0, 1])
     named = {name.split(".")[1] for kind, name, _ in held(url, role) if kind == "table"}
-    assert named == {*CATALOG, "docs", "docs_g1"} - {"every_collection"}
+    assert named == {*CATALOG, "docs", "docs_g1", "docs_chunks"} - {"every_collection"}
     stocked.create_collection("later", model=None, dim=3)
     assert "embeddb.later" not in {name for _, name, _ in held(url, role)}
     stocked.grant("reader", role, ["other"])
