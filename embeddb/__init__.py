@@ -105,3 +105,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'embeddb' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names too, whether they were asked for before or not."""
+    return sorted({*globals(), *__all__})

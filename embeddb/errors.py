@@ -53,7 +53,21 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 from embeddb.redaction import redact
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return a question that names the known word most like this one, or nothing if none is."""
+    folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=LIKENESS)
+    return f" Did you mean {folded[near[0]]!r}?" if near else ""
+
+
+LIKENESS = 0.65
+"""How like a known word another must be to be taken for it, as `difflib` measures it."""
 
 
 class EmbedDBWarning(UserWarning):

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from embeddb.collection import Collection
-from embeddb.config import Settings
+from embeddb.config import DEFAULT_SCHEMA, Settings
 from embeddb.db import embedded
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection, Database, describe_server
 from embeddb.db.migrate import MigrationResult, check_revision, head, migrate_schema
 from embeddb.db.pooled import PooledDatabase
 from embeddb.diagnostics import doctor
@@ -56,7 +56,9 @@ def connect(
             encoding is SQL_ASCII.
         ConfigurationError: the URL is malformed.
         SchemaMissingError, SchemaOutdatedError: run `embeddb migrate` first. Connecting never
-            changes the schema, so a role that may only SELECT can search.
+            changes the schema, so a role that may only SELECT can search. On the embedded server
+            alone, embeddb's default schema is created, and one that is there is brought up to
+            date.
         MissingDependencyError: no DSN, and the embedded server is not installed.
     """
     settings = Settings.from_environment()
@@ -92,17 +94,24 @@ def migrate_database(database: Database, revision: str = "head") -> MigrationRes
 def start_embedded(settings: Settings, *, schema: str | None = None) -> str:
     """Start the embedded server, bring its schema up to date, and return its URL.
 
-    That server is embeddb's own, so its schema is kept up to date without asking. Whoever starts it
-    at the same time waits until the schema is there.
+    That server is embeddb's own, so a schema that is there is kept up to date without asking, and
+    the default one is created. Any other is left to `embeddb migrate`: its name may be mistyped.
+    Whoever starts the server at the same time waits until the schema is there.
     """
     name = schema or settings.schema
 
     def run(url: str) -> None:
         with closing(PooledDatabase(url, schema=name)) as database:
-            migrate_database(database)
+            if name == DEFAULT_SCHEMA or _is_migrated(database):
+                migrate_database(database)
 
     preparation = embedded.Preparation(stamp=f"schema {head()} {name!r}", run=run)
     return embedded.start(settings.data_dir, preparation=preparation).url
+
+
+def _is_migrated(database: Database) -> bool:
+    with closing(database.dedicated()) as connection:
+        return describe_server(connection, database.schema).migration is not None
 
 
 class Store:

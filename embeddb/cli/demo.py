@@ -130,7 +130,7 @@ def _ask(screen: Console, store: Store, collection: Collection) -> dict[str, Ans
     brief = {"query": f"[{vector[0]:.3f}, {vector[1]:.3f}, …]"}
     _show(screen, demo_clients.shown(demo_clients.SEARCH_SQL, schema, brief), answers["sql"])
 
-    first = {"id": answers["python"].ids[0]}
+    first = {"id": answers["python"].ids[0], "chunks": _chunks(store, collection)}
     answers["nearest"] = demo_clients.by_psql(store, demo_clients.NEAREST_SQL, first)
     _show(
         screen,
@@ -146,6 +146,12 @@ def _ask(screen: Console, store: Store, collection: Collection) -> dict[str, Ans
     rows = [(question, *answer.rows[0][:2], f"{answer.ms:.0f} ms") for question, answer in found]
     screen.print(table(("question", "id", "score", "time"), rows, right=("score", "time")))
     return answers
+
+
+def _chunks(store: Store, collection: Collection) -> str:
+    """Return where psql finds the chunks: before PostgreSQL 15 there is no view of them."""
+    tables = collection.record.tables
+    return tables.chunks_view if store.database.server.version >= 150000 else tables.chunks_name
 
 
 def _show(screen: Console, asked: str, answer: Answer, number: str = "score") -> None:

@@ -28,9 +28,9 @@ SELECT id, round(score::numeric, 3) AS score, left(content, 60) AS text
 NEAREST_SQL = """\
 SELECT id, round(distance::numeric, 3) AS distance, left(content, 60) AS text
   FROM (SELECT id, content, embedding <=> (SELECT embedding
-                                             FROM :"schema".python_docs_g1
+                                             FROM :"schema".:"chunks"
                                             WHERE id = :'id' AND chunk_no = 0) AS distance
-          FROM :"schema".python_docs_g1
+          FROM :"schema".:"chunks"
          ORDER BY distance
          LIMIT 5) nearest;"""
 
@@ -84,7 +84,7 @@ def shown(statement: str, schema: str, values: Mapping[str, str]) -> str:
     """Return a statement as one would type it, for people to read."""
     text = statement.replace(':"schema"', schema)
     for name, value in values.items():
-        text = text.replace(f":'{name}'", f"'{value}'")
+        text = text.replace(f":'{name}'", f"'{value}'").replace(f':"{name}"', value)
     return text
 
 

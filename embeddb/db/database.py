@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import psycopg
+from psycopg import conninfo
 from psycopg.rows import TupleRow
 
 from embeddb import errors
+from embeddb.config import DEFAULT_SCHEMA
 from embeddb.db.address import place_of
 from embeddb.db.boundary import translated
 from embeddb.db.queries import Name, query
 
 Connection: TypeAlias = psycopg.Connection[TupleRow]
+
+ASK_TIMEOUT_SECONDS = 3
 
 OLDEST_POSTGRES = 140000
 OLDEST_PGVECTOR = (0, 8, 4)
@@ -160,11 +165,39 @@ def usable_server(connection: Connection, schema: str) -> ServerInfo:
     info = describe_server(connection, schema)
     check_server(info)
     if info.migration is None:
-        raise errors.SchemaMissingError(
-            f"The database at {place_of(connection.info.dsn)} has no schema {schema!r}: "
-            "run `embeddb migrate`."
-        )
+        raise errors.SchemaMissingError(_missing_schema(connection, schema))
     return info
+
+
+def _missing_schema(connection: Connection, schema: str) -> str:
+    with translated():
+        rows = connection.execute(query("server.schemas"), {}).fetchall()
+    option = "" if schema == DEFAULT_SCHEMA else " --schema " + shlex.quote(schema)
+    return (
+        f"The database at {place_of(connection.info.dsn)} has no embeddb schema {schema!r}."
+        f"{errors.did_you_mean(schema, [row[0] for row in rows])} "
+        f"To create it, run `embeddb migrate{option}`."
+    )
+
+
+def missing_database(url: str) -> str | None:
+    """Return that a server has no database of the URL's name; None if it has, or does not say."""
+    try:
+        fields = conninfo.conninfo_to_dict(url)
+        name = str(fields.get("dbname") or fields.get("user") or "")
+        with psycopg.connect(
+            url, dbname="postgres", autocommit=True, connect_timeout=ASK_TIMEOUT_SECONDS
+        ) as connection:
+            rows = connection.execute(query("server.databases"), {}).fetchall()
+    except psycopg.Error:
+        return None
+    names = [row[0] for row in rows]
+    if not name or name in names:
+        return None
+    return (
+        f"The server has no database {name!r}.{errors.did_you_mean(name, names)} "
+        f"To create it, run `createdb {shlex.quote(name)}` as a role that may."
+    )
 
 
 def vector_schema_of(info: ServerInfo) -> str:

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from psycopg_pool import ConnectionPool
 
+from embeddb import errors
 from embeddb.db.address import libpq_address, place_of
 from embeddb.db.boundary import translated
-from embeddb.db.database import Connection, ServerInfo, usable_server, vector_schema_of
+from embeddb.db.database import (
+    Connection,
+    ServerInfo,
+    missing_database,
+    usable_server,
+    vector_schema_of,
+)
 from embeddb.db.lenders import Lender, LentEngine, LentPool, OwnPool
 from embeddb.db.session import open_session
 
@@ -71,8 +78,13 @@ class PooledDatabase:
 
     def dedicated(self) -> Connection:
         """Open a connection outside any pool; the caller closes it."""
-        with translated():
-            return self.open()
+        try:
+            with translated():
+                return self.open()
+        except errors.DatabaseUnavailableError as error:
+            if missing := missing_database(self.url):
+                raise errors.DatabaseUnavailableError(missing) from error
+            raise
 
     @property
     def server(self) -> ServerInfo:

@@ -189,19 +189,3 @@ class OpenAIClient:
         """Leave the connections to the parent of this process."""
         if self.__dict__.pop("_http", None) is not None:
             self._closing.detach()
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Return the seconds from now that a Retry-After header asks for, in seconds or as a date."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 from embeddb.db.database import Database
 from embeddb.db.migrate import check_revision
 from embeddb.encoders.loader import EncoderLoader
-from embeddb.errors import CollectionNotFoundError
+from embeddb.errors import CollectionNotFoundError, did_you_mean
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.progress import Display, Silent
 from embeddb.protocols import Encoder
@@ -254,9 +254,10 @@ class Worker:
         found = self._connection.run(self._context.jobs.collections, names)
         missing = sorted(set(names) - set(found.values()))
         if missing:
+            attached = self._connection.run(self._context.jobs.collections, None).values()
             raise CollectionNotFoundError(
                 f"There is no attached collection {missing[0]!r}: `embeddb status` lists those "
-                "there are, and `embeddb attach` makes one."
+                f"there are, and `embeddb attach` makes one.{did_you_mean(missing[0], attached)}"
             )
 
     def _refresh(self) -> None:

@@ -14,6 +14,23 @@ SELECT
               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
              WHERE n.nspname = %(schema)s AND c.relname = 'alembic_version')
 
+-- name: schemas
+-- Return the schemas that hold embeddb's tables.
+SELECT n.nspname
+  FROM pg_catalog.pg_namespace n
+  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid
+ WHERE c.relname IN ('alembic_version', 'collections', 'generations') AND c.relkind = 'r'
+ GROUP BY n.nspname
+HAVING pg_catalog.count(*) = 3
+ ORDER BY 1
+
+-- name: databases
+-- Return the databases that one can connect to.
+SELECT d.datname
+  FROM pg_catalog.pg_database d
+ WHERE d.datallowconn AND NOT d.datistemplate
+ ORDER BY 1
+
 -- name: migration
 -- Return the revision that the schema is at.
 SELECT version_num FROM {schema}.alembic_version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -18,14 +19,17 @@ from psycopg_pool import ConnectionPool
 
 import embeddb
 from embeddb.errors import (
+    CollectionNotFoundError,
     ConfigurationError,
     DatabaseUnavailableError,
     SchemaMissingError,
     SchemaOutdatedError,
     UnsupportedServerError,
 )
+from tests.conftest import DSN_VARIABLE
+from tests.support.cli import failed, run
 from tests.support.encoders import HashEncoder, with_database
-from tests.support.postgres import all_sessions_end, rows
+from tests.support.postgres import all_sessions_end, role, rows
 from tests.support.vectors import as_documents, clustered
 
 NEAR = np.ones(4, dtype=np.float32)
@@ -259,3 +263,63 @@ def test_a_store_is_opened_without_what_only_some_calls_need(database: str) -> N
     command = [sys.executable, "-c", script, database]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert not {"alembic", "torch", "transformers"} & set(result.stdout.split())
+
+
+# mistyped names
+
+
+def _schemas(url: str) -> list[str]:
+    return [row[0] for row in rows(url, "SELECT nspname FROM pg_namespace")]
+
+
+@pytest.mark.skipif(DSN_VARIABLE in os.environ, reason="the embedded server is not used")
+def test_a_mistyped_schema_of_the_embedded_server_is_not_created(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with embeddb.connect() as store:
+        url = store.url
+    with pytest.raises(SchemaMissingError, match="'embedb_typo'.*Did you mean 'embeddb'"):
+        embeddb.connect(schema="embedb_typo")
+    monkeypatch.setenv("EMBEDDB_SCHEMA", "embedb_typo")
+    with pytest.raises(SchemaMissingError, match="migrate --schema embedb_typo"):
+        embeddb.connect()
+    for command in ("search notes x", "collection list", "status", "ingest notes -", "worker"):
+        ran = run(*command.split(), "--schema", "embedb_typo", input="")
+        assert "Did you mean 'embeddb'?" in failed(ran)
+    assert "embedb_typo" not in _schemas(url)
+
+
+@pytest.mark.skipif(DSN_VARIABLE in os.environ, reason="the embedded server is not used")
+def test_another_schema_of_the_embedded_server_is_made_by_migrate() -> None:
+    schema = "of a test"
+    try:
+        result = embeddb.migrate(schema=schema)
+        assert result.before is None
+        with embeddb.connect(schema=schema) as store:
+            assert store.collections() == []
+    finally:
+        with embeddb.connect() as store:
+            rows(store.url, 'DROP SCHEMA "of a test" CASCADE')
+
+
+def test_a_mistyped_database_is_answered_with_its_name(database: str) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    wrong = psycopg.conninfo.make_conninfo(database, dbname=f"{name}x")
+    with pytest.raises(DatabaseUnavailableError, match=f"Did you mean '{name}'"):
+        embeddb.connect(wrong)
+    with pytest.raises(DatabaseUnavailableError, match="no database"):
+        embeddb.migrate(wrong)
+
+
+def test_a_mistyped_collection_is_answered_with_its_name(store: embeddb.Store) -> None:
+    with pytest.raises(CollectionNotFoundError, match="none was created yet"):
+        store.collection("notes")
+    for n in range(30):
+        store.create_collection(f"n{n}", model=None, dim=1)
+    store.create_collection("zettel", model=None, dim=1)
+    with pytest.raises(CollectionNotFoundError, match=r"'n0', .*, …\. Did you mean 'zettel'"):
+        store.collection("zetel")
+    with role(store.url) as url:
+        name = str(psycopg.conninfo.conninfo_to_dict(url)["user"])
+        with pytest.raises(CollectionNotFoundError, match="Did you mean 'zettel'"):
+            store.grant("reader", name, ["Zettel"])

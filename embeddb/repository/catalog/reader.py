@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import sql
 
 from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query
-from embeddb.errors import CollectionNotFoundError
+from embeddb.errors import CollectionNotFoundError, did_you_mean
 from embeddb.repository.catalog.rows import collection_record
 from embeddb.schema.catalog import CollectionRecord
+
+LISTED = 10
+"""An error names so many collections, and the one that was meant."""
 
 
 class CatalogReader:
@@ -42,8 +47,7 @@ class CatalogReader:
         found = self._read(name)
         if found:
             return found[0]
-        known = ", ".join(repr(record.name) for record in self.all()) or "none yet"
-        raise CollectionNotFoundError(f"There is no collection {name!r}; there are: {known}.")
+        raise CollectionNotFoundError(missing(name, [record.name for record in self.all()]))
 
     def generations(self, name: str) -> list[CollectionRecord]:
         """Return every generation of a collection, the active one first.
@@ -75,3 +79,11 @@ class CatalogReader:
             query("collections.list", **self._catalog), {"name": name, "active": active_only}
         ).fetchall()
         return [collection_record(self._schema, row) for row in rows]
+
+
+def missing(name: str, known: Sequence[str]) -> str:
+    """Return that there is no collection of a name, and which there are."""
+    if not known:
+        return f"There is no collection {name!r}; none was created yet."
+    listed = ", ".join(map(repr, known[:LISTED])) + (", …" if len(known) > LISTED else "")
+    return f"There is no collection {name!r}; there are: {listed}.{did_you_mean(name, known)}"

@@ -75,9 +75,7 @@ class ChunksView:
     def _columns(self, record: CollectionRecord) -> sql.Composed:
         """Return the columns of the view. A new one goes to the end, or replacing it fails."""
         keys = record.source.keys if record.source else ()
-        vectors = Vectors(
-            record, schema=self._schema, vector_schema=self._database.vector_schema()
-        )
+        vectors = Vectors(record, schema=self._schema, vector_schema=self._database.vector_schema())
         columns: list[tuple[str, sql.Composable]] = [
             *((key.listed_name, sql.Identifier("c", key.chunk_name)) for key in keys),
             *(() if keys else (("id", sql.Identifier("c", "id")),)),

@@ -10,7 +10,7 @@ from psycopg import sql
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, fragment, query
 from embeddb.errors import CollectionNotFoundError, ConfigurationError, PermissionDeniedError
-from embeddb.repository.catalog.reader import CatalogReader
+from embeddb.repository.catalog.reader import CatalogReader, missing
 from embeddb.repository.roles.privileges import Privileges, Snapshot
 from embeddb.repository.roles.source_privileges import (
     MissingPrivilege,
@@ -270,7 +270,8 @@ def _concerned(order: _Order, records: Sequence[CollectionRecord]) -> list[Colle
     found = [record for record in records if record.name in order.names]
     gone = set(order.names) - {record.name for record in found}
     if gone:
-        raise CollectionNotFoundError(f"There is no collection {min(gone)!r}.")
+        known = sorted({record.name for record in records})
+        raise CollectionNotFoundError(missing(min(gone), known))
     return found
 
 

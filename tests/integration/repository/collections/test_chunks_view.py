@@ -13,7 +13,6 @@ import pytest
 from psycopg import sql
 
 import embeddb
-
 from embeddb.db import embedded
 from embeddb.errors import DatabaseError, InvalidNameError
 from embeddb.pipeline.conversion import convert as module
@@ -169,7 +168,7 @@ def test_who_reads_a_collection_reads_its_view_also_after_a_conversion(
 def test_names_are_quoted(database: str) -> None:
     schema = 'My "own"; 100% of:it'
     embeddb.migrate(database, schema=schema)
-    name = 'n" 50%\'s :x'
+    name = "n\" 50%'s :x"
     with embeddb.connect(database, schema=schema) as store:
         docs = _docs(store, name)
         docs.convert(storage="int8")
