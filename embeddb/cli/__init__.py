@@ -6,5 +6,10 @@ from __future__ import annotations
 def main() -> None:
     """Run `embeddb …`."""
     from embeddb.cli.app import app
+    from embeddb.cli.common import streams
 
-    app()
+    streams.prepare()
+    try:
+        app()
+    finally:
+        streams.finish()

@@ -49,6 +49,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="""Embeddings as a first-class, migratable part of a Postgres schema.
 
     Commands that destroy something ask first, and `--yes` answers. Errors, questions and progress

@@ -66,7 +66,7 @@ def _examined(server: Server, *, models: bool) -> DoctorReport:
 
 def _print(findings: tuple[Finding, ...]) -> None:
     rows = ((_mark(finding), finding.subject, _message(finding)) for finding in findings)
-    out.print(table(("", "what", "finding"), rows))
+    out.print(table(("", "what", "finding"), rows, prose="finding"))
 
 
 def _mark(finding: Finding) -> Text:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embeddb.cli.common.completion import collection_names
 from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.groups import with_groups
 from embeddb.cli.common.output import say
@@ -45,6 +46,7 @@ class RoleOptions:
         list[str] | None,
         typer.Option(
             "--collection",
+            autocompletion=collection_names,
             metavar="NAME",
             help="Only this collection. May be repeated. Default: every one, future ones too.",
         ),

@@ -87,4 +87,5 @@ def _print(indexes: Sequence[IndexInfo]) -> None:
         (info.name, info.method, "yes" if info.valid else "NO", size(info.bytes), f"{info.scans:,}")
         for info in indexes
     )
-    out.print(table(("index", "method", "valid", "size", "scans"), rows, right=("size", "scans")))
+    columns = ("index", "method", "valid", "size", "scans")
+    out.print(table(columns, rows, right=("size", "scans"), drop=("scans", "method", "size")))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from embeddb.cli.common.completion import collection_names
 from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.groups import with_groups
 from embeddb.cli.common.options import Limit, Yes, confirm
-from embeddb.cli.common.output import out, say, snippet, table
+from embeddb.cli.common.output import out, say, table
 
 if TYPE_CHECKING:
     from embeddb.repository.queue.jobs import FailedJob, QueuedJob
@@ -21,7 +22,13 @@ app = typer.Typer(
 )
 
 Collection: TypeAlias = Annotated[
-    str | None, typer.Option("--collection", metavar="NAME", help="Only of this collection.")
+    str | None,
+    typer.Option(
+        "--collection",
+        metavar="NAME",
+        help="Only of this collection.",
+        autocompletion=collection_names,
+    ),
 ]
 Keys: TypeAlias = Annotated[
     list[str] | None,
@@ -86,7 +93,7 @@ def _print_queued(jobs: Sequence[QueuedJob]) -> None:
     rows = (
         (
             job.collection,
-            snippet(job.key, 40),
+            job.key,
             job.state,
             job.attempts,
             _age(job.enqueued_at),
@@ -105,14 +112,14 @@ def _print_failed(jobs: Sequence[FailedJob]) -> None:
     rows = (
         (
             job.collection,
-            snippet(job.key, 40),
+            job.key,
             job.attempts,
             _age(job.failed_at),
             f"{job.error}: {job.message}",
         )
         for job in jobs
     )
-    out.print(table(columns, rows, right=("attempts", "age")))
+    out.print(table(columns, rows, right=("attempts", "age"), prose="error"))
 
 
 def _age(moment: datetime) -> str:

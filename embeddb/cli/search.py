@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,10 @@ from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.groups import with_groups
 from embeddb.cli.common.inputs import filter_value, json_value
 from embeddb.cli.common.options import Filter, Limit, Name
-from embeddb.cli.common.output import out, record_fields, say, snippet, table
+from embeddb.cli.common.output import err, out, record_fields, say
+from embeddb.cli.common.passages import passage
+from embeddb.cli.common.tables import shown
+from embeddb.cli.nothing_found import why_nothing
 
 if TYPE_CHECKING:
     from embeddb.collection import Collection
@@ -75,12 +79,18 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", help="Run the search, and show Postgres's plan of it.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show whole chunks instead of a few lines of each.")
+    ] = False,
     sql: Annotated[
         bool, typer.Option("--sql", help="Print the statement, ready for psql, and do not run it.")
     ] = False,
     ctx: CommandContext,
 ) -> None:
     """Find the chunks nearest to a text, to a vector or to a document.
+
+    Of each chunk it shows the few lines that have most of the words of the text; on a terminal the
+    words are highlighted. If nothing is found, it says why on stderr, and the exit code is 0.
 
     The time shown is that of the search alone. For a text, the time that it took to load the model
     and to encode the text is shown beside it.
@@ -100,13 +110,19 @@ def search(
         elif explain:
             lines = collection.explain(query, limit, exact=exact, analyze=True, **options)
             ctx.print({"plan": lines}, lines)
-        elif similar_to is not None:
-            started = time.perf_counter()
-            hits = collection.similar(similar_to, limit, **options)
-            _show(ctx, _Answer(hits=hits, search_ms=_ms(started)))
         else:
-            answer = _answer(collection, query, limit, exact=exact, plan=plan, options=options)
-            _show(ctx, answer)
+            answer, again = _answer(
+                collection,
+                (query, similar_to),
+                limit,
+                exact=exact,
+                plan=plan,
+                options=options,
+            )
+            ctx.print(answer.to_json(), lambda _: _print(answer, text, full=full))
+            if not (answer.hits or ctx.as_json):
+                reason = why_nothing(collection, options, again)
+                err.print(shown(f"Nothing found. {reason}"), soft_wrap=True)
 
 
 def _check(text: str | None, vector: str | None, similar_to: str | None, *, other: bool) -> None:
@@ -120,43 +136,54 @@ def _check(text: str | None, vector: str | None, similar_to: str | None, *, othe
 
 def _answer(
     collection: Collection,
-    query: Any,  # noqa: ANN401  # a text, or whatever JSON was given as a vector
+    asked: tuple[Any, str | None],
     limit: int,
     *,
     exact: bool,
     plan: bool,
     options: SearchFilters,
-) -> _Answer:
+) -> tuple[_Answer, Callable[[SearchFilters], list[Hit]]]:
+    """Return what a search finds, and what searches again with other options.
+
+    It is asked with a text or a vector, whatever JSON was given as one, or with a document's id.
+    """
     from embeddb.encoders.media import encode_batch
 
+    query, similar_to = asked
+    if similar_to is not None:
+        started = time.perf_counter()
+        hits = collection.similar(similar_to, limit, **options)
+        answer = _Answer(hits=hits, search_ms=_ms(started))
+        return answer, lambda others: collection.similar(similar_to, 1, **others)
     encode_ms = None
     if isinstance(query, str) and query.strip():  # encoded apart: the time asked for is the search
         started = time.perf_counter()
         query = encode_batch(collection.encoder, [query], "query")[0]
         encode_ms = _ms(started)
+
+    def again(others: SearchFilters) -> list[Hit]:
+        return collection.search(query, 1, exact=exact, **others)
+
     if plan:
         hits, found = collection.search_with_plan(query, limit, exact=exact, **options)
-        return _Answer(hits=hits, encode_ms=encode_ms, search_ms=found.milliseconds, plan=found)
+        answer = _Answer(
+            hits=hits, encode_ms=encode_ms, search_ms=found.milliseconds, plan=found
+        )
+        return answer, again
     started = time.perf_counter()
     hits = collection.search(query, limit, exact=exact, **options)
-    return _Answer(hits=hits, encode_ms=encode_ms, search_ms=_ms(started))
+    return _Answer(hits=hits, encode_ms=encode_ms, search_ms=_ms(started)), again
 
 
-def _show(ctx: CommandContext, answer: _Answer) -> None:
-    ctx.print(answer.to_json(), lambda _: _print(answer))
-
-
-def _print(answer: _Answer) -> None:
-    rows = (
-        (f"{hit.score:.3f}", f"{hit.distance:.3f}", hit.id, hit.chunk_no, snippet(hit.content))
-        for hit in answer.hits
-    )
-    columns = ("score", "distance", "id", "chunk", "text")
-    out.print(table(columns, rows, right=("score", "distance", "chunk"), clip="text"))
+def _print(answer: _Answer, text: str | None, *, full: bool) -> None:
+    for number, hit in enumerate(answer.hits, start=1):
+        out.print(passage(hit, number, text, out, full=full))
+        out.print()
     loading = ""
     if answer.encode_ms is not None:
         loading = f"; loading the model and encoding: {answer.encode_ms:,.0f} ms"
-    say(f"{len(answer.hits)} chunks in {answer.search_ms:,.1f} ms{loading}")
+    if answer.hits:
+        say(f"{len(answer.hits)} chunks in {answer.search_ms:,.1f} ms{loading}")
     if answer.plan is not None:
         _print_plan(answer.plan)
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 COLUMNS = ("collection", "documents", "chunks", "model", "storage", "index", "size")
 WAITING = ("waiting", "failed")
 WORKER_COLUMNS = ("worker", "collections", "per minute", "done", "failed", "wasted", "seen")
+LEAST = ("storage", "index", "size", "model")
+"""What a short line has no room for first."""
+
 NUMBERS = ("documents", "chunks", "size", *WAITING)
 
 
@@ -47,10 +50,10 @@ def print_collections(collections: Sequence[CollectionStatus]) -> None:
         )
         return
     if not any(found.source for found in collections):
-        out.print(table(COLUMNS, map(_row, collections), right=NUMBERS))
+        out.print(table(COLUMNS, map(_row, collections), right=NUMBERS, drop=LEAST))
         return
     rows = ((*_row(found), *_waiting(found.sync)) for found in collections)
-    out.print(table((*COLUMNS, *WAITING), rows, right=NUMBERS))
+    out.print(table((*COLUMNS, *WAITING), rows, right=NUMBERS, drop=LEAST))
     for found in collections:
         for problem in found.problems:
             say(f"{found.name}: {problem} embeddb doctor says what to do.")
@@ -63,7 +66,11 @@ def _print(found: StoreStatus) -> None:
     print_collections(found.collections)
     if found.workers:
         out.print()
-        out.print(table(WORKER_COLUMNS, map(_worker, found.workers), right=WORKER_COLUMNS[2:]))
+        numbers = WORKER_COLUMNS[2:]
+        rows = map(_worker, found.workers)
+        out.print(
+            table(WORKER_COLUMNS, rows, right=numbers, clip="collections", drop=("wasted", "done"))
+        )
 
 
 def _row(found: CollectionStatus) -> tuple[object, ...]:

@@ -135,7 +135,8 @@ def _print(report: WorkerReport) -> None:
     pairs: list[tuple[str, object]] = [(name, f"{getattr(report, name):,}") for name in names]
     out.print(facts([*pairs, ("seconds", f"{report.seconds:,.1f}")]))
     if report.problems:
-        out.print(table(("collection", "why it was left"), report.problems.items()))
+        columns = ("collection", "why it was left")
+        out.print(table(columns, report.problems.items(), prose=columns[1]))
     for name in report.unbuilt:
         say(f"The owner of {name}'s tables has to build its index: embeddb index build {name}")
 

@@ -9,6 +9,8 @@ import typer
 from rich.text import Text
 
 from embeddb.cli.common.output import err
+from embeddb.cli.common.streams import PIPE_CLOSED, discard
+from embeddb.cli.common.tables import shown
 from embeddb.config import Settings
 from embeddb.errors import ConfigurationError, EmbedDBError
 
@@ -27,6 +29,9 @@ def reported() -> Iterator[None]:
             raise
         complain(str(error))
         raise typer.Exit(FAILED) from error
+    except BrokenPipeError as error:
+        discard()
+        raise typer.Exit(PIPE_CLOSED) from error
     except KeyboardInterrupt as error:
         err.print(
             "\nInterrupted. What was finished is kept: run the same command again to continue."
@@ -36,7 +41,7 @@ def reported() -> Iterator[None]:
 
 def complain(message: str) -> None:
     """Write an error to stderr."""
-    err.print(Text.assemble(("error: ", "bold red"), (message, "red")), soft_wrap=True)
+    err.print(Text.assemble(("error: ", "bold red"), (shown(message), "red")), soft_wrap=True)
 
 
 @contextmanager

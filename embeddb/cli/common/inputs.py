@@ -28,11 +28,16 @@ def json_value(text: str, option: str) -> Any:  # noqa: ANN401
         return json.loads(_text(text))
     except OSError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(
+            f"This is not JSON in UTF-8: {error}", param_hint=option
+        ) from error
     except ValueError as error:
         raise typer.BadParameter(f"This is not JSON: {error}", param_hint=option) from error
 
 
-def _text(text: str) -> str:
+def _text(text: str) -> str | bytes:
+    """Return JSON as a text, or as bytes: JSON says by itself how it is encoded."""
     if text == "-":
-        return sys.stdin.read()
-    return Path(text[1:]).read_text("utf-8") if text.startswith("@") else text
+        return sys.stdin.buffer.read()
+    return Path(text[1:]).read_bytes() if text.startswith("@") else text

@@ -7,8 +7,16 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from embeddb.cli.common.completion import collection_names
+
 Name: TypeAlias = Annotated[
-    str, typer.Argument(metavar="COLLECTION", help="The collection's name.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="COLLECTION",
+        help="The collection's name.",
+        show_default=False,
+        autocompletion=collection_names,
+    ),
 ]
 Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Limit: TypeAlias = Annotated[int, typer.Option("--limit", "-n", min=1, help="How many to return.")]

@@ -8,30 +8,38 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+from embeddb.cli.common.tables import Facts, Listing, shown
+
+
+class _Console(Console):
+    """A console whose lines are as long as they are, unless a terminal shows them."""
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401
+        """Print as rich does, but cut nothing, and without a terminal wrap nothing."""
+        options.setdefault("crop", False)
+        if not self.is_terminal:
+            options.setdefault("soft_wrap", True)
+        super().print(*objects, **options)
+
+    def on_broken_pipe(self) -> None:
+        """End in silence: whoever read the output has gone."""
+        raise BrokenPipeError
 
 
 def console(*, stderr: bool = False, quiet: bool = False) -> Console:
     """Return a console that prints texts as they are; without a terminal, without control codes."""
-    return Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=stderr, quiet=quiet, highlight=False, markup=False, emoji=False)
 
 
 out = console()
 err = console(stderr=True)
 
-COLUMN_GAP = 3
-"""What a table puts between two columns."""
-
-LEAST_TEXT = 12
-"""A column that is cut keeps this many characters, however narrow the terminal is."""
-
-
 def say(text: str) -> None:
     """Print a text on stdout, its lines as long as they are."""
-    out.print(text, soft_wrap=True)
+    out.print(shown(text), soft_wrap=True)
 
 
 def emit(data: object) -> None:
@@ -47,48 +55,30 @@ def table(
     *,
     right: Sequence[str] = (),
     clip: str | None = None,
-) -> Table:
-    """Return a table for people.
+    prose: str | None = None,
+    drop: Sequence[str] = (),
+) -> Listing:
+    """Return a table.
 
     Args:
         columns: their headings.
         rows: one value a column; a rich Text keeps its style.
         right: the columns of numbers.
         clip: the column whose texts are cut to what the others leave of the line.
+        prose: the column of sentences, which are wrapped.
+        drop: the columns that are left out of a line that is too short, the first one first.
     """
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in columns:
-        if column in right:
-            grid.add_column(column, justify="right", no_wrap=True)
-        else:
-            grid.add_column(column, overflow="fold")
     cells = [
         [value if isinstance(value, Text) else Text(str(value)) for value in row] for row in rows
     ]
-    if clip is not None:
-        _clip(columns, cells, columns.index(clip))
-    for row in cells:
-        grid.add_row(*row)
-    return grid
+    return Listing(
+        columns=columns, rows=cells, right=right, clip=clip, prose=prose, drop=drop
+    )
 
 
-def _clip(columns: Sequence[str], cells: list[list[Text]], clipped: int) -> None:
-    left = out.width - COLUMN_GAP * len(columns)
-    for number, column in enumerate(columns):
-        if number != clipped:
-            left -= max([len(column), *(row[number].cell_len for row in cells)])
-    for row in cells:
-        row[clipped].truncate(max(left, LEAST_TEXT), overflow="ellipsis")
-
-
-def facts(pairs: Iterable[tuple[str, object]]) -> Table:
+def facts(pairs: Iterable[tuple[str, object]]) -> Facts:
     """Return names and their values, a line each."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in pairs:
-        grid.add_row(name, str(value))
-    return grid
+    return Facts(pairs=[(name, str(value)) for name, value in pairs])
 
 
 def snippet(text: str | None, length: int = 120) -> str:

@@ -1,0 +1,48 @@
+"""What the shell completes: names of collections, as long as a server that runs knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import typer
+
+from embeddb.config import Settings
+
+SECONDS = 2
+"""Nobody waits longer for a completion."""
+
+
+def collection_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return the names of collections that begin so; none where no server answers at once.
+
+    The embedded server is asked if it runs, and never started.
+    """
+    with suppress(Exception):  # a shell shows whatever is raised here in the middle of a line
+        return [name for name in _names(ctx.params) if name.startswith(incomplete)]
+    return []
+
+
+def _names(options: dict[str, Any]) -> Sequence[str]:
+    import psycopg
+
+    from embeddb.db.queries import Name, query
+
+    settings = Settings.from_environment()
+    url = options.get("dsn") or settings.dsn or _running(settings)
+    if url is None:
+        return []
+    schema = options.get("schema") or settings.schema
+    limit = {"name": "statement_timeout", "value": f"{SECONDS}s", "local": True}
+    with psycopg.connect(url, connect_timeout=SECONDS) as connection:
+        connection.execute(query("settings.set"), limit)
+        statement = query("collections.names", collections=Name(schema, "collections"))
+        return sorted(row[0] for row in connection.execute(statement, {}).fetchall())
+
+
+def _running(settings: Settings) -> str | None:
+    """Return the URL of the embedded server, if it runs."""
+    from embeddb.db import embedded
+
+    return embedded.status(settings.data_dir).url
