@@ -5,7 +5,7 @@ Each protocol asks for two methods at most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from embeddb.records import (
@@ -38,6 +38,23 @@ class Source(Protocol):
 
     def count(self) -> int | None:
         """Return how many documents there are, or None; it only feeds progress bars."""
+        ...
+
+
+@runtime_checkable
+class TypedSource(Protocol):
+    """A source of text columns that finds out which of them are numbers and truth values.
+
+    The types of a source are remembered where its documents are, so that a column does not change
+    its type with the data of one day.
+    """
+
+    def typed(self, known: Mapping[str, str]) -> Source:
+        """Return the source with the types that were remembered; its own explicit ones win."""
+        ...
+
+    def types(self) -> Mapping[str, str]:
+        """Return the type of each column, e.g. `{"year": "int"}`, once `documents()` has begun."""
         ...
 
 

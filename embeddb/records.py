@@ -211,6 +211,7 @@ class IngestReport:
 
     Attributes:
         skipped: how many documents the source left out, by the reason.
+        types: the type that each column of a CSV or TSV file was read as, e.g. `{"year": "int"}`.
     """
 
     added: int = 0
@@ -224,3 +225,4 @@ class IngestReport:
     failures: tuple[Failure, ...] = ()
     repaired: tuple[Failure, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)

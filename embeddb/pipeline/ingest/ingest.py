@@ -18,7 +18,7 @@ from embeddb.pipeline.ingest.prepare import Preparer
 from embeddb.pipeline.ingest.tally import Tally
 from embeddb.pipeline.ingest.work import Work
 from embeddb.pipeline.ingest.write import Writer
-from embeddb.protocols import Encoder, Source
+from embeddb.protocols import Encoder, Source, TypedSource
 from embeddb.records import SourceItem
 from embeddb.repository.collections.documents import Documents
 from embeddb.schema.catalog import CollectionRecord
@@ -86,6 +86,8 @@ class Run:
             with self.writer() as writer, closing(works):
                 for work in self._written(works, writer):
                     tally.written(work)
+            if isinstance(source, TypedSource):
+                tally.types = source.types()
         except (DocumentError, ModelError) as error:
             if not self.strict:
                 raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from embeddb.pipeline.ingest.work import Work
@@ -27,6 +28,7 @@ class Tally:
     failures: list[Failure] = field(default_factory=list)
     repaired: list[Failure] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    types: Mapping[str, str] = field(default_factory=dict)
 
     def encoding(self, work: Work, done: int, total: int) -> None:
         """Show a batch that is being encoded as a fraction of its documents."""
@@ -60,4 +62,5 @@ class Tally:
             failures=tuple(self.failures),
             repaired=tuple(self.repaired),
             skipped=dict(self.skipped.most_common()),
+            types=dict(self.types),
         )
