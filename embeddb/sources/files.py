@@ -20,14 +20,12 @@ from embeddb.errors import (
 from embeddb.records import Document, Failure
 from embeddb.sources.formats import PLAIN_TEXT, media_type_of
 from embeddb.sources.parsers import Parsed, parse
-from embeddb.sources.paths import missing
+from embeddb.sources.paths import glob_depth, missing, split_glob
 from embeddb.sources.text_files import SNIFFED_BYTES, looks_binary
 from embeddb.sources.walk import Walk
 
 # A file is parsed in memory, and what it becomes there can be ten times as large.
 MAX_FILE_BYTES = 128 * 1024 * 1024
-
-_GLOB_MARKS = "*?["
 
 
 class _Plan(NamedTuple):
@@ -102,13 +100,11 @@ class Files:
             return _Plan(path.absolute(), None, self.include)
         if path.exists():
             return _Plan(path.absolute().parent, path.absolute(), ())
-        parts = path.parts
-        fixed = next((i for i, part in enumerate(parts) if set(part) & set(_GLOB_MARKS)), None)
-        root = Path(*parts[:fixed]).absolute() if fixed is not None else path
-        if fixed is None or not root.is_dir():
+        glob = split_glob(path)
+        if glob is None or not glob[0].is_dir():
             raise missing(path)
-        pattern = parts[fixed:]
-        return _Plan(root, None, ["/" + "/".join(pattern)], _depth(pattern))
+        root, pattern = glob
+        return _Plan(root, None, ["/" + "/".join(pattern)], glob_depth(pattern))
 
     def _walk(self, plan: _Plan) -> Walk:
         return Walk(plan.root, plan.include, self.exclude, plan.depth)
@@ -146,11 +142,6 @@ class Files:
             )
         media_type = _media_type(path) if size else None
         return None if media_type is None else parse(path.read_bytes(), media_type, self.encoding)
-
-
-def _depth(pattern: Sequence[str]) -> int | None:
-    """Return how deep below its root a glob finds files, or None if at any depth."""
-    return None if "**" in pattern else len(pattern)
 
 
 def _media_type(path: Path) -> str | None:

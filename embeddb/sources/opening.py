@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from embeddb.errors import ConfigurationError
 from embeddb.protocols import Source
 from embeddb.records import Document
+from embeddb.sources.byte_streams import without_compression
 from embeddb.sources.csv import CSV
 from embeddb.sources.files import Files
 from embeddb.sources.iterable import Records
 from embeddb.sources.jsonl import JSONLines
 from embeddb.sources.parquet import Parquet
+from embeddb.sources.paths import glob_depth, split_glob
+from embeddb.sources.together import Together
+from embeddb.sources.walk import Walk
 
-_BY_SUFFIX: dict[str, Callable[[Path], Source]] = {
+SourceKind: TypeAlias = Callable[..., Source]
+"""The class of a source, whose first parameter is a path."""
+
+_BY_SUFFIX: dict[str, SourceKind] = {
     ".jsonl": JSONLines,
     ".ndjson": JSONLines,
-    ".jsonl.gz": JSONLines,
-    ".ndjson.gz": JSONLines,
     ".csv": CSV,
     ".tsv": CSV,
     ".parquet": Parquet,
@@ -28,15 +34,15 @@ _BY_SUFFIX: dict[str, Callable[[Path], Source]] = {
 def open_source(given: object) -> Source:
     """Return a source for a path, an iterable of documents, or a source itself.
 
-    A path is read by its suffix: JSON Lines, CSV, TSV and Parquet files by row, any other
-    file, folder or glob with Files.
+    A path is read by its suffix: JSON Lines, CSV, TSV and Parquet files by row, and so is a glob
+    that matches nothing but such files; any other file, folder or glob with Files.
 
     Raises:
         SourceError: there is nothing at the path.
         ConfigurationError: `given` holds no documents.
     """
     if isinstance(given, str | Path):
-        return _open_path(Path(given))
+        return together([kind(path) for kind, path in at_path(Path(given))])
     if isinstance(given, Source):
         return given
     if isinstance(given, Mapping | Document | bytes) or not isinstance(given, Iterable):
@@ -47,10 +53,35 @@ def open_source(given: object) -> Source:
     return Records(given)
 
 
-def _open_path(path: Path) -> Source:
-    if not path.expanduser().is_dir():
-        name = path.name.lower()
-        for suffix, source in _BY_SUFFIX.items():
-            if name.endswith(suffix) and not any(mark in str(path) for mark in "*?["):
-                return source(path)
-    return Files(path)
+def at_path(path: Path) -> list[tuple[SourceKind, Path]]:
+    """Return what reads a path: a class, or one for each file of a glob of files of rows."""
+    found = path.expanduser()
+    if found.is_dir():
+        return [(Files, path)]
+    if (glob := split_glob(found)) is not None:
+        return list(_rows_of_glob(*glob)) or [(Files, path)]
+    return [(_kind_of(found) or Files, path)]
+
+
+def together(sources: list[Source]) -> Source:
+    """Return sources as one."""
+    return sources[0] if len(sources) == 1 else Together(sources)
+
+
+def _kind_of(path: Path) -> SourceKind | None:
+    """Return what reads a file by row, or None for a file that is not one of rows."""
+    suffix = Path(without_compression(path)).suffix
+    kind = _BY_SUFFIX.get(suffix)
+    return None if kind is Parquet and suffix != path.suffix.lower() else kind
+
+
+def _rows_of_glob(root: Path, pattern: Iterable[str]) -> Iterator[tuple[SourceKind, Path]]:
+    """Yield the files of rows that a glob matches, or nothing if it matches others, too."""
+    parts = list(pattern)
+    found = []
+    for path in Walk(root, ["/" + "/".join(parts)], depth=glob_depth(parts)).files():
+        kind = _kind_of(path)
+        if kind is None:
+            return
+        found.append((kind, path))
+    yield from found

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from embeddb.errors import SourceError
+from embeddb.errors import InvalidDocumentError, SourceError
 from embeddb.records import Document, Failure
+from embeddb.sources.arrow_values import UNREADABLE, python_value
 from embeddb.sources.extras import needs_documents_extra
 from embeddb.sources.paths import require_file
 from embeddb.sources.rows import Columns
 
 # Rows that are in memory as Python values at once.
 BATCH_ROWS = 1_024
+
+# Where a row keeps what is wrong with it: no name of a column.
+_PROBLEM = "\0problem"
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,11 @@ class Parquet:
         try:
             columns.check(file.schema_arrow.names, str(self.path))
             for number, row in enumerate(self._rows(file), start=1):
-                yield columns.document(row, f"row {number}")
+                where = f"row {number}"
+                if (problem := row.pop(_PROBLEM, None)) is None:
+                    yield columns.document(row, where)
+                else:
+                    yield columns.failure(row, where, problem)
         finally:
             file.close()
 
@@ -79,12 +87,30 @@ def _batch_rows(batch: Any, embedding: str) -> Iterator[dict[str, Any]]:  # noqa
     """Yield rows; vectors stay arrays, as lists would take ten times the memory."""
     names = batch.schema.names
     if embedding not in names or not _is_list(batch.column(embedding).type):
-        yield from batch.to_pylist()
+        yield from _python_rows(batch)
         return
-    rows = batch.select([name for name in names if name != embedding]).to_pylist()
+    rows = _python_rows(batch.select([name for name in names if name != embedding]))
     for row, vector in zip(rows, batch.column(embedding), strict=True):
         values = vector.values.to_numpy(zero_copy_only=False) if vector.is_valid else None
         yield {**row, embedding: values}
+
+
+def _python_rows(batch: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Return rows of Python values; one with a value that cannot be read holds its problem."""
+    try:
+        return list(batch.to_pylist())
+    except UNREADABLE:
+        return [_slow_row(batch, number) for number in range(batch.num_rows)]
+
+
+def _slow_row(batch: Any, number: int) -> dict[str, Any]:  # noqa: ANN401
+    row: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            row[name] = python_value(column[number])
+        except UNREADABLE as error:
+            row[_PROBLEM] = InvalidDocumentError(f"{name!r} cannot be read: {error}")
+    return row
 
 
 def _is_list(kind: Any) -> bool:  # noqa: ANN401

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
 from embeddb.errors import SourceError
+
+_GLOB_MARKS = frozenset("*?[")
+
+
+def split_glob(path: Path) -> tuple[Path, Sequence[str]] | None:
+    """Return the folder that a glob begins in and its pattern below it, or None for a plain path.
+
+    What exists is no pattern, whatever its name holds: not the path, nor a folder on the way.
+    """
+    root = Path()
+    for number, part in enumerate(path.parts):
+        if set(part) & _GLOB_MARKS and not (root / part).exists():
+            return root.absolute(), path.parts[number:]
+        root /= part
+    return None
+
+
+def glob_depth(pattern: Sequence[str]) -> int | None:
+    """Return how deep below its root a glob finds files, or None if at any depth."""
+    return None if "**" in pattern else len(pattern)
 
 
 def require_file(path: str | PathLike[str]) -> Path:

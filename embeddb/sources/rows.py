@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -41,11 +42,11 @@ class Columns:
     media_type: str = "media_type"
 
     def check(self, available: Collection[str], where: str) -> None:
-        """Check that the columns are there; the error names those that are.
+        """Check that the columns are there, and each once; the error names those that are.
 
         Raises:
             SourceError: the id, a metadata column that was named, or both text and vector are
-                missing.
+                missing, or a column that is wanted is there more than once.
         """
         listed = ", ".join(sorted(map(str, available))) or "none"
         named = (self.metadata,) if isinstance(self.metadata, str) else (self.metadata or ())
@@ -60,18 +61,51 @@ class Columns:
                 f"{where} has neither a column {self.content!r} nor {self.embedding!r}: name "
                 f"one with content=… or embedding=…; the columns are {listed}."
             )
+        if repeated := self._repeated(available):
+            raise SourceError(
+                f"{where} has more than one column {', '.join(map(repr, repeated))}: give each a "
+                "name of its own, or choose the others with metadata=[…]."
+            )
+
+    def are_in(self, available: Collection[str]) -> bool:
+        """Return whether there is an id, and a text or a vector."""
+        return self.id in available and (self.content in available or self.embedding in available)
+
+    def collected(self, available: Iterable[str]) -> list[str]:
+        """Return the columns that become a field of the metadata each."""
+        if isinstance(self.metadata, str) or (self.metadata is None and "metadata" in available):
+            return []
+        wanted = available if self.metadata is None else self.metadata
+        return [name for name in wanted if name not in self._own]
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        return (self.id, self.content, self.embedding, self.uri, self.media_type)
+
+    def _repeated(self, available: Collection[str]) -> list[str]:
+        if len(set(available)) == len(available):
+            return []
+        named = self.metadata if isinstance(self.metadata, str) else "metadata"
+        used = {*self._own, named, *self.collected(available)}
+        return sorted(name for name, n in Counter(available).items() if n > 1 and name in used)
 
     def document(self, row: Mapping[str, Any], where: str) -> Document | Failure:
         """Return the document of a row, or a Failure that names the row's place, `where`."""
-        name = where
         try:
-            name = to_id(row.get(self.id))
-            return self._document(row, name)
+            return self._document(row)
         except DocumentError as error:
-            message = str(error) if name == where else f"{where}: {error}"
-            return Failure(id=name, error=type(error).__name__, message=message)
+            return self.failure(row, where, error)
 
-    def _document(self, row: Mapping[str, Any], name: str) -> Document:
+    def failure(self, row: Mapping[str, Any], where: str, error: DocumentError) -> Failure:
+        """Return the failure of a row, by its id where it has one, else by its place, `where`."""
+        try:
+            name, message = to_id(row.get(self.id)), f"{where}: {error}"
+        except DocumentError:
+            name, message = where, str(error)
+        return Failure(id=name, error=type(error).__name__, message=message)
+
+    def _document(self, row: Mapping[str, Any]) -> Document:
+        name = to_id(row.get(self.id))
         content = to_text(row.get(self.content), self.content)
         embedding = to_vector(row.get(self.embedding))
         if content is None and embedding is None:
@@ -89,11 +123,11 @@ class Columns:
         if isinstance(self.metadata, str):
             return to_metadata(row.get(self.metadata))
         if self.metadata is not None:
-            return {name: jsonable(row.get(name)) for name in self.metadata}
+            return _jsonable({name: row.get(name) for name in self.metadata})
         if "metadata" in row:
             return to_metadata(row["metadata"])
-        taken = {self.id, self.content, self.embedding, self.uri, self.media_type}
-        return {name: jsonable(value) for name, value in row.items() if name not in taken}
+        own = self._own
+        return _jsonable({name: value for name, value in row.items() if name not in own})
 
 
 def to_id(value: object) -> str:
@@ -139,7 +173,24 @@ def to_metadata(value: object) -> Mapping[str, Any]:
         raise InvalidMetadataError(
             f"the metadata is of type {type(value).__name__}: it must be a JSON object"
         )
-    return {str(name): jsonable(item) for name, item in value.items()}
+    return _jsonable(value)
+
+
+def _jsonable(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return fields as JSON has them.
+
+    Raises:
+        InvalidMetadataError: JSON has no such value; the field is named.
+    """
+    try:
+        return {str(name): jsonable(value) for name, value in fields.items()}
+    except InvalidMetadataError:
+        for name, value in fields.items():
+            try:
+                jsonable(value)
+            except InvalidMetadataError as error:
+                raise InvalidMetadataError(f"{name!r} holds {error}") from None
+        raise
 
 
 def to_vector(value: Any) -> Vector | None:  # noqa: ANN401

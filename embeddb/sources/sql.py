@@ -11,7 +11,12 @@ from uuid import uuid4
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.adapt import Loader
 from psycopg.rows import dict_row
+from psycopg.types.multirange import MultirangeInfo
+from psycopg.types.range import RangeInfo
+from psycopg.types.string import TextLoader
 
 from embeddb.db.address import libpq_address
 from embeddb.db.session import ENCODING, lent_session
@@ -80,6 +85,7 @@ class Query:
                 connection.cursor(name=name, row_factory=dict_row) as cursor,
             ):
                 cursor.itersize = FETCH_ROWS
+                _take_all_values(cursor)
                 try:
                     cursor.execute(_statement(self.query), self.params)
                 except psycopg.Error as error:
@@ -95,6 +101,35 @@ class Query:
             raise SourceError(
                 f"The database of the query cannot be reached, check its URL: {error}"
             ) from error
+
+
+# Types with values that Python lacks: infinity, years before 1 and after 9999.
+_TIMES = ("date", "timestamp", "timestamptz", "time", "timetz", "interval")
+
+
+class _TimeLoader(Loader):
+    """Loads a date or time, or its text where Python has no such value."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        adapters = psycopg.adapters if self.connection is None else self.connection.adapters
+        found = adapters.get_loader(oid, psycopg.pq.Format.TEXT) or TextLoader
+        self._loader = found(oid, context)
+
+    def load(self, data: Buffer) -> Any:  # noqa: ANN401
+        try:
+            return self._loader.load(data)
+        except psycopg.DataError:
+            return bytes(data).decode()
+
+
+def _take_all_values(cursor: psycopg.ServerCursor[Any]) -> None:
+    """Have ranges, and dates and times that Python lacks, come as Postgres writes them."""
+    for name in _TIMES:
+        cursor.adapters.register_loader(name, _TimeLoader)
+    for kind in psycopg.postgres.types:
+        if isinstance(kind, RangeInfo | MultirangeInfo):
+            cursor.adapters.register_loader(kind.oid, TextLoader)
 
 
 def _statement(query: str) -> sql.Composed | bytes:

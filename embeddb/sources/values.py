@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,11 +11,27 @@ from uuid import UUID
 
 import numpy as np
 
+from embeddb.errors import InvalidMetadataError
+
+_WRITTEN_OUT = (
+    UUID,
+    ipaddress.IPv4Address,
+    ipaddress.IPv6Address,
+    ipaddress.IPv4Interface,
+    ipaddress.IPv6Interface,
+    ipaddress.IPv4Network,
+    ipaddress.IPv6Network,
+)
+
 
 def jsonable(value: Any) -> Any:  # noqa: ANN401
     """Return dates, numbers and ids as JSON has them, and anything unknown as it is.
 
-    What JSON cannot hold is refused later, by the check that all documents pass.
+    A Decimal that no float equals stays one. What JSON cannot hold is refused later, by the check
+    that all documents pass.
+
+    Raises:
+        InvalidMetadataError: the value is bytes.
     """
     if value is None or isinstance(value, str | bool | int | float):
         return value
@@ -31,9 +48,23 @@ def _scalar(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, Decimal):
-        return int(value) if value.is_finite() and value == value.to_integral() else float(value)
-    if isinstance(value, UUID):
+        return _number(value)
+    if isinstance(value, _WRITTEN_OUT):
         return str(value)
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
+    if isinstance(value, bytes | bytearray | memoryview):
+        raise InvalidMetadataError(
+            "bytes, which JSON does not have: leave the column out with metadata=[…], or encode "
+            "it as text"
+        )
     return value
+
+
+def _number(value: Decimal) -> int | float | Decimal:
+    if not value.is_finite():
+        return float(value)
+    if value == value.to_integral():
+        return int(value)
+    rounded = float(value)
+    return rounded if Decimal(repr(rounded)) == value else value

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from inspect import signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +21,14 @@ FILES = "Files and folders"
 ROWS = "Rows"
 
 
+class InputFormat(StrEnum):
+    """How rows on stdin are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
     """Files, folders, stdin, or rows of a database."""
@@ -26,7 +37,7 @@ class SourceOptions:
         list[str] | None,
         typer.Argument(
             metavar="SOURCE",
-            help="Files, folders, globs, or `-` for JSON Lines on stdin.",
+            help="Files, folders, globs, or `-` for JSON Lines or CSV on stdin.",
         ),
     ] = None
     include: Annotated[
@@ -64,6 +75,49 @@ class SourceOptions:
             metavar="COLUMN",
             rich_help_panel=ROWS,
             help="The column of vectors of your own.",
+        ),
+    ] = None
+    delimiter: Annotated[
+        str | None,
+        typer.Option(
+            "--delimiter",
+            metavar="CHARACTER",
+            rich_help_panel=ROWS,
+            help="Of CSV: what separates fields; `tab` for a tab. Default: what the header shows.",
+        ),
+    ] = None
+    quote: Annotated[
+        str | None,
+        typer.Option(
+            "--quote",
+            metavar="CHARACTER",
+            rich_help_panel=ROWS,
+            help='Of CSV: what surrounds fields, or `none`. Default: `"`; `none` for TSV.',
+        ),
+    ] = None
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--types",
+            metavar="COLUMN=TYPE,...",
+            rich_help_panel=ROWS,
+            help="Of CSV: int, float, bool, date, datetime or text. Default: what fits all values.",
+        ),
+    ] = None
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            "--encoding",
+            metavar="NAME",
+            help="The encoding of texts without a byte order mark. Default: utf-8.",
+        ),
+    ] = None
+    format: Annotated[
+        InputFormat | None,
+        typer.Option(
+            "--format",
+            rich_help_panel=ROWS,
+            help="Of stdin. Default: jsonl; csv with --delimiter, --quote or --types.",
         ),
     ] = None
     query: Annotated[
@@ -108,34 +162,78 @@ class SourceOptions:
             ConfigurationError: an option means nothing for a source.
             SourceError: there is no such file, or it cannot be read.
         """
-        from embeddb.cli.common.standard_input import Together
         from embeddb.sources import Query
+        from embeddb.sources.opening import together
 
         if rows := self.query or self.table:
-            _refuse(self._files(), "a query")
+            _refuse(
+                self._files() | self._delimited() | self._encoding() | self._format(), "a query"
+            )
             return Query(self.database or url, rows, **self._columns())
-        opened = [self._open(path) for path in self.sources or []]
-        return opened[0] if len(opened) == 1 else Together(opened)
+        return together([source for path in self.sources or [] for source in self._open(path)])
 
-    def _open(self, path: str) -> Source:
-        from embeddb.cli.common.standard_input import StandardInput
-        from embeddb.sources import open_source
-        from embeddb.sources.rows import Columns
+    def _open(self, path: str) -> list[Source]:
+        from embeddb.sources.opening import at_path
 
         if path == STDIN:
-            _refuse(self._files(), "stdin")
-            return StandardInput(Columns(**self._columns()))
-        source = open_source(path)
-        options = self._files() | self._columns()
-        names = {field.name for field in fields(source)}  # type: ignore[arg-type]
-        _refuse({name: value for name, value in options.items() if name not in names}, path)
-        return replace(source, **options)  # type: ignore[type-var]
+            return [self._standard_input()]
+        given = self._files() | self._columns() | self._delimited() | self._encoding()
+        opened = []
+        for kind, found in at_path(Path(path)):
+            known = signature(kind).parameters
+            unknown = {name: value for name, value in given.items() if name not in known}
+            _refuse(unknown | self._format(), str(found))
+            opened.append(kind(found, **given))
+        return opened
+
+    def _standard_input(self) -> Source:
+        from embeddb.cli.common.standard_input import NAME, DelimitedInput, JSONInput
+        from embeddb.sources.csv import DelimitedReader
+        from embeddb.sources.delimited import Dialect
+        from embeddb.sources.rows import Columns
+
+        _refuse(self._files(), NAME)
+        columns = Columns(**self._columns())
+        options = self._delimited()
+        used = self.format or (InputFormat.CSV if options else InputFormat.JSONL)
+        if used is InputFormat.JSONL:
+            _refuse(options, "JSON Lines")
+            return JSONInput(columns, **self._encoding())
+        types = options.pop("types", {})
+        dialect = (Dialect.tabbed if used is InputFormat.TSV else Dialect.of)(**options)
+        return DelimitedInput(
+            DelimitedReader(NAME, columns, dialect, types=types, **self._encoding())
+        )
 
     def _files(self) -> dict[str, Any]:
         return _given({"include": self.include, "exclude": self.exclude})
 
     def _columns(self) -> dict[str, Any]:
         return _given({"id": self.id, "content": self.content, "embedding": self.embedding})
+
+    def _delimited(self) -> dict[str, Any]:
+        delimiter = "\t" if self.delimiter in ("tab", "\\t") else self.delimiter
+        types = _types(self.types or [])
+        return _given({"delimiter": delimiter, "quote": self.quote, "types": types})
+
+    def _encoding(self) -> dict[str, Any]:
+        return _given({"encoding": self.encoding})
+
+    def _format(self) -> dict[str, Any]:
+        return _given({"format": self.format})
+
+
+def _types(given: Sequence[str]) -> dict[str, str]:
+    """Return the types of columns from texts such as `year=int,zip=text`."""
+    types = {}
+    for part in ",".join(given).split(",") if given else ():
+        name, equals, kind = part.rpartition("=")
+        if not equals or not name:
+            raise typer.BadParameter(
+                f"{part!r} is not COLUMN=TYPE, such as year=int.", param_hint="--types"
+            )
+        types[name.strip()] = kind.strip()
+    return types
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

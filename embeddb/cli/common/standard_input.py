@@ -1,70 +1,66 @@
-"""Documents on stdin, and several sources as one."""
+"""Documents on stdin."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
-from embeddb.errors import UnreadableDocumentError
-from embeddb.protocols import Source
-from embeddb.records import Failure, SourceItem
+from embeddb.errors import SourceError
+from embeddb.records import SourceItem
+from embeddb.sources.csv import DelimitedReader
+from embeddb.sources.jsonl import read_lines
 from embeddb.sources.rows import Columns
 
-
-@dataclass(frozen=True, slots=True)
-class Together:
-    """Several sources, one after the other."""
-
-    sources: Sequence[Source]
-
-    def documents(self) -> Iterator[SourceItem]:
-        """Yield the documents of each source."""
-        for source in self.sources:
-            yield from source.documents()
-
-    def count(self) -> int | None:
-        """Return the number of documents; None if a source does not know its own."""
-        counts = [source.count() for source in self.sources]
-        return None if None in counts else sum(count or 0 for count in counts)
+NAME = "stdin"
 
 
 @dataclass(frozen=True, slots=True)
-class StandardInput:
+class JSONInput:
     """JSON Lines on stdin, read as they come."""
 
     columns: Columns
+    encoding: str = "utf-8"
 
     def documents(self) -> Iterator[SourceItem]:
         """Yield the document of each line, or a Failure that names the line."""
-        checked = False
-        for number, line in enumerate(sys.stdin.buffer, start=1):
-            if not line.strip():
-                continue
-            where = f"line {number}"
-            row = _row(line, where)
-            if isinstance(row, Failure):
-                yield row
-                continue
-            if not checked:
-                self.columns.check(row.keys(), f"{where} of stdin")
-                checked = True
-            yield self.columns.document(row, where)
+        yield from _told(read_lines(_stdin(), self.columns, self.encoding, NAME))
 
     def count(self) -> int | None:
         """Return None: the number is not known before the end."""
         return None
 
 
-def _row(line: bytes, where: str) -> dict[str, Any] | Failure:
+@dataclass(frozen=True, slots=True)
+class DelimitedInput:
+    """CSV or TSV on stdin, read as it comes: its types are those of its first rows."""
+
+    reader: DelimitedReader
+
+    def documents(self) -> Iterator[SourceItem]:
+        """Yield the document of each row, or a Failure that names the line it begins on."""
+        yield from _told(self.reader.once(_stdin()))
+
+    def count(self) -> int | None:
+        """Return None: the number is not known before the end."""
+        return None
+
+    def typed(self, known: Mapping[str, str]) -> DelimitedInput:
+        """Return the source with the types of an earlier run; those given to it win."""
+        return DelimitedInput(replace(self.reader, remembered=known, used={}))
+
+    def types(self) -> Mapping[str, str]:
+        """Return the type of each column of the metadata, once `documents()` has begun."""
+        return dict(self.reader.used)
+
+
+def _stdin() -> BinaryIO:
+    return sys.stdin.buffer
+
+
+def _told(items: Iterator[SourceItem]) -> Iterator[SourceItem]:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        message = f"not JSON: {error}"
-        return Failure(id=where, error=UnreadableDocumentError.__name__, message=message)
-    if isinstance(row, dict):
-        return row
-    message = f"a JSON {type(row).__name__}, not an object"
-    return Failure(id=where, error=UnreadableDocumentError.__name__, message=message)
+        yield from items
+    except (OSError, UnicodeError) as error:
+        raise SourceError(f"stdin cannot be read: {error}.") from error

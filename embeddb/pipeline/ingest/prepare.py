@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import orjson
 from tokenizers import Tokenizer
 
 from embeddb.errors import (
@@ -143,7 +143,7 @@ class Preparer:
         length = len(item.content) if item.content else 0
         document = _ready(work, item, data, vector)
         if (layout := self._generation.layout) is not None:
-            document.part = layout.part(item.id, orjson.loads(document.metadata))
+            document.part = layout.part(item.id, json.loads(document.metadata))
         return [_Checked(document, vector, length)]
 
     def _changed(self, work: Work, checked: list[_Checked]) -> list[_Checked]:

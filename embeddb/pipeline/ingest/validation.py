@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
 
 import orjson
 
@@ -21,6 +23,9 @@ MAX_DOCUMENT_CHARACTERS = 64 * 1024 * 1024
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _EMPTY_OBJECT = b"{}"
+
+# Larger integers are none of orjson's; jsonb takes them.
+_ORJSON_BITS = 63
 
 
 def id_data(document: Document) -> bytes:
@@ -109,7 +114,7 @@ def metadata_json(document: Document) -> bytes:
             "JSON object such as {'year': 2020}."
         )
     try:
-        data = orjson.dumps(metadata if isinstance(metadata, dict) else dict(metadata))
+        data = _dumped(metadata if isinstance(metadata, dict) else dict(metadata))
     except TypeError as error:  # what orjson raises for everything that it cannot write
         raise InvalidMetadataError(
             f"The metadata of {document.id!r} is not JSON: {error}. Use strings, finite numbers, "
@@ -127,6 +132,25 @@ def metadata_json(document: Document) -> bytes:
             "leave it out."
         )
     return data
+
+
+def _dumped(metadata: dict[str, Any]) -> bytes:
+    """Return metadata as JSON; integers of any size and decimals are written out in full."""
+    try:
+        return orjson.dumps(metadata)
+    except TypeError:
+        return orjson.dumps(_with_numbers_written(metadata))
+
+
+def _with_numbers_written(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return {name: _with_numbers_written(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_numbers_written(item) for item in value]
+    is_long = isinstance(value, int) and value.bit_length() > _ORJSON_BITS
+    if is_long or (isinstance(value, Decimal) and value.is_finite()):
+        return orjson.Fragment(str(value))
+    return value
 
 
 def _not_finite(leaf: object) -> bool:

@@ -13,8 +13,7 @@ from pyarrow import parquet
 
 from embeddb.errors import SourceError
 from embeddb.records import Document, Failure
-from embeddb.sources import CSV, Files, JSONLines, Parquet, Records
-from embeddb.sources import csv as csv_source
+from embeddb.sources import CSV, Files, JSONLines, Parquet, Records, delimited
 from embeddb.sources.walk import Walk
 from tests.support.sources import put, read
 
@@ -22,7 +21,7 @@ from tests.support.sources import put, read
 @pytest.fixture
 def short_fields(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the csv module take fields of ten characters, and put its limit back."""
-    monkeypatch.setattr(csv_source, "MAX_FIELD_CHARACTERS", 10)
+    monkeypatch.setattr(delimited, "MAX_FIELD_CHARACTERS", 10)
     before = csv.field_size_limit(10)
     yield
     csv.field_size_limit(before)

@@ -143,7 +143,8 @@ def test_csv_rows_become_documents(tmp_path: Path) -> None:
     documents, failures = read(CSV(put(tmp_path / "a.csv", text)))
     assert failures == []
     assert documents["a"].content == "Two\nlines, quoted"
-    assert documents["a"].metadata == {"year": "2020"}
+    assert documents["a"].metadata == {"year": 2020}
+    assert documents["b"].metadata == {"year": None}
     assert documents["a"].embedding is not None
     assert documents["b"].embedding is None
 
