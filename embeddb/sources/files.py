@@ -2,47 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from embeddb.errors import (
-    DocumentTooLargeError,
     EmbedDBError,
     EmptyDocumentError,
     MissingDependencyError,
     SourceError,
-    UnreadableDocumentError,
     UnsupportedFormatError,
 )
-from embeddb.records import Document, Failure
-from embeddb.sources.formats import PLAIN_TEXT, media_type_of
+from embeddb.records import Document, Failure, Skipped, SourceItem
+from embeddb.sources.formats import (
+    NO_PARSER,
+    SNIFFED_BYTES,
+    ZIP_START,
+    recognize,
+    skip_reason,
+)
 from embeddb.sources.parsers import Parsed, parse
 from embeddb.sources.paths import glob_depth, missing, split_glob
-from embeddb.sources.text_files import SNIFFED_BYTES, looks_binary
-from embeddb.sources.walk import Walk
+from embeddb.sources.tree import Disk, Tree
+from embeddb.sources.walk import Walk, unreadable
 
 # A file is parsed in memory, and what it becomes there can be ten times as large.
 MAX_FILE_BYTES = 128 * 1024 * 1024
 
+_OWN_KEYS = ("path", "title")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
 
 class _Plan(NamedTuple):
-    """The folder that ids are relative to, and the one file or the patterns below it."""
+    """The folder that ids are relative to, and the walk below it, or the one file in it."""
 
-    root: Path
-    file: Path | None
-    include: Sequence[str]
-    depth: int | None = None
+    tree: Tree
+    walk: Walk
+    file: str | None = None
 
 
 @dataclass(frozen=True)
 class Files:
-    """Files as documents: text, Markdown, reStructuredText, HTML, PDF, DOCX and source code.
+    """Files as documents: text, Markdown, HTML, PDF, office files, e-mail, notebooks, source code.
 
-    In a folder, what .gitignore or .ignore leaves out is left out, and so are hidden files,
-    empty files and binary files of unknown kinds. An id is the path below the folder.
+    In a folder, everything is a document, a Failure, or Skipped with a reason: hidden files,
+    what .gitignore or .ignore leaves out, empty files, files without a parser. An id is the path
+    below the folder. A file that you name by itself is always read.
 
     Attributes:
         path: a file, a folder, or a glob such as `docs/**/*.md`.
@@ -52,7 +60,8 @@ class Files:
 
     Raises:
         SourceError: there is nothing at `path`.
-        UnsupportedFormatError: `path` is one file, and of an unknown binary kind.
+        ConfigurationError: a pattern is none.
+        UnsupportedFormatError: `path` is one file, and no parser reads it.
     """
 
     path: str | PathLike[str]
@@ -61,97 +70,152 @@ class Files:
     encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
-        file = self._plan().file
-        try:
-            unknown = file is not None and _media_type(file) is None
-        except OSError as error:
-            raise SourceError(f"{file} cannot be read: {error}.") from error
-        if unknown:
-            raise UnsupportedFormatError(
-                f"{file} is a binary file of unknown kind: convert it to text, Markdown, "
-                "HTML, PDF or DOCX."
-            )
+        plan = self._plan()
+        if plan.file is not None:
+            _check_readable(Path(self.path).expanduser(), plan.file, self.encoding)
 
-    def documents(self) -> Iterator[Document | Failure]:
-        """Yield each file's document, or a Failure for a file that cannot be read.
+    def documents(self) -> Iterator[SourceItem]:
+        """Yield each file's document, a Failure, or why it is left out.
+
+        A folder that is left out, or that cannot be read, is one item, with `/` at the end of its
+        id.
 
         Raises:
+            SourceError: the folder cannot be read.
             MissingDependencyError: `path` is one file whose parser is not installed; in a
                 folder, such a file is a Failure.
+            UnsupportedFormatError: `path` is one file, and no parser reads it.
         """
         plan = self._plan()
         if plan.file is not None:
-            document = self._document(plan.file, plan.root, strict=True)
-            yield document or _failure(plan.file.name, EmptyDocumentError("the file has no text"))
+            yield self._named(plan.tree, plan.file)
             return
-        for path in self._walk(plan).files():
-            document = self._document(path, plan.root)
-            if document is not None:
-                yield document
+        for found in plan.walk.items():
+            yield self._found(plan.tree, found) if isinstance(found, str) else _storable(found)
 
     def count(self) -> int | None:
-        """Return how many files there are, with the empty and binary ones that are left out."""
+        """Return how many files there are to read, without those that the walk leaves out."""
         plan = self._plan()
-        return 1 if plan.file is not None else sum(1 for _ in self._walk(plan).files())
+        if plan.file is not None:
+            return 1
+        return sum(isinstance(found, str) for found in plan.walk.items())
 
     def _plan(self) -> _Plan:
         path = Path(self.path).expanduser()
         if path.is_dir():
-            return _Plan(path.absolute(), None, self.include)
+            tree = Disk(path.absolute())
+            return _Plan(tree, Walk(tree, self.include, self.exclude))
         if path.exists():
-            return _Plan(path.absolute().parent, path.absolute(), ())
+            tree = Disk(path.absolute().parent)
+            return _Plan(tree, Walk(tree), path.name)
         glob = split_glob(path)
         if glob is None or not glob[0].is_dir():
             raise missing(path)
         root, pattern = glob
-        return _Plan(root, None, ["/" + "/".join(pattern)], glob_depth(pattern))
+        tree, include = Disk(root), ["/" + "/".join(pattern)]
+        depth = glob_depth(pattern)
+        return _Plan(tree, Walk(tree, include, self.exclude, depth, selective=True))
 
-    def _walk(self, plan: _Plan) -> Walk:
-        return Walk(plan.root, plan.include, self.exclude, plan.depth)
-
-    def _document(
-        self, path: Path, root: Path, *, strict: bool = False
-    ) -> Document | Failure | None:
-        name = path.relative_to(root).as_posix()
+    def _named(self, tree: Tree, name: str) -> Document | Failure:
+        """Return the document of a file that is named by itself."""
         try:
-            parsed = self._parsed(path)
-        except MissingDependencyError as error:
-            if strict:
-                raise
-            return _failure(name, error)
+            document = self._document(tree, name)
+        except MissingDependencyError:
+            raise
+        except UnsupportedFormatError as error:
+            raise _unsupported(self.path) from error
         except EmbedDBError as error:
             return _failure(name, error)
         except OSError as error:
-            return _failure(name, UnreadableDocumentError(str(error)))
-        if parsed is None or not parsed.text.strip():
+            return unreadable(_id(name), error)
+        return document or _failure(name, EmptyDocumentError("the file has no text"))
+
+    def _found(self, tree: Tree, name: str) -> SourceItem:
+        """Return what a file of a folder is."""
+        reason = skip_reason(name)
+        if reason is not None:
+            return Skipped(id=_id(name), reason=reason)
+        try:
+            document = self._document(tree, name)
+        except UnsupportedFormatError as error:
+            return Skipped(id=_id(name), reason=str(error))
+        except EmbedDBError as error:
+            return _failure(name, error)
+        except OSError as error:
+            return unreadable(_id(name), error)
+        return document or Skipped(id=_id(name), reason="empty")
+
+    def _document(self, tree: Tree, name: str) -> Document | None:
+        """Return the document of a file, or None where it has no text.
+
+        Raises:
+            UnsupportedFormatError: no parser reads it; the message is the reason to skip it.
+        """
+        data = tree.read(name, MAX_FILE_BYTES)
+        media_type = recognize(name, data, self.encoding)
+        if data and media_type in NO_PARSER:
+            raise UnsupportedFormatError(NO_PARSER[media_type])
+        parsed = parse(data, media_type, self.encoding) if data else Parsed("")
+        if not parsed.text.strip():
             return None
-        title = {} if parsed.title is None else {"title": parsed.title}
+        id = _id(name)
         return Document(
-            id=name,
+            id=id,
             content=parsed.text,
-            metadata={"path": name, **title},
-            uri=path.as_uri(),
-            media_type=_media_type(path),
+            metadata=_metadata(id, parsed),
+            uri=tree.uri(name),
+            media_type=media_type,
         )
 
-    def _parsed(self, path: Path) -> Parsed | None:
-        size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
-            raise DocumentTooLargeError(
-                f"the file has {size:,} bytes, more than {MAX_FILE_BYTES:,}: split it"
-            )
-        media_type = _media_type(path) if size else None
-        return None if media_type is None else parse(path.read_bytes(), media_type, self.encoding)
+
+def _check_readable(path: Path, name: str, encoding: str) -> None:
+    """Check that a file is one that a parser may read, without reading all of it.
+
+    Raises:
+        SourceError: it cannot be opened, or is no file.
+        UnsupportedFormatError: no parser reads it.
+    """
+    if not path.is_file():
+        raise SourceError(f"{path} is not a regular file: name a file, a folder or a glob.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(SNIFFED_BYTES)
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error}.") from error
+    if head and not head.startswith(ZIP_START) and recognize(name, head, encoding) in NO_PARSER:
+        raise _unsupported(path)
 
 
-def _media_type(path: Path) -> str | None:
-    """Return the media type by the name, else that of text if it looks like text."""
-    known = media_type_of(path)
-    if known is not None:
-        return known
-    with path.open("rb") as file:
-        return None if looks_binary(file.read(SNIFFED_BYTES)) else PLAIN_TEXT
+def _unsupported(path: object) -> UnsupportedFormatError:
+    return UnsupportedFormatError(
+        f"{path} is a binary file of unknown kind: convert it to text, Markdown, HTML, PDF or DOCX."
+    )
+
+
+def _metadata(id: str, parsed: Parsed) -> dict[str, Any]:
+    """Return what is known of a file; its path and title come before what it says of itself."""
+    said = {key: value for key, value in parsed.metadata.items() if key not in _OWN_KEYS}
+    title = {} if parsed.title is None else {"title": parsed.title}
+    return {"path": id, **_repaired({**title, **said})}
+
+
+def _repaired(value: Any) -> Any:  # noqa: ANN401
+    """Return a value with U+FFFD for what Postgres cannot store in texts."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, Mapping):
+        return {_repaired(key): _repaired(item) for key, item in value.items()}
+    return [_repaired(item) for item in value] if isinstance(value, list) else value
+
+
+def _id(name: str) -> str:
+    r"""Return an id for a path: bytes that are not UTF-8 are written as `\xe4`."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _storable(found: Skipped | Failure) -> Skipped | Failure:
+    return replace(found, id=_id(found.id))
 
 
 def _failure(name: str, error: EmbedDBError) -> Failure:
-    return Failure(id=name, error=type(error).__name__, message=str(error))
+    return Failure(id=_id(name), error=type(error).__name__, message=str(error))

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from embeddb.errors import SourceError
 from embeddb.records import Document, Failure
 from embeddb.sources import CSV, Files, JSONLines, Parquet, Records, delimited
+from embeddb.sources.tree import Disk
 from embeddb.sources.walk import Walk
 from tests.support.sources import put, read
 
@@ -94,7 +95,7 @@ def test_a_file_that_vanishes_while_a_folder_is_read_fails_alone(tmp_path: Path)
 
 def test_a_folder_that_vanishes_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"The folder .*gone cannot be read"):
-        list(Walk(tmp_path / "gone").files())
+        list(Walk(Disk(tmp_path / "gone")).items())
 
 
 def test_the_error_of_an_iterable_is_kept_as_its_cause() -> None:

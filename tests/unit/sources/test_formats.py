@@ -77,7 +77,7 @@ def test_html_is_decoded_as_it_declares(tmp_path: Path) -> None:
 def test_a_pdf_is_the_text_of_its_pages(tmp_path: Path) -> None:
     put(tmp_path / "a.pdf", pdf("First page.", "", "Second page.", title="Two pages"))
     document = read(Files(tmp_path))[0]["a.pdf"]
-    assert document.content == "First page.\n\nSecond page."
+    assert document.content == "First page.\n\f\n\n\f\nSecond page."
     assert document.metadata["title"] == "Two pages"
     assert document.media_type == "application/pdf"
 
