@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Protocol
+from zipfile import ZipFile
 
 from embeddb.protocols import Source
-from embeddb.records import Document, Failure
+from embeddb.records import Document, Failure, Skipped
 
 
 def read(source: Source) -> tuple[dict[str, Document], list[Failure]]:
@@ -16,6 +19,12 @@ def read(source: Source) -> tuple[dict[str, Document], list[Failure]]:
     by_id = {document.id: document for document in documents}
     assert len(by_id) == len(documents)
     return by_id, [item for item in items if isinstance(item, Failure)]
+
+
+def skipped(source: Source) -> dict[str, str]:
+    """Read a source: the reason of everything that it leaves out, by id."""
+    items = source.documents()
+    return {item.id: item.reason for item in items if isinstance(item, Skipped)}
 
 
 def write(folder: Path, **files: str | bytes) -> None:
@@ -62,3 +71,27 @@ def pdf(*pages: str, title: str = "") -> bytes:
     trailer = f"trailer\n<< /Size {size} /Root 1 0 R /Info {size - 1} 0 R >>\n"
     end = f"startxref\n{len(body)}\n%%EOF\n"
     return f"{body}xref\n0 {size}\n0000000000 65535 f \n{table}{trailer}{end}".encode()
+
+
+class Saved(Protocol):
+    """A document of a library that writes files."""
+
+    def save(self, target: io.BytesIO, /) -> object:
+        """Write the document."""
+        ...
+
+
+def saved(document: Saved) -> bytes:
+    """Return the bytes of the file that a library writes of a document."""
+    target = io.BytesIO()
+    document.save(target)
+    return target.getvalue()
+
+
+def zipped(**members: str | bytes) -> bytes:
+    """Return a zip archive; two underscores in a name stand for a slash and one for a dot."""
+    target = io.BytesIO()
+    with ZipFile(target, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+    return target.getvalue()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from embeddb.sources.parsers.titles import short_title
 
@@ -42,7 +42,8 @@ class Page(NamedTuple):
     def title(self) -> str | None:
         """The title that the front matter names, or None."""
         title = self.metadata.get("title")
-        return short_title(title) if isinstance(title, str | int | float) else None
+        is_text = isinstance(title, str | int | float) and not isinstance(title, bool)
+        return short_title(title) if is_text else None
 
 
 def split(text: str) -> Page:

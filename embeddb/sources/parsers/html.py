@@ -17,6 +17,9 @@ _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 _XML_DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml[^>]*\?>")
 _FRONT_MATTER = (b"---", b"\xef\xbb\xbf---", b"+++")
 
+_WITHOUT_TEXT = ("img", "audio", "video", "map")
+_WITHOUT_MARKUP = ("a", "span", "font", "abbr", "bdi", "bdo", "cite", "dfn", "label", "time", "u")
+
 # What a browser reads a page in that declares nothing and is not UTF-8.
 _UNDECLARED = "windows-1252"
 
@@ -46,6 +49,7 @@ def html_text(markup: str) -> Parsed:
         MissingDependencyError: the `documents` extra is not installed.
     """
     with needs_documents_extra("HTML files"):
+        import lxml.etree
         import lxml.html
         from bs4 import BeautifulSoup
         from markdownify import MarkdownConverter
@@ -54,11 +58,14 @@ def html_text(markup: str) -> Parsed:
     if page is None:
         return Parsed("")
     title = page_title(page)
-    rest = lxml.html.tostring(clean(page), encoding="unicode", with_tail=False)
+    root = clean(page)
+    # Highlighted code is half a dozen elements a line, and all that follows takes time for each.
+    lxml.etree.strip_elements(root, *_WITHOUT_TEXT, with_tail=False)
+    lxml.etree.strip_tags(root, *_WITHOUT_MARKUP)
+    rest = lxml.html.tostring(root, encoding="unicode", with_tail=False)
     converter = MarkdownConverter(
         heading_style="ATX",
         bullets="-",
-        strip=["a", "img"],
         escape_misc=False,
         escape_asterisks=False,
         escape_underscores=False,

@@ -21,7 +21,6 @@ _NOT_TEXT = frozenset(
     "user-field-decls note-citation ruby-text bibliography-source calculation-settings "
     "content-validations named-expressions database-ranges".split()
 )
-_BLOCKS = frozenset("h p list table".split())
 
 # One cell may stand for all that follow it in its row, and one row for the rest of the sheet.
 MAX_REPEATS = 100
@@ -56,11 +55,10 @@ def _parsed(archive: ZipFile) -> Parsed:
     root = read_xml(archive, "content.xml")
     body = root.find("{*}body")
     writer = _Writer(_title_styles(root))
+    if body.find("{*}spreadsheet") is not None:
+        return Parsed(writer.text(body))
     slides = body.findall("{*}presentation/{*}page")
-    if slides:
-        text = pages([writer.text(slide) for slide in slides])
-    else:
-        text = writer.text(body)
+    text = pages([writer.text(slide) for slide in slides]) if slides else writer.text(body)
     return Parsed(text, short_title(writer.title) or markdown_title(text))
 
 

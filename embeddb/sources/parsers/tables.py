@@ -6,17 +6,14 @@ from collections.abc import Iterable, Sequence
 
 
 def markdown_table(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as a pipe table, the first one as its head.
-
-    Empty rows are left out, and so are columns that are empty to the end.
-    """
+    """Return rows as a pipe table, the first one as its head, without empty rows and columns."""
     cells = [[_cell(cell) for cell in row] for row in rows]
     cells = [row for row in cells if any(row)]
-    if not cells:
+    used = sorted({column for row in cells for column, cell in enumerate(row) if cell})
+    if not used:
         return ""
-    width = max(index for row in cells for index, cell in enumerate(row, 1) if cell)
-    lines = [_line([*row[:width], *[""] * (width - len(row))]) for row in cells]
-    return "\n".join([lines[0], _line(["---"] * width), *lines[1:]])
+    lines = [_line([row[column] if column < len(row) else "" for column in used]) for row in cells]
+    return "\n".join([lines[0], _line(["---"] * len(used)), *lines[1:]])
 
 
 def _cell(text: str) -> str:
