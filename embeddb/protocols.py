@@ -66,6 +66,22 @@ class Chunker(Protocol):
         ...
 
 
+@runtime_checkable
+class TitledChunker(Chunker, Protocol):
+    """A chunker that can put a document's title into the contexts of its chunks."""
+
+    @property
+    def reads_title(self) -> bool:
+        """Whether it does so: a document with another title is then cut and encoded again."""
+        ...
+
+    def chunks(
+        self, content: str, media_type: str | None = None, *, title: str | None = None
+    ) -> list[Chunk]:
+        """Return the chunks of `content`, the text of a document with that title."""
+        ...
+
+
 class Encoder(Protocol):
     """Turns inputs into vectors of one space: texts, unless it declares other media (`Multimodal`).
 

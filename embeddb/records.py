@@ -109,6 +109,9 @@ class Hit:
         score: larger is better: 1 - distance (cosine), the inner product, or
             1 / (1 + distance) (l2, l1).
         span: character offsets (start, stop) of the chunk in its document.
+        location: where in the document the chunk stands, as its chunker said (`Chunk.metadata`):
+            `headings` (a list, the outermost first), `symbol` (e.g. `Store.search`), `page` (from
+            1), `lines` (the first and the last, from 1); what is unknown is absent.
     """
 
     id: str
@@ -119,6 +122,7 @@ class Hit:
     score: float
     uri: str | None = None
     span: tuple[int, int] | None = None
+    location: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from embeddb.chunkers.auto import AutoChunker
 from embeddb.chunkers.code import CodeChunker
+from embeddb.chunkers.context import with_context
 from embeddb.chunkers.factory import make_chunker
 from embeddb.chunkers.markdown import MarkdownChunker
 from embeddb.chunkers.text import TextChunker
@@ -19,4 +20,5 @@ __all__ = [
     "TextChunker",
     "WholeDocument",
     "make_chunker",
+    "with_context",
 ]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from tokenizers import Tokenizer
-
-from embeddb.chunkers.cutting import CODE, Cutter
+from embeddb.chunkers.cutting import CODE, Borders
 from embeddb.chunkers.languages import language_of
-from embeddb.chunkers.outline import definition_borders
-from embeddb.chunkers.rulers import TokenCounter
-from embeddb.records import Chunk
+from embeddb.chunkers.located import CuttingChunker
+from embeddb.chunkers.outline import definition_borders, definitions, outline
+from embeddb.chunkers.places import Places
+from embeddb.chunkers.structure import Structure
 
 
-class CodeChunker:
+class CodeChunker(CuttingChunker):
     """Cuts code before definitions; one that fits into a chunk is never cut.
 
     Python is read with `ast`. Other languages need the `code` extra; without it, and for
@@ -19,19 +18,18 @@ class CodeChunker:
     blank one.
     """
 
-    def __init__(
-        self, max_tokens: int, overlap: int = 0, tokenizer: Tokenizer | None = None
-    ) -> None:
-        self._cutter = Cutter(
-            counter=TokenCounter(tokenizer),
-            max_tokens=max_tokens,
-            overlap=overlap,
-            patterns=CODE,
-            keep_indent=True,
-        )
+    patterns = CODE
+    keep_indent = True
 
-    def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
-        """Return the chunks of a program in the language of `media_type`, e.g. `text/x-python`."""
-        if not content.strip():
-            return []
-        return self._cutter.chunks(content, definition_borders(content, language_of(media_type)))
+    def borders(self, content: str, media_type: str | None) -> Borders:
+        """Return where definitions start, the outermost first."""
+        return definition_borders(content, outline(content, language_of(media_type)))
+
+    def structure(self, content: str, media_type: str | None) -> Structure:
+        """Return the definitions of a program in the language of `media_type`."""
+        nodes = outline(content, language_of(media_type))
+        return Structure(
+            borders=definition_borders(content, nodes),
+            places=Places(definitions(nodes or ())),
+            is_code=True,
+        )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Any
 
 from tokenizers import Tokenizer
 
 from embeddb.chunkers.auto import AutoChunker
 from embeddb.chunkers.code import CodeChunker
+from embeddb.chunkers.located import CuttingChunker
 from embeddb.chunkers.markdown import MarkdownChunker
 from embeddb.chunkers.text import TextChunker
 from embeddb.chunkers.whole import WholeDocument
 from embeddb.protocols import Chunker
 from embeddb.schema.chunkers import ChunkerSpec
 
-_Cutting: TypeAlias = Callable[[int, int, Tokenizer | None], Chunker]
-
-_CUTTING: dict[str, _Cutting] = {
+_CUTTING: dict[str, type[CuttingChunker]] = {
     "text": TextChunker,
     "markdown": MarkdownChunker,
     "code": CodeChunker,
@@ -43,7 +42,19 @@ def make_chunker(
     resolved = ChunkerSpec.parse(spec).resolved(capacity)
     if resolved.max_tokens is None:
         return WholeDocument()
+    context = resolved.context or "none"
     if resolved.kind == "auto":
-        return AutoChunker(resolved.max_tokens, resolved.overlap, tokenizer)
-    cuts = _CUTTING[resolved.kind]
-    return cuts(resolved.max_tokens, resolved.overlap or 0, tokenizer)
+        return AutoChunker(
+            resolved.max_tokens,
+            resolved.overlap,
+            tokenizer,
+            context=context,
+            version=resolved.version,
+        )
+    return _CUTTING[resolved.kind](
+        resolved.max_tokens,
+        resolved.overlap or 0,
+        tokenizer,
+        context=context,
+        version=resolved.version,
+    )

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embeddb.chunkers.languages import GRAMMARS
-from embeddb.chunkers.nodes import MAX_DEPTH, Node
+from embeddb.chunkers.nodes import MAX_DEPTH, Node, short_signature
 
 if TYPE_CHECKING:
     import tree_sitter
@@ -23,6 +23,11 @@ _LEADING = frozenset({"attribute_item", "decorator", "annotation", "php_tag"})
 
 _FUNCTION = re.compile("function|method|constructor|lambda|closure")
 _DEFINITION = re.compile(_FUNCTION.pattern + "|class|struct|enum|trait|impl|interface|module")
+
+# Nodes that hold a definition, and are none.
+_WRAPPERS = frozenset({"export_statement", "decorated_definition", "template_declaration"})
+_CALL = re.compile("call|invocation")
+_WORD = re.compile(r"\w+")
 
 
 def grammar_nodes(content: str, language: str) -> list[Node] | None:
@@ -76,14 +81,43 @@ class _Outline:
             definition = _DEFINITION.search(child.type) is not None
             if start is not None and (definition or after_definition or not inside):
                 first = start if lead is None else min(lead, start)
-                yield self._node(first, start, depth)
+                yield self._node(child, first, start, depth)
             if depth + 1 < MAX_DEPTH and child.start_point.row != child.end_point.row:
                 function = inside or _FUNCTION.search(child.type) is not None
                 yield from self.nodes(child, depth + 1, inside=function)
             lead, after_definition = self._line_stop(child.end_byte), definition
 
-    def _node(self, lead: int, start: int, depth: int) -> Node:
-        return Node(lead=int(self.offsets[lead]), start=int(self.offsets[start]), depth=depth)
+    def _node(self, child: tree_sitter.Node, lead: int, start: int, depth: int) -> Node:
+        found = _named(child)
+        name, signature = ("", "") if found is None else self._name(found)
+        return Node(
+            lead=int(self.offsets[lead]),
+            start=int(self.offsets[start]),
+            depth=depth,
+            stop=int(self.offsets[self._line_stop(child.end_byte)]),
+            name=name,
+            signature=signature,
+        )
+
+    def _name(self, definition: tree_sitter.Node) -> tuple[str, str]:
+        """Return the name and the signature of a definition."""
+        name = definition.child_by_field_name("name") or definition.child_by_field_name("type")
+        inner = definition.child_by_field_name("declarator")
+        while inner is not None:  # C: a function's name stands inside of pointers and parameters
+            name, inner = inner, inner.child_by_field_name("declarator")
+        body = definition.child_by_field_name("body")
+        if name is None or body is None:
+            return "", ""
+        words = self._text(name.start_byte, name.end_byte)
+        receiver = definition.child_by_field_name("receiver")  # Go: the type of a method
+        if receiver is not None:
+            owner = _WORD.findall(self._text(receiver.start_byte, receiver.end_byte))
+            words = ".".join([*owner[-1:], words])
+        signature = self._text(definition.start_byte, body.start_byte)
+        return " ".join(words.split()), short_signature(signature)
+
+    def _text(self, start: int, stop: int) -> str:
+        return self.data[start:stop].decode(errors="replace")
 
     def _line_start(self, byte: int) -> int | None:
         """Return where the line of a byte starts, or None if text stands before the byte."""
@@ -95,3 +129,13 @@ class _Outline:
             return byte
         stop = self.data.find(b"\n", byte)
         return len(self.data) if stop < 0 else stop + 1
+
+
+def _named(node: tree_sitter.Node) -> tree_sitter.Node | None:
+    """Return the definition that a node is, or holds as its wrapper."""
+    if node.type in _WRAPPERS:
+        inside = (_named(child) for child in node.named_children)
+        return next((child for child in inside if child is not None), None)
+    if _DEFINITION.search(node.type) is None or _CALL.search(node.type) is not None:
+        return None
+    return node

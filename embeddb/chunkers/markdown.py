@@ -3,57 +3,78 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from tokenizers import Tokenizer
-
-from embeddb.chunkers.cutting import Borders, Cutter
-from embeddb.chunkers.rulers import TokenCounter
-from embeddb.records import Chunk
+from embeddb.chunkers.asides import asides
+from embeddb.chunkers.blocks import Blocks
+from embeddb.chunkers.cutting import Borders
+from embeddb.chunkers.located import CuttingChunker
+from embeddb.chunkers.markdown_blocks import fences, list_items, tables
+from embeddb.chunkers.places import Heading, Places, sections
+from embeddb.chunkers.structure import Structure
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _FENCE = re.compile(r"\s*(`{3,}(?!.*`)|~{3,})")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 
+# What a heading's line holds beside its words.
+_MARKS = re.compile(r"^\s*#{1,6}|(?:\s#+)?\s*(?:\{[^{}]*\})?\s*$")
+_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()\s]*(?:\s[^()]*)?\)|\[[^\[\]]*\])")
+_EMPHASIS = re.compile(r"[`*]+|(?<!\w)_+|_+(?!\w)|¶")
+
 HEADING_LEVELS = 6
 
 
-class MarkdownChunker:
-    """Cuts Markdown before headings, the higher ones first, and long sections as prose."""
+class MarkdownChunker(CuttingChunker):
+    """Cuts Markdown before headings, the higher ones first, and long sections as prose.
 
-    def __init__(
-        self, max_tokens: int, overlap: int = 0, tokenizer: Tokenizer | None = None
-    ) -> None:
-        self._cutter = Cutter(
-            counter=TokenCounter(tokenizer),
-            max_tokens=max_tokens,
-            overlap=overlap,
-            keep_indent=True,
+    Fenced code, tables and items of lists stay whole where they fit into a chunk.
+    """
+
+    keep_indent = True
+
+    def borders(self, content: str, media_type: str | None) -> Borders:
+        """Return the offsets where sections start, by heading level."""
+        return heading_borders(content, list(_headings(content)))
+
+    def structure(self, content: str, media_type: str | None) -> Structure:
+        """Return sections, and what of Markdown's blocks stays whole."""
+        headings = list(_headings(content))
+        code = fences(content)
+        blocks = [*code, *tables(content), *list_items(content)]
+        return Structure(
+            borders=heading_borders(content, headings),
+            places=Places(sections(headings, len(content))),
+            blocks=Blocks(blocks),
+            asides=asides(content, code),
         )
 
-    def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
-        """Return chunks of `content` of at most `max_tokens` tokens."""
-        return self._cutter.chunks(content, heading_borders(content))
 
-
-def heading_borders(content: str) -> Borders:
+def heading_borders(content: str, headings: Sequence[Heading]) -> Borders:
     """Return the offsets where sections start, by heading level.
 
     A heading right below another one stays with it: a chunk that is nothing but a title
     helps no search.
     """
-    borders: list[list[int]] = [[] for _ in range(HEADING_LEVELS)]
+    levels = max((heading.level for heading in headings), default=0)
+    borders: list[list[int]] = [[] for _ in range(max(levels, HEADING_LEVELS))]
     last_stop = -1
-    for start, stop, level in _headings(content):
-        if last_stop < 0 or content[last_stop:start].strip():
-            borders[level - 1].append(start)
-        last_stop = stop
+    for heading in headings:
+        if last_stop < 0 or content[last_stop : heading.start].strip():
+            borders[heading.level - 1].append(heading.start)
+        last_stop = heading.stop
     return borders
 
 
-def _headings(content: str) -> Iterator[tuple[int, int, int]]:
-    """Yield (start, stop, level) of each heading outside fenced code."""
+def plain_title(text: str) -> str:
+    """Return the words of a heading, without marks, links and anchors."""
+    words = _EMPHASIS.sub("", _LINK.sub(r"\1", _MARKS.sub("", text)))
+    return " ".join(words.split())
+
+
+def _headings(content: str) -> Iterator[Heading]:
+    """Yield the headings outside fenced code."""
     fence = ""
     previous = (0, "")
     for match in _LINE.finditer(content):
@@ -64,12 +85,18 @@ def _headings(content: str) -> Iterator[tuple[int, int, int]]:
         elif mark:
             fence = mark.group(1)
         elif heading := _HEADING.match(line):
-            yield match.start(), match.end(), len(heading.group(1))
+            level = len(heading.group(1))
+            yield _heading(match.start(), match.end(), level, line)
             line = ""
         elif (underline := _UNDERLINE.match(line)) and _can_be_title(previous[1]):
-            yield previous[0], match.end(), 1 if "=" in underline.group(1) else 2
+            level = 1 if "=" in underline.group(1) else 2
+            yield _heading(previous[0], match.end(), level, previous[1])
             line = ""
         previous = (match.start(), "" if mark or fence else line)
+
+
+def _heading(start: int, stop: int, level: int, line: str) -> Heading:
+    return Heading(start=start, stop=stop, level=level, title=plain_title(line))
 
 
 def _closes(fence: str, line: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from embeddb.chunkers.cutting import Borders
 from embeddb.chunkers.grammars import grammar_nodes
-from embeddb.chunkers.nodes import MAX_DEPTH, Node
+from embeddb.chunkers.nodes import MAX_DEPTH, Node, short_signature
+from embeddb.chunkers.places import Part
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _DEFINITIONS = (*_FUNCTIONS, ast.ClassDef)
@@ -40,11 +41,31 @@ class _Levels:
         return [sorted(level) for pair in pairs for level in pair if level]
 
 
-def definition_borders(content: str, language: str | None) -> Borders:
-    """Return where `content` can be cut without cutting a definition, the outermost first."""
+def outline(content: str, language: str | None) -> list[Node] | None:
+    """Return the parts of a program's outline, or None where nothing here can read it."""
     nodes = python_nodes(content) if language == "python" else None
     if nodes is None and language is not None:
         nodes = grammar_nodes(content, language)
+    return nodes
+
+
+def definitions(nodes: Sequence[Node]) -> list[Part]:
+    """Return the definitions that have a name."""
+    return [
+        Part(
+            lead=node.lead,
+            start=node.start,
+            stop=node.stop,
+            name=node.name,
+            words=node.signature or node.name,
+        )
+        for node in nodes
+        if node.name
+    ]
+
+
+def definition_borders(content: str, nodes: Sequence[Node] | None) -> Borders:
+    """Return where `content` can be cut without cutting a definition, the outermost first."""
     if nodes is None:
         return [[found.end() for found in _UNINDENTED.finditer(content)]]
     levels = _Levels()
@@ -60,34 +81,53 @@ def python_nodes(content: str) -> list[Node] | None:
             warnings.simplefilter("ignore")  # about the user's code, not ours: invalid escapes
             tree = ast.parse(content)
         lines = [0, *(found.end() for found in _LINE_END.finditer(content)), len(content)]
-        return list(_statements(tree, lines, 0, 0))
+        return list(_Statements(content, lines).below(tree, 0, 0))
     except (SyntaxError, ValueError, RecursionError, MemoryError, IndexError):
         return None
 
 
-def _statements(
-    parent: ast.AST, lines: list[int], lead: int | None, depth: int, *, inside: bool = False
-) -> Iterator[Node]:
-    """Yield the statements below `parent`; `inside` a function only those next to a definition.
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    content: str
+    lines: list[int]
 
-    The first statement of a body has no lead but its own start.
-    """
-    if depth >= MAX_DEPTH:
-        return
-    after_definition = False
-    for child in ast.iter_child_nodes(parent):
-        if isinstance(child, ast.ExceptHandler | ast.match_case):
-            yield from _statements(child, lines, lead, depth, inside=inside)
-            lead = _stop(child.body[-1], lines)
-        elif isinstance(child, ast.stmt):
-            start = lines[_first_line(child) - 1]
-            definition = isinstance(child, _DEFINITIONS)
-            shares_line = lead is not None and lead > start
-            if not shares_line and (definition or after_definition or not inside):
-                yield Node(lead=start if lead is None else lead, start=start, depth=depth)
-            function = inside or isinstance(child, _FUNCTIONS)
-            yield from _statements(child, lines, None, depth + 1, inside=function)
-            lead, after_definition = _stop(child, lines), definition
+    def below(
+        self, parent: ast.AST, lead: int | None, depth: int, *, inside: bool = False
+    ) -> Iterator[Node]:
+        """Yield the statements below `parent`; `inside` a function only those next to a definition.
+
+        The first statement of a body has no lead but its own start.
+        """
+        if depth >= MAX_DEPTH:
+            return
+        after_definition = False
+        for child in ast.iter_child_nodes(parent):
+            if isinstance(child, ast.ExceptHandler | ast.match_case):
+                yield from self.below(child, lead, depth, inside=inside)
+                lead = _stop(child.body[-1], self.lines)
+            elif isinstance(child, ast.stmt):
+                start = self.lines[_first_line(child) - 1]
+                definition = isinstance(child, _DEFINITIONS)
+                shares_line = lead is not None and lead > start
+                if not shares_line and (definition or after_definition or not inside):
+                    yield self._node(child, start if lead is None else lead, start, depth)
+                function = inside or isinstance(child, _FUNCTIONS)
+                yield from self.below(child, None, depth + 1, inside=function)
+                lead, after_definition = _stop(child, self.lines), definition
+
+    def _node(self, child: ast.stmt, lead: int, start: int, depth: int) -> Node:
+        if not isinstance(child, _DEFINITIONS):
+            return Node(lead=lead, start=start, depth=depth)
+        body = max(child.body[0].lineno, child.lineno + 1)
+        signature = self.content[self.lines[child.lineno - 1] : self.lines[body - 1]]
+        return Node(
+            lead=lead,
+            start=start,
+            depth=depth,
+            stop=_stop(child, self.lines),
+            name=child.name,
+            signature=short_signature(signature),
+        )
 
 
 def _stop(node: ast.stmt, lines: list[int]) -> int:

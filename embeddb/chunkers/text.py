@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from tokenizers import Tokenizer
+from embeddb.chunkers.asides import asides
+from embeddb.chunkers.cutting import Borders
+from embeddb.chunkers.located import CuttingChunker
+from embeddb.chunkers.structure import Structure
 
-from embeddb.chunkers.cutting import Cutter
-from embeddb.chunkers.rulers import TokenCounter
-from embeddb.records import Chunk
 
-
-class TextChunker:
+class TextChunker(CuttingChunker):
     """Cuts text at paragraphs, sentences, lines, words and, if it must, inside a word.
 
     Without a tokenizer a token is taken to be three bytes of UTF-8.
     """
 
-    def __init__(
-        self, max_tokens: int, overlap: int = 0, tokenizer: Tokenizer | None = None
-    ) -> None:
-        self._cutter = Cutter(
-            counter=TokenCounter(tokenizer), max_tokens=max_tokens, overlap=overlap
-        )
+    def borders(self, content: str, media_type: str | None) -> Borders:
+        """Return none: prose is cut by its paragraphs and sentences."""
+        return ()
 
-    def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
-        """Return chunks of `content` of at most `max_tokens` tokens."""
-        return self._cutter.chunks(content)
+    def structure(self, content: str, media_type: str | None) -> Structure:
+        """Return what is left out of the text."""
+        return Structure(asides=asides(content))

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from embeddb.errors import ConfigurationError
 
 ChunkerKind: TypeAlias = Literal["auto", "none", "text", "markdown", "code"]
 
+ContextKind: TypeAlias = Literal["headings", "none"]
+
 KINDS: tuple[str, ...] = get_args(ChunkerKind)
+CONTEXTS: tuple[str, ...] = get_args(ContextKind)
+
+VERSION = 2
+"""The way of cutting that new collections get. A collection keeps the one that it was created with:
+version 1 has no context, and is what a stored spec without a version means."""
 
 # A vector says less about each sentence the more of them it stands for, so models that can
 # read 8,192 tokens still get chunks of at most this many unless the caller asks for more.
@@ -27,20 +34,30 @@ class ChunkerSpec:
     Attributes:
         max_tokens: the longest chunk, in the model's tokens, special tokens not counted.
         overlap: tokens at the end of a chunk that the next chunk begins with again.
+        context: what is put before a chunk when it is encoded: "headings" for the path of
+            headings, or the class and signature, that it stands under; "none" for nothing.
+        version: the way of cutting, 1 or 2.
 
     Raises:
-        ConfigurationError: an unknown kind, or a number out of range.
+        ConfigurationError: an unknown kind, context or version, or a number out of range.
     """
 
     kind: ChunkerKind = "auto"
     max_tokens: int | None = None
     overlap: int | None = None
+    context: ContextKind | None = None
+    version: int = VERSION
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ConfigurationError(
                 f"Unknown chunker {self.kind!r}: choose one of {', '.join(KINDS)}."
             )
+        if self.context not in (None, *CONTEXTS):
+            raise ConfigurationError(
+                f"Unknown context {self.context!r}: choose one of {', '.join(CONTEXTS)}."
+            )
+        self._check_version()
         _require_count("max_tokens", self.max_tokens, least=1)
         _require_count("overlap", self.overlap, least=0)
         if self.max_tokens is not None and self.overlap is not None:
@@ -53,7 +70,7 @@ class ChunkerSpec:
             ConfigurationError: `max_tokens` is more than the model can read.
         """
         if self.kind == "none":
-            return self
+            return replace(self, context=self._context)
         max_tokens = self.max_tokens or min(capacity or DEFAULT_MAX_TOKENS, DEFAULT_MAX_TOKENS)
         if capacity is not None and max_tokens > capacity:
             raise ConfigurationError(
@@ -65,7 +82,18 @@ class ChunkerSpec:
         overlap = self.overlap
         if overlap is None and self.kind != "auto":
             overlap = max_tokens // TEXT_OVERLAP_DIVISOR if self.kind == "text" else 0
-        return replace(self, max_tokens=max_tokens, overlap=overlap)
+        return replace(self, max_tokens=max_tokens, overlap=overlap, context=self._context)
+
+    def is_met_by(self, there: ChunkerSpec) -> bool:
+        """Return whether a collection that is cut by `there` is cut as this spec asks.
+
+        A collection of an older version is not asked for what only the newer one brings by default.
+        """
+        if there.version < self.version:
+            if self.context == "headings":
+                return False
+            return replace(self, context=None, version=there.version) == replace(there, context=None)
+        return replace(self, context=self._context) == replace(there, context=there._context)
 
     @classmethod
     def parse(cls, value: str | Mapping[str, Any] | ChunkerSpec) -> ChunkerSpec:
@@ -79,11 +107,27 @@ class ChunkerSpec:
     def short(self) -> str | dict[str, Any]:
         """Return the kind alone, or where more is set, all that is set."""
         given = {name: value for name, value in self.to_json().items() if value is not None}
+        if self.version == VERSION:
+            del given["version"]
+        else:
+            given["version"] = self.version
         return self.kind if len(given) == 1 else given
 
     def to_json(self) -> dict[str, Any]:
-        """Return the spec as a JSON object."""
-        return {"kind": self.kind, "max_tokens": self.max_tokens, "overlap": self.overlap}
+        """Return the spec as a JSON object; version 1 has the keys that it always had."""
+        first: dict[str, Any] = {
+            "kind": self.kind,
+            "max_tokens": self.max_tokens,
+            "overlap": self.overlap,
+        }
+        if self.version == 1:
+            return first
+        return first | {"context": self.context, "version": self.version}
+
+    @classmethod
+    def stored(cls, value: Mapping[str, Any]) -> ChunkerSpec:
+        """Return the spec that a collection keeps: one without a version is of version 1."""
+        return cls.from_json({"version": 1, **value})
 
     @classmethod
     def from_json(cls, value: str | Mapping[str, Any]) -> ChunkerSpec:
@@ -99,13 +143,28 @@ class ChunkerSpec:
                 "A chunker is a kind such as 'auto' or a mapping with the key 'kind'; "
                 f"{value!r} is neither."
             )
-        unknown = [str(key) for key in value if key not in ("kind", "max_tokens", "overlap")]
+        known = [field.name for field in fields(cls)]
+        unknown = [str(key) for key in value if key not in known]
         if unknown:
             raise ConfigurationError(
                 f"Unknown chunker setting {', '.join(sorted(unknown))}: "
-                "the settings are kind, max_tokens and overlap."
+                f"the settings are {', '.join(known[:-1])} and {known[-1]}."
             )
         return cls(**value)
+
+    @property
+    def _context(self) -> ContextKind:
+        return self.context or ("none" if self.version == 1 else "headings")
+
+    def _check_version(self) -> None:
+        if self.version not in range(1, VERSION + 1):
+            raise ConfigurationError(
+                f"This embeddb cuts by version 1 to {VERSION}, not {self.version!r}."
+            )
+        if self.version == 1 and self.context == "headings":
+            raise ConfigurationError(
+                f"Version 1 of the chunkers has no context: leave version out, or make it {VERSION}."
+            )
 
 
 def _require_count(name: str, value: object, *, least: int) -> None:

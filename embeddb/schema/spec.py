@@ -63,7 +63,8 @@ class EmbeddingSpec:
             for exact search. The index is built after the first documents are in. Where pgvector
             cannot index so many dimensions, one that it can is chosen, with an
             IndexResolvedWarning.
-        chunker: auto, none, text, markdown or code, or a ChunkerSpec.
+        chunker: auto, none, text, markdown or code, or a ChunkerSpec; new chunks are encoded behind
+            the headings that they stand under, unless its context is "none".
         normalize: scale vectors to length 1, those of queries too.
         layout: how the chunks lie, by one field of the metadata that searches filter by:
             HashPartitions(…), ListPartitions(…) or PartialIndexes(…); see docs/partitions.md.
@@ -128,7 +129,7 @@ class EmbeddingSpec:
             storage=form.storage,
             transform=_words(form),
             index=form.index,
-            chunker=generation.chunker,
+            chunker=ChunkerSpec.stored(generation.chunker),
             normalize=generation.normalize,
             layout=generation.layout,
         )

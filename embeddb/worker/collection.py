@@ -49,7 +49,7 @@ class LoadedCollection:
         if record.source is None:
             raise ConfigurationError(f"Collection {record.name!r} is not attached to a table.")
         tokenizer, capacity = model.tokenizer(), model.capacity()
-        spec = ChunkerSpec.from_json(record.generation.chunker)
+        spec = ChunkerSpec.stored(record.generation.chunker)
         return cls(
             record=record,
             encoder=model.encoder,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import orjson
+
 from embeddb.db.database import Connection
 from embeddb.pipeline.ingest.work import Work
 from embeddb.records import Document
@@ -121,7 +123,8 @@ def _changed(
 
 def _as_stored(chunk: ReadyChunk) -> StoredChunk:
     """Return a chunk as Postgres has it: a span of length 0 has no bounds there."""
+    location = None if chunk.location is None else orjson.loads(chunk.location)
     start, stop = chunk.span
     if start < stop:
-        return StoredChunk(chunk.content_hash, start, stop)
-    return StoredChunk(chunk.content_hash, None, None)
+        return StoredChunk(chunk.content_hash, start, stop, location)
+    return StoredChunk(chunk.content_hash, None, None, location)

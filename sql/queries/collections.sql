@@ -65,13 +65,14 @@ CREATE TABLE {documents} (
 
 -- name: create_chunks
 -- Create the chunks of one generation. Vectors live apart from the documents, so that a change of
--- metadata never touches a vector index.
+-- metadata never touches a vector index. `location` says where in the document a chunk stands.
 CREATE TABLE {chunks} (
     id text NOT NULL,
     chunk_no integer NOT NULL,
     content text,
     span int4range NOT NULL,
     content_hash bytea NOT NULL,
+    location jsonb,
     {embedding},
     {keys}
     {part}

@@ -21,12 +21,13 @@ DELETE FROM {target} t
                       AND c.chunk_no = t.chunk_no
                       AND c.content_hash = t.content_hash
                       AND c.span = t.span
+                      AND c.location IS NOT DISTINCT FROM t.location
                       {same_part})
 
 -- name: missing
 -- Read what the old generation has and the new one has not.
 SELECT c.id, c.chunk_no, c.content, pg_catalog.lower(c.span), pg_catalog.upper(c.span),
-       c.content_hash, {part}, {vector}
+       c.content_hash, {part}, c.location, {vector}
   FROM {source} c
   LEFT JOIN {target} t ON t.id = c.id AND t.chunk_no = c.chunk_no
  WHERE t.id IS NULL
@@ -34,7 +35,7 @@ SELECT c.id, c.chunk_no, c.content, pg_catalog.lower(c.span), pg_catalog.upper(c
 -- name: missing_of
 -- Read what the old generation has of these chunks and the new one has not.
 SELECT c.id, c.chunk_no, c.content, pg_catalog.lower(c.span), pg_catalog.upper(c.span),
-       c.content_hash, {part}, {vector}
+       c.content_hash, {part}, c.location, {vector}
   FROM ROWS FROM (pg_catalog.unnest(%(ids)s::text[]),
                   pg_catalog.unnest(%(numbers)s::integer[])) k (id, chunk_no)
   JOIN {source} c ON c.id = k.id AND c.chunk_no = k.chunk_no

@@ -12,12 +12,13 @@ SELECT d.id FROM {documents} d ORDER BY {keys} LIMIT %(limit)s
 SELECT d.id FROM {documents} d WHERE ({keys}) > ({after}) ORDER BY {keys} LIMIT %(limit)s
 
 -- name: stored_chunks
--- What is stored of these documents: the hashes of their chunks' texts and where each begins and
--- ends, in order.
+-- What is stored of these documents: the hashes of their chunks' texts, where each begins and ends,
+-- and what is known of its place, in order.
 SELECT c.id,
        pg_catalog.array_agg(c.content_hash ORDER BY c.chunk_no),
        pg_catalog.array_agg(pg_catalog.lower(c.span) ORDER BY c.chunk_no),
-       pg_catalog.array_agg(pg_catalog.upper(c.span) ORDER BY c.chunk_no)
+       pg_catalog.array_agg(pg_catalog.upper(c.span) ORDER BY c.chunk_no),
+       pg_catalog.array_agg(c.location ORDER BY c.chunk_no)
   FROM {chunks} c
  WHERE c.id = ANY (%(ids)s)
  GROUP BY c.id

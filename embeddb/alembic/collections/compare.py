@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("embeddb.alembic")
 
-_FIXED = ("model", "distance", "transform", "chunker", "normalize")
-"""The fields of a spec that no conversion changes: with another one, rows are encoded again."""
+_FIXED = ("model", "distance", "transform", "normalize")
+"""The fields of a spec that no conversion changes, as the chunker: with another one, rows are encoded
+again."""
 
 _SEARCHED_WITH = ("ef_search", "probes", "oversample")
 """What of an index `tune` may have changed: no reason to build it anew."""
@@ -171,6 +172,7 @@ def _is_another(wanted: Attachment, there: Attachment) -> bool:
     return (
         (wanted.schema, wanted.table) != (there.schema, there.table)
         or any(getattr(new, name) != getattr(old, name) for name in _FIXED)
+        or not new.chunker.is_met_by(old.chunker)
         # a model that declares no layout leaves the one that attach() was given as it is
         or (new.layout is not None and new.layout != old.layout)
         or (new.storage is not old.storage and Storage.BIT in (new.storage, old.storage))

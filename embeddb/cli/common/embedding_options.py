@@ -116,6 +116,16 @@ class EmbeddingOptions(FormOptions):
             help="How many tokens neighbouring chunks share.",
         ),
     ] = None
+    context: Annotated[
+        str | None,
+        typer.Option(
+            "--context",
+            metavar="KIND",
+            rich_help_panel=CHUNKS,
+            help="What is put before a chunk when it is encoded: `headings` (title and headings, or "
+            "class and signature; the default) or `none`.",
+        ),
+    ] = None
 
     def arguments(self) -> dict[str, Any]:
         """Return the options as `create_collection` and `attach` take them.
@@ -123,7 +133,12 @@ class EmbeddingOptions(FormOptions):
         Raises:
             typer.BadParameter: a word is unknown, or the words contradict each other.
         """
-        chunker = {"kind": self.chunker, "max_tokens": self.max_tokens, "overlap": self.overlap}
+        chunker = {
+            "kind": self.chunker,
+            "max_tokens": self.max_tokens,
+            "overlap": self.overlap,
+            "context": self.context,
+        }
         return super().arguments() | {"chunker": chunker}
 
 

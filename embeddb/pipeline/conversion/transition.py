@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from embeddb.db.database import Database
 from embeddb.errors import InvalidVectorError
 from embeddb.pipeline.generation.form import StoredForm, read_transform
@@ -89,4 +91,5 @@ class Transition:
             hashes=[row[5] for row in rows],
             vectors=vectors,
             parts=[row[6] for row in rows],
+            locations=[None if row[7] is None else orjson.dumps(row[7]) for row in rows],
         )

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from embeddb.chunkers import with_context
 from embeddb.encoders import VectorCache, isolate
 from embeddb.errors import EmbedDBError, EncodingError
 from embeddb.pipeline.generation.form import StoredForm
@@ -23,8 +24,8 @@ Reader: TypeAlias = Callable[[ReadyChunk], Input]
 
 
 def read_text(chunk: ReadyChunk) -> str:
-    """Return the text of a chunk; one without any is empty."""
-    return (chunk.data or b"").decode()
+    """Return the text of a chunk behind its context; one without any is empty."""
+    return with_context(chunk.context, (chunk.data or b"").decode())
 
 
 class EncodeStage:

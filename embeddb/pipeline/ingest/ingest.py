@@ -55,7 +55,7 @@ class Run:
         tokenizer = capacity = chunker = None
         if generation.model is not None:
             tokenizer, capacity = model.tokenizer(), model.capacity()
-            chunker = make_chunker(ChunkerSpec.from_json(generation.chunker), tokenizer, capacity)
+            chunker = make_chunker(ChunkerSpec.stored(generation.chunker), tokenizer, capacity)
         return cls(
             documents=documents,
             preparer=Preparer(

@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from embeddb.chunkers import with_context
 from embeddb.errors import (
     ChunkTooLongError,
     DocumentError,
@@ -30,7 +31,7 @@ from embeddb.pipeline.ingest.validation import (
     utf8,
 )
 from embeddb.pipeline.ingest.work import Work
-from embeddb.protocols import Chunker
+from embeddb.protocols import Chunker, TitledChunker
 from embeddb.records import Chunk, Document, Failure, Skipped, SourceItem, Vector
 from embeddb.repository.collections.document_reader import Known
 from embeddb.repository.collections.documents import (
@@ -53,6 +54,9 @@ BATCH_CHUNKS = 1024
 """Chunks that are encoded and written together: what an interrupted run has to do again."""
 
 HASH_BYTES = 16
+
+MAX_TITLE = 500
+"""Characters of a title that are read: contexts are shorter in any case."""
 
 
 class Preparer:
@@ -85,6 +89,7 @@ class Preparer:
         self._generation = generation
         self._form = form
         self._chunker = chunker
+        self._titled = chunker if _reads_title(chunker) else None
         self._tokenizer = tokenizer
         self._capacity = capacity
         self._fresh = fresh
@@ -141,7 +146,8 @@ class Preparer:
         if not has_model:
             vector = as_row(item.embedding, self._generation.dim, _label(item.id))
         length = len(item.content) if item.content else 0
-        document = _ready(work, item, data, vector)
+        title = None if self._titled is None else _title(item)
+        document = _ready(work, item, data, vector, title)
         if (layout := self._generation.layout) is not None:
             document.part = layout.part(item.id, json.loads(document.metadata))
         return [_Checked(document, vector, length)]
@@ -189,10 +195,17 @@ class Preparer:
         for document in changed:
             content = (document.data or b"").decode()
             try:
-                chunks = self._chunker.chunks(content, document.media_type)
+                if self._titled is None:
+                    chunks = self._chunker.chunks(content, document.media_type)
+                else:
+                    chunks = self._titled.chunks(
+                        content, document.media_type, title=document.title
+                    )
                 if not chunks:
                     raise EmptyDocumentError(f"Document {document.id!r} has no text to encode.")
-                self._check_lengths(document, [chunk.content for chunk in chunks])
+                self._check_lengths(
+                    document, [with_context(chunk.context, chunk.content) for chunk in chunks]
+                )
             except DocumentError as error:
                 self._reject(work, document.id, error)
                 continue
@@ -232,7 +245,22 @@ def _same(before: Known, document: ReadyDocument) -> bool:
     return before.uri == document.uri and same_metadata(before.metadata, document.metadata)
 
 
-def _ready(work: Work, item: Document, id_data: bytes, vector: Vector | None) -> ReadyDocument:
+def _reads_title(chunker: Chunker | None) -> TypeGuard[TitledChunker]:
+    """Return whether a chunker is told the titles of documents: one of the user's own may not be."""
+    return isinstance(chunker, TitledChunker) and chunker.reads_title
+
+
+def _title(item: Document) -> str | None:
+    """Return the title that a document's metadata holds."""
+    found = item.metadata.get("title")
+    if not isinstance(found, str):
+        return None
+    return repair(found)[:MAX_TITLE].strip() or None
+
+
+def _ready(
+    work: Work, item: Document, id_data: bytes, vector: Vector | None, title: str | None = None
+) -> ReadyDocument:
     data = None if item.content is None else utf8(item.content)
     if data is None and item.content is not None:
         data = repair(item.content).encode()
@@ -250,13 +278,16 @@ def _ready(work: Work, item: Document, id_data: bytes, vector: Vector | None) ->
         metadata=metadata_json(item),
         uri=None if item.uri is None else repair(item.uri),
         media_type=item.media_type,
-        content_hash=_digest(data, item.media_type, vector),
+        content_hash=_digest(data, item.media_type, vector, title),
+        title=title,
     )
 
 
 def _ready_chunk(chunk: Chunk) -> ReadyChunk:
     data = chunk.content.encode()
-    return ReadyChunk(data, (chunk.start, chunk.stop), _digest(data))
+    location = orjson.dumps(dict(chunk.metadata)) if chunk.metadata else None
+    digest = _digest(data, context=chunk.context)
+    return ReadyChunk(data, (chunk.start, chunk.stop), digest, location, chunk.context)
 
 
 def _whole(item: _Checked) -> ReadyChunk:
@@ -265,13 +296,19 @@ def _whole(item: _Checked) -> ReadyChunk:
 
 
 def _digest(
-    data: bytes | None, media_type: str | None = None, vector: Vector | None = None
+    data: bytes | None,
+    media_type: str | None = None,
+    vector: Vector | None = None,
+    context: str | None = None,
 ) -> bytes:
+    """Return a hash of a text and of what it is encoded with; `context` may be a title."""
     digest = hashlib.blake2b(data or b"", digest_size=HASH_BYTES)
     if media_type is not None:
         digest.update(b"\0" + media_type.encode())
     if vector is not None:
         digest.update(np.ascontiguousarray(vector).data)
+    if context:
+        digest.update(b"\0\0" + context.encode())
     return digest.digest()
 
 

@@ -38,12 +38,14 @@ class SourceRow:
 class StoredChunk(NamedTuple):
     """A stored chunk: the hash of its text, and where that begins and ends in the document.
 
-    Where it is empty, Postgres knows no begin and no end of it.
+    Where it is empty, Postgres knows no begin and no end of it. `location` is what else is known of
+    its place there, such as its headings.
     """
 
     content_hash: bytes
     start: int | None
     stop: int | None
+    location: dict[str, Any] | None
 
 
 class SourceRows:

@@ -34,22 +34,33 @@ def chunk_columns(storage: Storage, layout: Layout | None) -> tuple[str, ...]:
     """
     scale = ("scale",) if storage is Storage.INT8 else ()
     part = () if layout is None else ("part",)
-    return ("chunk_no", "span", "content_hash", "embedding", *scale, "id", "content", *part)
+    return ("chunk_no", "span", "content_hash", "embedding", *scale, "id", "content", "location", *part)
 
 
 class ReadyChunk(NamedTuple):
-    """A chunk whose vector is the next row of its batch; `data` is its text in UTF-8."""
+    """A chunk whose vector is the next row of its batch.
+
+    Attributes:
+        data: its text in UTF-8.
+        content_hash: of the text, together with its context.
+        location: where in the document it stands, as JSON; None where nothing is known of it.
+        context: what is put before the text when it is encoded.
+    """
 
     data: bytes | None
     span: tuple[int, int]
     content_hash: bytes
+    location: bytes | None = None
+    context: str = ""
 
 
 @dataclass(slots=True)
 class ReadyDocument:
     """A document as it is written; text is in UTF-8, `metadata` is JSON.
 
-    `part` is what the field that the collection is laid out by says, where there is one.
+    Attributes:
+        part: what the field that the collection is laid out by says, where there is one.
+        title: what stands first in the contexts of its chunks.
     """
 
     id: str
@@ -61,6 +72,7 @@ class ReadyDocument:
     content_hash: bytes
     chunks: Sequence[ReadyChunk] = ()
     part: str = ""
+    title: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -87,6 +99,7 @@ class Chunks:
     spans: list[tuple[int, int]]
     hashes: list[bytes]
     vectors: Vector
+    locations: list[bytes | None]
     parts: list[str] = field(default_factory=list)
 
 
@@ -158,7 +171,9 @@ class Documents(DocumentReader):
         fixed = self._fixed_fields(chunks.vectors, chunks.numbers, chunks.spans, chunks.hashes)
         ids = (copy.text(id) for id in chunks.ids)
         contents = map(copy.binary, chunks.contents)
-        rows = zip(fixed, ids, contents, *self._part_fields(chunks.parts), strict=True)
+        locations = map(_location, chunks.locations)
+        parts = self._part_fields(chunks.parts)
+        rows = zip(fixed, ids, contents, locations, *parts, strict=True)
         copy.copy_rows(connection, self._tables.chunks, self._chunk_columns, rows)
         self._codes.add(
             connection, [id.encode() for id in chunks.ids], chunks.numbers, chunks.vectors
@@ -231,8 +246,9 @@ class Documents(DocumentReader):
             for _ in range(len(document.chunks))
         )
         contents = (copy.binary(chunk.data) for chunk in chunks)
+        locations = (_location(chunk.location) for chunk in chunks)
         parts = (document.part for document in batch.documents for _ in document.chunks)
-        return zip(fixed, ids, contents, *self._part_fields(parts), strict=True)
+        return zip(fixed, ids, contents, locations, *self._part_fields(parts), strict=True)
 
     def _part_fields(self, parts: Iterable[str]) -> list[Iterable[bytes]]:
         """Return the column of parts, if there is such a column."""
@@ -288,6 +304,10 @@ def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:
         copy.text(document.media_type),
         copy.binary(document.content_hash),
     )
+
+
+def _location(value: bytes | None) -> copy.Field:
+    return copy.binary(None) if value is None else copy.jsonb(value)
 
 
 def same_metadata(stored: dict[str, Any], text: bytes) -> bool:

@@ -33,8 +33,8 @@ ROWS_AT_ONCE = 4_096
 ChunkKey: TypeAlias = tuple[str, int]
 """A chunk: the id of its document, and its number there."""
 
-ChunkRow = tuple[str, int, str | None, int | None, int | None, bytes, str]
-"""id, chunk_no, content, start and stop (None in an empty span), content_hash, part."""
+ChunkRow = tuple[str, int, str | None, int | None, int | None, bytes, str, dict[str, Any] | None]
+"""id, chunk_no, content, start and stop (None in an empty span), content_hash, part, location."""
 
 
 HOLD_SECONDS = 10.0
@@ -172,9 +172,9 @@ class Switchover:
     def _split(self, rows: list[tuple[Any, ...]]) -> tuple[list[ChunkRow], Vector]:
         generation = self._source.generation
         vectors = from_binary(
-            [row[7] for row in rows], generation.storage.compared_as, generation.stored_dim
+            [row[8] for row in rows], generation.storage.compared_as, generation.stored_dim
         )
-        return [row[:7] for row in rows], vectors
+        return [row[:8] for row in rows], vectors
 
 
 def key_values(keys: Sequence[ChunkKey]) -> dict[str, Any]:

@@ -25,9 +25,10 @@ class Compiler(Strategies):
     """Compiles the statements that search one collection."""
 
     def select(self, shape: SearchShape) -> sa.Select[Any]:
-        """Return the statement: id, chunk_no, content, metadata, distance, score, uri, span.
+        """Return the statement: id, chunk_no, content, metadata, distance, score, uri, span, location.
 
-        In a function (no limit) the key of an attached collection stands in the place of the id.
+        In a function (no limit) the key of an attached collection stands in the place of the id,
+        and there is no location.
         """
         nearest = self._nearest(self._seen(shape))
         rows = self.documents.join(nearest, self.rows.same(nearest))
@@ -41,6 +42,7 @@ class Compiler(Strategies):
             self._score(distance).label("score"),
             self.documents.c.uri,
             *self._span(nearest, shape),
+            *([] if shape.limit is None else [nearest.c.location]),
             *([nearest.c.plan] if shape.plan else []),
         ).select_from(rows)
         if shape.max_distance:

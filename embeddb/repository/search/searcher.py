@@ -219,4 +219,5 @@ def hit(row: ResultRow) -> Hit:
         score=row[5],
         uri=row[6],
         span=None if row[2] is None else (row[7] or 0, row[8] or 0),
+        location=row[9] or {},
     )

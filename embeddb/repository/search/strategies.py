@@ -47,7 +47,8 @@ pass is the better way."""
 class Strategies:
     """The tables of one collection, and the strategies for finding the nearest of its chunks.
 
-    Each strategy selects id, chunk_no, content, span, distance, and as `plan` its own name.
+    Each strategy selects id, chunk_no, content, span, location, distance, and as `plan` its own
+    name; for a SQL function no location, which is not among what such a function returns.
     """
 
     def __init__(self, record: CollectionRecord, *, schema: str, vector_schema: str) -> None:
@@ -67,6 +68,7 @@ class Strategies:
             sa.Column("chunk_no", sa.Integer, primary_key=True),
             sa.Column("content", sa.Text),
             sa.Column("span", INT4RANGE),
+            sa.Column("location", JSONB),
             *self.vectors.columns(),
             *([sa.Column("part", sa.Text)] if record.generation.layout else []),
             *_key_columns(record),
@@ -131,7 +133,7 @@ class Strategies:
             rows = rows.join(self.documents, self.rows.same(self.chunks))
         distance = self._distance(self._query())
         statement = (
-            self._columns(distance, plan).select_from(rows).where(*self._others(shape, self.chunks))
+            self._columns(shape, distance, plan).select_from(rows).where(*self._others(shape, self.chunks))
         )
         if condition is not None:
             statement = statement.where(condition)
@@ -153,7 +155,7 @@ class Strategies:
         distance = self.vectors.distance(compared, query).label("distance")
         order = self.vectors.derived_distance(held, code) if self.vectors.is_rescored else distance
         return (
-            self._columns(distance, "index")
+            self._columns(shape, distance, "index")
             .select_from(self.chunks)
             .where(*self._others(shape, self.chunks), *conditions)
             .order_by(order)
@@ -237,7 +239,11 @@ class Strategies:
         chunks = self.chunks.c
         held = self.vectors.derived(self.vectors.stored(columns_of(self.chunks)))
         order = self.vectors.derived_distance(held, code)
-        columns = [chunks.id, chunks.chunk_no, chunks.content, chunks.span, *self._stored_columns()]
+        columns = [
+            *(chunks.id, chunks.chunk_no, chunks.content, chunks.span),
+            *_location(shape, self.chunks),
+            *self._stored_columns(),
+        ]
         # Postgres takes a limit that it cannot see for a tenth of the table, and would rather
         # read all of it; the number inside is the one that it plans for
         most = (
@@ -254,6 +260,7 @@ class Strategies:
             wide.c.chunk_no,
             wide.c.content,
             wide.c.span,
+            *_location(shape, wide),
             distance.label("distance"),
             constant("index").label("plan"),
         ).where(self._passes(condition, wide))
@@ -344,7 +351,7 @@ class Strategies:
         same = sa.and_(self.chunks.c.id == found.c.id, self.chunks.c.chunk_no == found.c.chunk_no)
         distance = self._distance(self._query())
         return (
-            self._columns(distance, "index")
+            self._columns(shape, distance, "index")
             .select_from(found.join(self.chunks, same))
             .order_by(distance + ZERO)
             .limit(written(rows_wanted(shape)))
@@ -354,7 +361,7 @@ class Strategies:
         rows = known.passing.join(self.chunks, self.chunks.c.id == known.passing.c.id)
         distance = self._distance(self._query())
         return (
-            self._columns(distance, "exact over the few that pass")
+            self._columns(shape, distance, "exact over the few that pass")
             .select_from(rows)
             .where(known.few, *self._others(shape, self.chunks))
             .order_by(distance + ZERO)
@@ -372,13 +379,14 @@ class Strategies:
             .exists()
         )
 
-    def _columns(self, distance: Expression, plan: str) -> sa.Select[Any]:
+    def _columns(self, shape: SearchShape, distance: Expression, plan: str) -> sa.Select[Any]:
         chunks = self.chunks.c
         return sa.select(
             chunks.id,
             chunks.chunk_no,
             chunks.content,
             chunks.span,
+            *_location(shape, self.chunks),
             distance,
             constant(plan).label("plan"),
         )
@@ -427,6 +435,11 @@ class Strategies:
         vector = sa.select(asked.c.vector).scalar_subquery()
         code = sa.select(asked.c.code).scalar_subquery() if self.vectors.is_rescored else vector
         return vector, code
+
+
+def _location(shape: SearchShape, rows: sa.FromClause) -> list[Expression]:
+    """Return where a chunk stands, which Python's hits show and the SQL functions' rows do not."""
+    return [] if shape.limit is None else [rows.c.location]
 
 
 def _key_columns(record: CollectionRecord) -> list[sa.Column[Any]]:
