@@ -9,10 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import TypeAlias
-
-from embeddb.chunkers.markdown_blocks import lines
 
 Span: TypeAlias = tuple[int, int]
 
@@ -31,12 +28,17 @@ EDGE_LINES = 2
 FEWEST_ENTRIES = 3
 """Entries that make a table of contents where nothing calls it so."""
 
-_NUMBER = re.compile(r"\d+")
-_LONE_NUMBER = re.compile(r"[-–—\s]*(?:page|seite|p\.)?\s*\d+(?:\s*(?:/|of|von)\s*\d+)?[-–—\s]*", re.I)  # noqa: RUF001
+LONGEST_LINE = 1_000
+"""A line of more characters is none of these."""
 
-_LEADERS = re.compile(r"\.{4}|(?:\. ){3}\.|…{2}|·{4}|_{4}")
-_ENTRY = re.compile(
-    r"[^\r\n]*?\w[^\r\n]*?\s*(?:(?:\.\s?){4,}|…{2,}|·{4,}|_{4,})\s*(\d{1,4}|[ivxlc]{1,7})\s*\|?\s*"
+_NUMBER = re.compile(r"\d+")
+_LONE_NUMBER = re.compile(
+    r"[-–—\s]*(?:page|seite|p\.)?\s*\d+(?:\s*(?:/|of|von)\s*\d+)?[-–—\s]*", re.IGNORECASE  # noqa: RUF001
+)
+
+_LEADERS = re.compile(r"\.\.\.\.|\. \. \. \.|……|····|____")
+_ENTRY_END = re.compile(
+    r"(?:(?:\.\s?){4,}|…{2,}|·{4,}|_{4,})\s*(\d{1,4}|[ivxlc]{1,7})\s*\|?\s*$"
 )
 _CONTENTS = re.compile(
     r"[\s#*_=]*(?:table of )?(?:contents|figures|tables|inhalt(?:sverzeichnis)?|sommaire|"
@@ -45,7 +47,8 @@ _CONTENTS = re.compile(
 )
 _NEAR_CONTENTS = 3
 
-_NAVIGATION = re.compile(r"\b(?:prev(?:ious)?|next|skip to|back to top|jump to)\b", re.I)
+# in a form that is found fast
+_NAVIGATION = re.compile(r"[Pp]rev|PREV|[Nn]ext|NEXT|[Ss]kip to|[Bb]ack to top|[Jj]ump to")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
 _BETWEEN = re.compile(r"[|·•‹›«»←→<>/\[\]()*_\\,–—-]|\s{2,}|&[a-z]+;")  # noqa: RUF001
 _WAYS = frozenset(
@@ -68,10 +71,8 @@ def asides(content: str, code: Sequence[Span] = ()) -> tuple[Span, ...]:
     found: set[Span] = set()
     if PAGE in content:
         found.update(_running_lines(content))
-    if _LEADERS.search(content):
-        found.update(_entries(content))
-    if _NAVIGATION.search(content):
-        found.update(_navigation(content))
+    found.update(_entries(content))
+    found.update(_navigation(content))
     if not found:
         return ()
     return tuple(
@@ -102,7 +103,7 @@ def is_text(content: str) -> bool:
 
 
 # ASCII's punctuation, that of other scripts, and what rules are drawn with
-_PUNCTUATION = re.compile(r"[\s!-/:-@\[-`{-~\u00a0\u00ab\u00b7\u00bb\u2010-\u2027\u2030-\u205e\u2500-\u259f\u3000-\u3003]*")  # fmt: skip
+_PUNCTUATION = re.compile(r"[\s!-/:-@\[-`{-~\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u2010-\u2027\u2030-\u205e\u2500-\u259f\u3000-\u3003]*")  # fmt: skip
 
 
 def _running_lines(content: str) -> Iterator[Span]:
@@ -129,7 +130,7 @@ def _edges(content: str) -> Iterator[list[tuple[Span, bool, str]]]:
         stop = len(content) if stop < 0 else stop
         spans = [
             (start + first, start + last)
-            for first, last in lines(content[start:stop])
+            for first, last in _lines(content[start:stop])
             if content[start + first : start + last].strip()
         ]
         number = min(EDGE_LINES, len(spans) // 2)
@@ -161,19 +162,47 @@ def _entries(content: str) -> Iterator[Span]:
 
     They stand below a line that says so, or in a text of pages with numbers that never fall.
     """
-    spans = [span for span in lines(content) if content[slice(*span)].strip()]
-    matches = [_ENTRY.fullmatch(content[slice(*span)].strip()) for span in spans]
-    number = 0
-    for is_entry, group in groupby(matches, key=lambda match: match is not None):
-        run = list(group)
-        if is_entry:
-            before = spans[max(0, number - _NEAR_CONTENTS) : number]
-            named = any(_CONTENTS.fullmatch(content[slice(*span)]) for span in before)
-            shown = [int(match[1]) for match in run if match and match[1].isdecimal()]
-            paged = PAGE in content and len(run) >= FEWEST_ENTRIES and shown == sorted(shown)
-            if named or paged:
-                yield from spans[number : number + len(run)]
-        number += len(run)
+    run: list[tuple[Span, str]] = []
+    for span in _lines_with(_LEADERS, content):
+        if (number := _entry(content[slice(*span)])) is None:
+            continue
+        if run and content[run[-1][0][1] : span[0]].strip():
+            yield from _if_contents(content, run)
+            run = []
+        run.append((span, number))
+    if run:
+        yield from _if_contents(content, run)
+
+
+def _if_contents(content: str, run: Sequence[tuple[Span, str]]) -> Iterator[Span]:
+    """Yield the entries that follow each other where they are a table of contents."""
+    shown = [int(number) for _, number in run if number.isdecimal()]
+    is_paged = PAGE in content and len(run) >= FEWEST_ENTRIES and shown == sorted(shown)
+    if is_paged or _is_called_contents(content, run[0][0][0]):
+        yield from (span for span, _ in run)
+
+
+def _is_called_contents(content: str, offset: int) -> bool:
+    for _ in range(_NEAR_CONTENTS):
+        while offset > 0 and content[offset - 1].isspace():
+            offset -= 1
+        if offset == 0:
+            return False
+        start, stop = _line_at(content, offset - 1)
+        if _CONTENTS.fullmatch(content[start:stop]):
+            return True
+        offset = start
+    return False
+
+
+def _entry(line: str) -> str | None:
+    """Return the page that a line of a table of contents ends with; None if it is no such line."""
+    found = None if len(line) > LONGEST_LINE else _ENTRY_END.search(line)
+    return found[1] if found and not _is_blank(line[: found.start()]) else None
+
+
+def _is_blank(text: str) -> bool:
+    return not any(character.isalnum() for character in text)
 
 
 def _navigation(content: str) -> Iterator[Span]:
@@ -181,25 +210,43 @@ def _navigation(content: str) -> Iterator[Span]:
 
     Only such as hold nothing but words for ways: a line that names the next page has its own text.
     """
-    rules: list[Span] = []
-    is_after = False
-    for span in lines(content):
-        line = content[slice(*span)]
-        if _is_navigation(line):
-            yield from rules
-            yield span
-            rules, is_after = [], True
-        elif "|" in line and not is_text(line):
-            if is_after:
-                yield span
-            else:
-                rules.append(span)
-        elif line.strip():
-            rules, is_after = [], False
+    for span in _lines_with(_NAVIGATION, content):
+        if not _is_navigation(content[slice(*span)]):
+            continue
+        yield span
+        start, stop = span
+        while start > 0 and _is_rule(content[slice(*(before := _line_at(content, start - 1)))]):
+            yield before
+            start = before[0]
+        while stop < len(content) and _is_rule(content[slice(*(after := _line_at(content, stop)))]):
+            yield after
+            stop = after[1]
+
+
+def _is_rule(line: str) -> bool:
+    """Return whether a line is of a table, and has no words."""
+    return "|" in line and not is_text(line)
+
+
+def _lines_with(pattern: re.Pattern[str], content: str) -> Iterator[Span]:
+    """Yield the lines in which there is a match."""
+    offset = 0
+    while found := pattern.search(content, offset):
+        span = _line_at(content, found.start())
+        yield span
+        offset = max(span[1], found.end())
+
+
+def _line_at(content: str, offset: int) -> Span:
+    """Return the span of the line that an offset is in, its end included; a page ends it too."""
+    start = content.rfind("\n", 0, offset) + 1
+    stop = content.find("\n", offset) + 1 or len(content)
+    page = content.find(PAGE, offset, stop)
+    return max(start, content.rfind(PAGE, start, offset) + 1), stop if page < 0 else page
 
 
 def _is_navigation(line: str) -> bool:
-    if len(line) > 1_000 or not _NAVIGATION.search(line):
+    if len(line) > LONGEST_LINE:
         return False
     plain = _LINK.sub(r" | \1 | ", line)
     words = [" ".join(part.split()).casefold() for part in _BETWEEN.split(plain)]
@@ -211,3 +258,12 @@ def _is_navigation(line: str) -> bool:
     turns = sum(_TURNS.search(word) is not None for word in words)
     is_linked = plain != line or "|" in line or any(arrow in line for arrow in "←→«»‹›")  # noqa: RUF001
     return turns > 0 and all(word in _WAYS for word in words) and (len(words) > 1 or is_linked)
+
+
+def _lines(content: str) -> Iterator[tuple[int, int]]:
+    """Yield the span of each line, its end included."""
+    start = 0
+    while start < len(content):
+        stop = content.find("\n", start) + 1 or len(content)
+        yield start, stop
+        start = stop

@@ -41,9 +41,12 @@ class Contexts:
         self._content = content
         self._places = places
         self._title = " ".join((title or "").split())
-        self._counter = counter
         self._max_tokens = max_tokens
         self._known: dict[tuple[str, ...], tuple[str, int]] = {}
+        words = list(dict.fromkeys([self._title, *places.words]))
+        counts = counter.counts([_AFTER, *(each + _BETWEEN for each in words)])
+        # one more: some tokenizers read what stands together otherwise than apart
+        self._least, self._counts = counts[0] + 1, dict(zip(words, counts[1:], strict=True))
 
     def at(self, start: int) -> str:
         """Return the context of a chunk that starts there; empty where there is none."""
@@ -76,10 +79,9 @@ class Contexts:
 
     def _fitting(self, words: Sequence[str]) -> tuple[str, int]:
         """Return as much of a path as a context may hold, the inner parts first."""
+        tokens = self._least + sum(self._counts[each] for each in words)
         for outermost in range(len(words)):
-            context = _BETWEEN.join(words[outermost:])
-            # one more: some tokenizers join what is counted apart otherwise
-            (count,) = self._counter.counts([context + _AFTER])
-            if count + 1 <= self._max_tokens // CONTEXT_DIVISOR:
-                return context, count + 1
+            if tokens <= self._max_tokens // CONTEXT_DIVISOR:
+                return _BETWEEN.join(words[outermost:]), tokens
+            tokens -= self._counts[words[outermost]]
         return "", 0

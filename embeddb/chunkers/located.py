@@ -78,7 +78,7 @@ class CuttingChunker(ABC):
             return self._cutter.chunks(content, Plan(borders=self.borders(content, media_type)))
         structure = self.structure(content, media_type)
         contexts: Contexts | None = None
-        if self._context == "headings":
+        if self._context == "headings" and (structure.places or title):
             contexts = Contexts(
                 content, structure.places, title, self._cutter.counter, self._cutter.max_tokens
             )

@@ -19,7 +19,7 @@ _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]|$)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 
 # What a heading's line holds beside its words.
-_MARKS = re.compile(r"^\s*#{1,6}|(?:\s#+)?\s*(?:\{[^{}]*\})?\s*$")
+_MARKS = re.compile(r"^\s*#{1,6}|(?:\s+#+|\s*\{#[^{}]*\})+\s*$")
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()\s]*(?:\s[^()]*)?\)|\[[^\[\]]*\])")
 _EMPHASIS = re.compile(r"[`*]+|(?<!\w)_+|_+(?!\w)|¶")
 

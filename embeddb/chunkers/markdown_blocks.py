@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
 
 _FENCE = re.compile(r"^[ \t]*(`{3,}(?!.*`)|~{3,})([^\r\n]*)(?:\r?\n|\Z)", re.MULTILINE)
@@ -73,12 +72,3 @@ def _end_of_item(content: str, start: int, indent: int) -> int:
 def _outdented(indent: int) -> re.Pattern[str]:
     # an item at the same indent stops it too, but does so by itself
     return re.compile(rf"\n[ \t]*\r?\n(?=[ \t]{{0,{indent}}}[^\s])")
-
-
-def lines(content: str) -> Iterator[tuple[int, int]]:
-    """Yield the span of each line, its end included."""
-    start = 0
-    while start < len(content):
-        stop = content.find("\n", start) + 1 or len(content)
-        yield start, stop
-        start = stop

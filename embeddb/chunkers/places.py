@@ -53,6 +53,11 @@ class Places:
     def __bool__(self) -> bool:
         return bool(self._parts)
 
+    @property
+    def words(self) -> list[str]:
+        """What stands for each part in a context."""
+        return [part.words for part in self._parts]
+
     def at(self, offset: int) -> Path:
         """Return the parts that an offset lies in, the outermost first."""
         number = bisect_right(self._offsets, offset) - 1

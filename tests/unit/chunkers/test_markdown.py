@@ -52,3 +52,27 @@ def test_a_chunk_keeps_its_indentation() -> None:
     chunks = contents("- top\n" + "\n".join(items), 40)
     assert len(chunks) > 1
     assert all(chunk.startswith("    - ") for chunk in chunks[1:])
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "```python\n" + "\n\n".join(f"x{n} = {n}" for n in range(5)) + "\n```",
+        "~~~\n# no heading\n\nless\n\nmore\n~~~",
+        "| name | value |\n| --- | --- |\n| a b | It is. |\n| c d | So it is. |",
+        "- An item of a list. It has\n  two sentences. Or three.\n\n  And a paragraph.",
+        "1. One of them.\n   - Below it.\n   - And this. And that.",
+    ],
+)
+@pytest.mark.parametrize("before", range(3, 30, 2))
+def test_a_block_that_fits_is_not_cut(block: str, before: int) -> None:
+    words = " ".join(["rain"] * before)
+    text = f"{words}\n\n{block}\n\n{words} and sun.\n\n{words}."
+    assert any(block in chunk for chunk in contents(text, 40))
+
+
+def test_a_block_that_does_not_fit_is_cut_between_lines() -> None:
+    rows = [f"| row {n} | some words |" for n in range(30)]
+    text = "\n".join(["| name | value |", "| --- | --- |", *rows])
+    pieces = [line for chunk in contents(text, 40) for line in chunk.split("\n")]
+    assert pieces == text.split("\n")
