@@ -4,6 +4,7 @@ from alembic import context
 from psycopg import sql
 
 from embeddb.db.queries import query, script, scripts
+from embeddb.db.session import as_clauses
 from embeddb.schema.keys import function_parts
 
 config = context.config
@@ -35,6 +36,7 @@ def _functions(revision: str | None = None, vector: sql.Composable | None = None
     """
     parts: dict[str, sql.Composable] = {
         **function_parts(),
+        "settings": as_clauses(),
         "schema": sql.Identifier(schema),
         "name": sql.Literal(schema),
         "vector": vector or sql.SQL("vector"),

@@ -7,6 +7,7 @@ of a caller's for as long as they are lent.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -22,8 +23,11 @@ CONNECT_TIMEOUT_SECONDS = 10
 
 ENCODING = "UTF8"
 
+LITERALS: Mapping[str, str] = {"standard_conforming_strings": "on"}
+"""What changes how SQL is read, and nothing else."""
+
 SETTINGS: Mapping[str, str] = {
-    "standard_conforming_strings": "on",
+    **LITERALS,
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
     "TimeZone": "UTC",
@@ -90,10 +94,24 @@ def lent_session(connection: psycopg.Connection[Any], *, local: bool = False) ->
             _set(connection, query("settings.set_all"), before, local=local)
 
 
-def as_clauses() -> sql.Composable:
+def codec_of(encoding: str) -> str | None:
+    """Return Python's codec for the encoding of a database; None where every character has a place.
+
+    It is None too for the few that Python does not know: there Postgres has the say.
+    """
+    if encoding == ENCODING:
+        return None
+    name = encoding.replace("WIN", "cp").replace("KOI8", "koi8_")
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return None
+
+
+def as_clauses(settings: Mapping[str, str] = SETTINGS) -> sql.Composable:
     """Return the settings as clauses of CREATE FUNCTION, for functions in sessions of others."""
     clauses = [
-        sql.SQL("SET {} TO {}").format(Name(name), Value(value)) for name, value in SETTINGS.items()
+        sql.SQL("SET {} TO {}").format(Name(name), Value(value)) for name, value in settings.items()
     ]
     return sql.SQL("\n").join(clauses)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from embeddb.db.queries import Name, fragment, script, verbatim
+from embeddb.db.session import as_clauses
 from embeddb.schema import attached_sql
 from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord
@@ -190,6 +191,7 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
         script(
             "templates",
             "attached_" + event,
+            settings=as_clauses(),
             function=sql.Identifier(own, record.tables.trigger_function(event)),
             **names,
             **bodies[event],

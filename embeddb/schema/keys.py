@@ -5,7 +5,9 @@ columns, statements and SQL functions all write and read it by the rules below: 
 one key would be two rows. A key of one column is that column's text. A key of several is a JSON
 array of their texts. Dates and timestamps are in ISO 8601 and bytes in hexadecimal, so that
 DateStyle, TimeZone and bytea_output do not change how a key reads. Types without a rule of their
-own are cast to text; of those, settings change how intervals, money and ranges of times read.
+own are cast to text; of those, settings change how intervals, floats, ranges of times and money
+read. Functions and embeddb's own sessions are set (`embeddb.db.session`) so that all but money
+read alike.
 
 Stored keys were written by these rules, so what a rule writes never changes. Every name and
 operator has its schema, because views and statements run under the caller's search_path.

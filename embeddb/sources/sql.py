@@ -146,12 +146,6 @@ def _translated(cursor: psycopg.ServerCursor[dict[str, Any]]) -> Iterator[dict[s
             row = next(rows, None)
         except psycopg.Error as error:
             raise _refused(error) from error
-        except UnicodeDecodeError as error:
-            raise SourceError(
-                "The rows hold text that is not UTF-8, and the database, whose encoding is "
-                f"SQL_ASCII, does not know what it is: {error}. Give a query that converts it: "
-                "convert_from(column::bytea, 'LATIN1')."
-            ) from error
         if row is None:
             return
         yield row

@@ -13,6 +13,7 @@ STABLE
 STRICT
 SECURITY DEFINER
 SET search_path TO pg_catalog, pg_temp
+SET standard_conforming_strings TO on
 AS $function$
 DECLARE
     _most CONSTANT integer := 100000;  -- characters; models read fewer

@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION {schema}.encode_query(
 LANGUAGE plpgsql
 STABLE
 SET search_path TO pg_catalog, pg_temp
+SET standard_conforming_strings TO on
 AS $function$
 DECLARE
     _known record;

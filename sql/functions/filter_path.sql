@@ -19,6 +19,7 @@ IMMUTABLE
 STRICT
 PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
+SET standard_conforming_strings TO on
 AS $function$
 DECLARE
     _key text;

@@ -9,6 +9,7 @@ STABLE
 STRICT
 PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
+SET standard_conforming_strings TO on
 AS $function$
 DECLARE
     _most CONSTANT integer := 32768;  -- characters that are looked at; models read fewer

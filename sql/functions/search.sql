@@ -10,6 +10,7 @@ RETURNS TABLE (id text, chunk_no integer, content text, metadata jsonb, distance
                score double precision)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+{settings}
 PARALLEL RESTRICTED
 AS $function$
 #variable_conflict use_column

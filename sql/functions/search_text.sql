@@ -12,6 +12,7 @@ RETURNS TABLE (id text, chunk_no integer, content text, metadata jsonb, distance
                score double precision, encoder text)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET standard_conforming_strings TO on
 PARALLEL RESTRICTED
 AS $function$
 #variable_conflict use_column

@@ -4,6 +4,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path TO pg_catalog, pg_temp
+{settings}
 AS $the_body_of_a_trigger_function_between_tags_longer_than_sixty_three_bytes_$
 DECLARE
     _collection bigint;

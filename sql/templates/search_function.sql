@@ -8,6 +8,7 @@ RETURNS TABLE ({key}, chunk_no integer, content text, metadata jsonb, distance d
                score double precision, uri text, span int4range)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+{settings}
 PARALLEL RESTRICTED
 -- no name that Postgres takes is as long as this tag, so no name in the body can end it
 AS $the_body_of_a_search_function_between_tags_longer_than_sixty_three_bytes$

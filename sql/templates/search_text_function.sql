@@ -14,6 +14,7 @@ RETURNS TABLE ({key}, chunk_no integer, content text, metadata jsonb, distance d
                score double precision, uri text, span int4range, encoder text)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET standard_conforming_strings TO on
 PARALLEL RESTRICTED
 AS $the_body_of_a_text_search_between_tags_longer_than_sixty_three_bytes$
 #variable_conflict use_column

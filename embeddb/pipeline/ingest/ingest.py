@@ -67,6 +67,7 @@ class Run:
                 capacity=capacity,
                 fresh=fresh,
                 strict=strict,
+                encoding=database.server.encoding,
             ),
             form=form,
             encoder=None if generation.model is None else model.encoder,

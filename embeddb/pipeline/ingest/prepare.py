@@ -12,6 +12,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from embeddb.chunkers import with_context
+from embeddb.db.session import ENCODING, codec_of
 from embeddb.errors import (
     ChunkTooLongError,
     DocumentError,
@@ -25,6 +26,7 @@ from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.vectors import as_row
 from embeddb.pipeline.ingest.validation import (
     check_content,
+    check_encodable,
     id_data,
     metadata_json,
     repair,
@@ -71,6 +73,7 @@ class Preparer:
         capacity: the most tokens of a chunk; None where the model has no limit.
         fresh: whether the collection is empty, so that nothing can be unchanged.
         strict: whether to raise at the first document that cannot be taken.
+        encoding: that of the database, as Postgres calls it.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Preparer:
         capacity: int | None,
         fresh: bool,
         strict: bool,
+        encoding: str = ENCODING,
     ) -> None:
         self._documents = documents
         self._generation = generation
@@ -94,6 +98,8 @@ class Preparer:
         self._capacity = capacity
         self._fresh = fresh
         self._strict = strict
+        self._encoding = encoding
+        self._codec = codec_of(encoding)
         self.seen: set[int] = set()  # hashes of ids: 64 bytes a document instead of the id
 
     def batches(self, items: Iterable[SourceItem]) -> Generator[Work, None, None]:
@@ -148,6 +154,8 @@ class Preparer:
         length = len(item.content) if item.content else 0
         title = None if self._titled is None else _title(item)
         document = _ready(work, item, data, vector, title)
+        if self._codec is not None:
+            check_encodable(item, document.metadata, self._encoding, self._codec)
         if (layout := self._generation.layout) is not None:
             document.part = layout.part(item.id, json.loads(document.metadata))
         return [_Checked(document, vector, length)]

@@ -99,6 +99,36 @@ def check_content(document: Document, *, has_model: bool) -> None:
         )
 
 
+def check_encodable(document: Document, metadata: bytes, encoding: str, codec: str) -> None:
+    """Check that a database that is not in UTF-8 has every character of a document.
+
+    Args:
+        document: the document.
+        metadata: its metadata as JSON.
+        encoding: that of the database, as Postgres calls it.
+        codec: Python's for it.
+
+    Raises:
+        InvalidTextError: it does not have one.
+    """
+    fields = {
+        "id": document.id,
+        "content": document.content,
+        "metadata": metadata.decode(),
+        "uri": document.uri,
+        "media_type": document.media_type,
+    }
+    for name, text in fields.items():
+        try:
+            (text or "").encode(codec)
+        except UnicodeEncodeError as error:
+            character = error.object[error.start]
+            raise InvalidTextError(
+                f"The {name} of {document.id!r} holds {character!r}, which the encoding of the "
+                f"database, {encoding}, does not have: leave it out, or use a database in UTF8."
+            ) from error
+
+
 def metadata_json(document: Document) -> bytes:
     """Return the metadata of a document as JSON in UTF-8.
 

@@ -9,6 +9,7 @@ from psycopg import sql
 from embeddb.db.database import Connection, TransactionSource
 from embeddb.db.queries import Name, query, script, verbatim
 from embeddb.db.rendering import as_function_body
+from embeddb.db.session import LITERALS, SETTINGS, as_clauses
 from embeddb.repository.collections.text_functions import TextFunctions
 from embeddb.repository.search.compiler import Compiler
 from embeddb.repository.search.shape import SearchShape
@@ -143,6 +144,8 @@ class SearchFunctions:
             script(
                 "templates",
                 "search_function",
+                # a source's view writes keys and metadata as the session is set to
+                settings=as_clauses(LITERALS if record.source is None else SETTINGS),
                 key=key,
                 names=sql.Literal(list(compiler.names())),
                 statements=sql.Literal(statements),
