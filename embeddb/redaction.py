@@ -16,7 +16,7 @@ _PATTERNS = (
     re.compile(
         r"((?:\b|_|%26)(?:pg|ssl)?(?:password|passwd|pwd|client_secret|client_key|server_key)"
         r"(?:\s*=\s*|%3D|[\"']\s*:\s*))"
-        r"(?:'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"|[^\s&'\",;)]+)",
+        r"(?:'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"|[^\s&'\"]+)",
         re.IGNORECASE,
     ),
 )

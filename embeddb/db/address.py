@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 _URL = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?:(?P<user>[^@/]*)@)?(?P<place>[^?]*)(?:\?(?P<query>.*))?",
+    r"(?P<scheme>[a-z][a-z0-9+._-]*)://(?:(?P<user>[^@/]*)@)?(?P<place>[^?]*)(?:\?(?P<query>.*))?",
     re.IGNORECASE | re.DOTALL,
 )
 _SCHEME = re.compile(r"postgres(?:ql)?(?P<driver>\+\w+)?", re.IGNORECASE)
@@ -85,7 +85,8 @@ def _url(found: re.Match[str]) -> str:
     decode = unquote_plus if scheme["driver"] else unquote  # SQLAlchemy writes a space as a plus
     parameters = list(_parameters([(name, decode(value)) for name, value in pairs]))
     query = "&".join(f"{name}={quote(value)}" for name, value in _joined(parameters).items())
-    user = "" if found["user"] is None else found["user"] + "@"
+    # SQLAlchemy leaves a space in a password as it is, and libpq takes none
+    user = "" if found["user"] is None else found["user"].replace(" ", "%20") + "@"
     return f"postgresql://{user}{found['place']}" + (f"?{query}" if query else "")
 
 
