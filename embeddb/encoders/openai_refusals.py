@@ -1,7 +1,7 @@
 """What an endpoint means when it refuses a request: its status, its words, and what follows.
 
-Providers use the same status for different things: 500 for a text that is too long, 400 for a used-up
-account, 200 for an error of a server behind a proxy. So the words count as well.
+Providers use the same status for different things: 500 for a text that is too long, 400 for a
+used-up account, 200 for an error of a server behind a proxy. So the words count as well.
 """
 
 from __future__ import annotations

@@ -78,33 +78,39 @@ def isolate(
     progress: Progress | None = None,
     window: int = WINDOW,
     cache: VectorCache | None = None,
+    probe: bool = True,
 ) -> Isolated:
     """Encode inputs as `encode_inputs` does, and find those that the encoder fails on.
 
     A window that fails is halved until the inputs at fault stand alone; one of a medium that the
     encoder does not take is at fault, too. An encoder that is unavailable or misconfigured raises
-    as usual: then no input is at fault.
+    as usual: then no input is at fault. With `probe`, that is also one which fails on a plain word
+    when it has not encoded anything yet.
 
     Raises:
-        ModelError: nothing could be encoded yet, and the encoder fails on a plain word, too.
+        ModelError: it is that.
     """
-    run = _Run(encoder, role, progress, cache)
+    run = _Run(encoder, role, progress, cache, works=not probe)
     run.encode(inputs, window, bisect=True)
     return Isolated(vectors=run.vectors, errors=run.errors)
 
 
 @dataclass(slots=True)
 class _Run:
-    """One call's state: the rows filled so far, and the errors by row."""
+    """One call's state: the rows filled so far, and the errors by row.
+
+    Attributes:
+        works: whether the encoder has encoded anything, so that inputs may be at fault.
+    """
 
     encoder: Encoder
     role: Role
     progress: Progress | None
     cache: VectorCache | None
+    works: bool = False
     vectors: Vector = field(init=False)
     errors: dict[int, EncodingError] = field(init=False, default_factory=dict)
     done: int = field(init=False, default=0)
-    works: bool = field(init=False, default=False)
 
     def encode(self, inputs: Sequence[Input], window: int, *, bisect: bool) -> None:
         """Fill the rows of all inputs."""

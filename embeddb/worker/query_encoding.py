@@ -13,7 +13,6 @@ import psycopg
 
 from embeddb.db.boundary import connection_lost
 from embeddb.db.database import Connection
-from embeddb.encoders.media import encode_batch
 from embeddb.errors import EmbedDBError
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.repository.query_encoding.encode_requests import EncodeRequest, EncodeRequests
@@ -92,20 +91,27 @@ class QueryEncoder:
     ) -> None:
         """Answer requests of one collection, with their vectors or with what is wrong."""
         try:
-            encoder = model(name).encoder
-            vectors = encode_batch(encoder, [request.text for request in requests], "query")
+            bound = model(name)
+            found = bound.encode([request.text for request in requests])
         except psycopg.Error:
             raise
         except EmbedDBError as error:
             if error.__cause__ is not None and connection_lost(error.__cause__):
                 raise
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-            log.warning("query not encoded", extra={"collection": name, "error": reason})
             for request in requests:
-                self._requests.refuse(connection, request, reason)
+                self._refuse(connection, request, error)
             return
-        for request, vector in zip(requests, vectors, strict=True):
-            self._requests.answer(connection, request, vector, encoder.info.fingerprint)
+        fingerprint = bound.encoder.info.fingerprint
+        for row, request in enumerate(requests):
+            if row in found.errors:
+                self._refuse(connection, request, found.errors[row])
+            else:
+                self._requests.answer(connection, request, found.vectors[row], fingerprint)
+
+    def _refuse(self, connection: Connection, request: EncodeRequest, error: EmbedDBError) -> None:
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        log.warning("query not encoded", extra={"collection": request.collection, "error": reason})
+        self._requests.refuse(connection, request, reason)
 
     def _prune(self, connection: Connection) -> None:
         self._requests.forget(connection, self._cache_rows)

@@ -23,6 +23,7 @@ DECLARE
     _pieces text[];
     _start integer;
     _tokens text[] := '{{}}';
+    _cut boolean := false;
 BEGIN
     SELECT e.rules, coalesce(e.max_tokens, 512) INTO _rules, _limit
       FROM {schema}.sql_encoders e
@@ -30,7 +31,10 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    _text := pg_catalog.left(_text, _most);
+    IF pg_catalog.char_length(_text) OPERATOR(pg_catalog.>) _most THEN
+        _cut := true;
+        _text := pg_catalog.left(_text, _most);
+    END IF;
     IF pg_catalog.octet_length(_text) OPERATOR(pg_catalog.=) pg_catalog.char_length(_text) THEN
         _text := pg_catalog.regexp_replace(_text, '[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]', '', 'g');
         _text := pg_catalog.regexp_replace(_text, '([!-/:-@[-`{{-~])', ' \1 ', 'g');
@@ -50,13 +54,17 @@ BEGIN
     END IF;
     _words := pg_catalog.regexp_split_to_array(
         pg_catalog.btrim(_text, E' \t\n\r'), '[ \t\n\r]+');
+    _cut := _cut OR pg_catalog.cardinality(_words) OPERATOR(pg_catalog.>) _limit;
     _words := _words[1 : _limit];  -- each is a token at least
     SELECT coalesce(pg_catalog.array_agg(t.token), '{{}}') INTO _known
       FROM {schema}.sql_encoder_tokens t
      WHERE t.encoder_id OPERATOR(pg_catalog.=) _encoder
        AND t.token OPERATOR(pg_catalog.=) ANY (_words COLLATE pg_catalog."C");
     FOREACH _word IN ARRAY _words LOOP
-        EXIT WHEN pg_catalog.cardinality(_tokens) OPERATOR(pg_catalog.>=) _limit;
+        IF pg_catalog.cardinality(_tokens) OPERATOR(pg_catalog.>=) _limit THEN
+            _cut := true;
+            EXIT;
+        END IF;
         CONTINUE WHEN _word OPERATOR(pg_catalog.=) '';
         IF _word OPERATOR(pg_catalog.=) ANY (_known) THEN
             _tokens := pg_catalog.array_append(_tokens, _word);
@@ -89,6 +97,10 @@ BEGIN
         END LOOP;
         _tokens := pg_catalog.array_cat(_tokens, _pieces);
     END LOOP;
+    IF _cut OR pg_catalog.cardinality(_tokens) OPERATOR(pg_catalog.>) _limit THEN
+        RAISE WARNING 'The text is longer than the % tokens that the encoder in SQL reads: the rest '
+            'of it is left out.', _limit;
+    END IF;
     RETURN _tokens[1 : _limit];
 END
 $function$

@@ -118,6 +118,23 @@ def test_a_huge_text_is_read_to_a_bound(url: str) -> None:
     assert found == ["[UNK]"]
 
 
+@pytest.mark.parametrize(
+    "text", ["xylophonist " * 300, "unpronounceablewordsofmanypieces " * 100, "cat " * 20_000]
+)
+def test_what_is_left_out_of_a_long_text_is_told(url: str, text: str) -> None:
+    with session(url) as connection:
+        told: list[str] = []
+        connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        statement = (
+            "SELECT embeddb.query_tokens((SELECT max(id) FROM embeddb.sql_encoders), %s::text)"
+        )
+        connection.execute(statement, ["cat " * MAX_TOKENS])
+        assert told == []
+        connection.execute(statement, [text])
+    assert len(told) == 1
+    assert f"longer than the {MAX_TOKENS} tokens" in told[0]
+
+
 def test_a_hostile_search_path_changes_nothing(url: str) -> None:
     with session(url) as connection:
         connection.execute(

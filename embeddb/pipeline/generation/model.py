@@ -9,12 +9,20 @@ from typing import Any, TypeAlias
 from numpy.typing import ArrayLike
 from tokenizers import Tokenizer
 
-from embeddb.encoders import encode_inputs
-from embeddb.errors import ConfigurationError, InvalidVectorError, ModelMismatchError
+from embeddb.encoders import Isolated
+from embeddb.errors import (
+    ConfigurationError,
+    EncodingError,
+    InvalidVectorError,
+    ModelMismatchError,
+)
 from embeddb.pipeline.generation.form import StoredForm
+from embeddb.pipeline.generation.queries import encode_queries
 from embeddb.protocols import Encoder, Tokenized
 from embeddb.records import Input, Media, Vector
 from embeddb.schema.catalog import CollectionRecord, Generation
+
+_SHOWN_CHARACTERS = 60
 
 Query: TypeAlias = Input | ArrayLike
 """An input, encoded with the collection's model, or a vector of shape (dim,)."""
@@ -90,6 +98,7 @@ class BoundModel:
 
         Raises:
             InvalidVectorError: a query has no words, or cannot be compared.
+            EncodingError: the model failed on a query; the message says on which of several.
             UnsupportedMediumError: the model does not take the medium of one.
         """
         rows: Any = queries
@@ -97,8 +106,19 @@ class BoundModel:
             blank = next((row for row in rows if isinstance(row, str) and not row.strip()), None)
             if blank is not None:
                 raise InvalidVectorError(f"The query {blank!r} has no words to encode.")
-            rows = encode_inputs(self.encoder, rows, "query")
+            found = self.encode(rows)
+            if found.errors:
+                raise _query_error(found.errors, rows)
+            rows = found.vectors
         return [self._form.query(row, f"Query vector {number}") for number, row in enumerate(rows)]
+
+    def encode(self, queries: Sequence[Input]) -> Isolated:
+        """Return the model's own vectors of queries, and the errors of those that have none.
+
+        Raises:
+            ModelError: the model cannot be used, so that no query is at fault.
+        """
+        return encode_queries(self.encoder, queries)
 
     def tokenizer(self) -> Tokenizer | None:
         """Return the model's tokenizer, or None where the encoder has none."""
@@ -130,3 +150,15 @@ class BoundModel:
                 "collection's own model, or make a new collection."
             )
         return encoder
+
+
+def _query_error(errors: dict[int, EncodingError], queries: Sequence[Input]) -> EncodingError:
+    """Return the first error of queries; of several it names the query."""
+    number = min(errors)
+    if len(queries) == 1:
+        return errors[number]
+    query = queries[number]
+    shown = f" ({query[:_SHOWN_CHARACTERS]!r})" if isinstance(query, str) else ""
+    error = type(errors[number])(f"Query {number}{shown}: {errors[number]}")
+    error.__cause__ = errors[number]
+    return error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -12,7 +13,7 @@ import pytest
 
 import embeddb
 from embeddb.errors import EncodingError, QueryEncoderError
-from embeddb.records import Role, Vector
+from embeddb.records import ModelInfo, Role, Vector
 from tests.support.encoders import HashEncoder
 from tests.support.postgres import one, role, rows, session
 from tests.support.query_workers import answering
@@ -193,6 +194,47 @@ def test_what_the_model_says_is_said(store: embeddb.Store, docs: embeddb.Collect
         pytest.raises(psycopg.Error, match="EncodingError: the model is full"),
     ):
         rows(store.url, SEARCH, ["number 7"])
+
+
+def test_a_text_that_the_model_fails_on_holds_up_no_other(
+    store: embeddb.Store, docs: embeddb.Collection
+) -> None:
+    class Picky(HashEncoder):
+        def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
+            if any("poison" in text for text in texts):
+                raise EncodingError("it is poison")
+            return super().encode(texts, role)
+
+    def ask(text: str) -> str:
+        try:
+            return str(rows(store.url, SEARCH, [text])[0][0])
+        except psycopg.Error as error:
+            return str(error)
+
+    texts = [f"number {n}" for n in range(7)] + ["poison"]
+    with answering(store, Picky()), ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, texts))
+    assert answers[:-1] == [f"d{n}" for n in range(7)]
+    assert "EncodingError: it is poison" in answers[-1]
+
+
+def test_a_text_longer_than_the_model_reads_is_read_to_its_end(
+    store: embeddb.Store, docs: embeddb.Collection
+) -> None:
+    class Short(HashEncoder):
+        @property
+        def info(self) -> ModelInfo:
+            return replace(super().info, max_tokens=8)
+
+        def encode(self, texts: Sequence[str], role: Role = "document") -> Vector:
+            return super().encode([text[:24] for text in texts], role)
+
+    text = "many words before it, and more of them: text number 7"
+    with answering(store, Short()):
+        vector = one(store.url, "SELECT embeddb.encode('docs', %s)::real[]", [text])
+    own = store.collection("docs", encoder=Short())
+    assert own.search(text, 1) == own.search(vector, 1)
+    assert own.search(text, 1)[0].id == "d7"
 
 
 @pytest.mark.parametrize(
