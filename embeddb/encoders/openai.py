@@ -20,6 +20,7 @@ from embeddb.encoders.openai_refusals import (
     refused_field,
 )
 from embeddb.encoders.openai_requests import RequestLimits
+from embeddb.encoders.registry import OPENAI_DIMS
 from embeddb.encoders.settings import OPENAI_BASE_URL
 from embeddb.errors import ConfigurationError, EncodingError, ModelUnavailableError
 from embeddb.records import ModelInfo, Role, Vector
@@ -33,11 +34,6 @@ _DOUBTFUL_ATTEMPTS = 2
 _DOUBTFUL_ATTEMPTS_ALONE = 3
 """Attempts of a request of one text, before that text is at fault."""
 
-_DIMS = {
-    "text-embedding-3-small": 1536,
-    "text-embedding-3-large": 3072,
-    "text-embedding-ada-002": 1536,
-}
 _OPENAI_MAX_TOKENS = 8191
 
 
@@ -122,7 +118,9 @@ class OpenAIEncoder:
         Raises:
             ModelUnavailableError: that request was not answered.
         """
-        known = _DIMS.get(self._model.rpartition("/")[2])  # LiteLLM: openai/text-embedding-3-small
+        known = OPENAI_DIMS.get(
+            self._model.rpartition("/")[2]
+        )  # LiteLLM: openai/text-embedding-3-small
         dim = self._dim or known or int(self._probe().vectors.shape[1])
         facts = {"kind": "openai", "host": self._client.host, "model": self._model, "dim": dim}
         return ModelInfo(

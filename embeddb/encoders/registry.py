@@ -119,6 +119,13 @@ def _code() -> list[Preset]:
 
 PRESETS: tuple[Preset, ...] = (*_sentence_transformers(), *_retrieval(), *_multilingual(), *_code())
 
+OPENAI_DIMS = {
+    "text-embedding-3-small": 1536,
+    "text-embedding-3-large": 3072,
+    "text-embedding-ada-002": 1536,
+}
+"""The dimensions of OpenAI's own models."""
+
 _BY_NAME = {name.lower(): preset for preset in PRESETS for name in (preset.name, preset.model_id)}
 
 

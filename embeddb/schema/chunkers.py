@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from embeddb.errors import ConfigurationError
+from embeddb.errors import ConfigurationError, did_you_mean
 
 ChunkerKind: TypeAlias = Literal["auto", "none", "text", "markdown", "code"]
 
@@ -52,6 +52,7 @@ class ChunkerSpec:
         if self.kind not in KINDS:
             raise ConfigurationError(
                 f"Unknown chunker {self.kind!r}: choose one of {', '.join(KINDS)}."
+                + did_you_mean(self.kind, KINDS)
             )
         if self.context not in (None, *CONTEXTS):
             raise ConfigurationError(

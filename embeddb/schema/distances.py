@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from enum import Enum
 
-from embeddb.errors import ConfigurationError
+from embeddb.errors import ConfigurationError, did_you_mean
+
+_OTHER_NAMES = {
+    "cos": "cosine",
+    "dot": "inner_product",
+    "dot_product": "inner_product",
+    "ip": "inner_product",
+    "euclidean": "l2",
+    "manhattan": "l1",
+    "taxicab": "l1",
+}
+"""What other libraries call a distance, for the suggestion in a message."""
 
 
 class Distance(Enum):
@@ -32,8 +43,11 @@ class Distance(Enum):
         for member in cls:
             if member.label == label:
                 return member
-        known = ", ".join(member.label for member in cls)
-        raise ConfigurationError(f"Unknown distance {label!r}; choose one of {known}.")
+        known = [member.label for member in cls]
+        near = did_you_mean(_OTHER_NAMES.get(str(label).lower(), label), known)
+        raise ConfigurationError(
+            f"Unknown distance {label!r}; choose one of {', '.join(known)}.{near}"
+        )
 
     @property
     def of_bits(self) -> bool:

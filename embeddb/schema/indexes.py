@@ -9,7 +9,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from embeddb.errors import ConfigurationError, IndexSpecError
+from embeddb.errors import ConfigurationError, IndexSpecError, did_you_mean
 from embeddb.schema.derived import Derived
 
 MAX_EF_SEARCH = 1_000
@@ -201,7 +201,7 @@ def parse(index: IndexChoice) -> IndexSpec | None:
             return _SPECS[index]()
     raise ConfigurationError(
         f"index is {index!r}; give embeddb.HNSW(…), embeddb.IVFFlat(…), embeddb.IVFPQ(…), or None "
-        "for exact search."
+        "for exact search." + did_you_mean(index, [*_SPECS, "exact"])
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from embeddb.errors import ConfigurationError
+from embeddb.errors import ConfigurationError, did_you_mean
 from embeddb.schema.distances import Distance
 
 MAX_DIM = 16_000
@@ -40,8 +40,11 @@ class Storage(Enum):
         for member in cls:
             if member.label == label:
                 return member
-        known = ", ".join(member.label for member in cls)
-        raise ConfigurationError(f"Unknown storage {label!r}; choose one of {known}.")
+        known = [member.label for member in cls]
+        raise ConfigurationError(
+            f"Unknown storage {label!r}; choose one of {', '.join(known)}."
+            + did_you_mean(label, known)
+        )
 
     def check(self, distance: Distance) -> None:
         """Check that what is stored can be compared by a distance.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from embeddb.errors import TransformError
+from embeddb.errors import TransformError, did_you_mean
 from embeddb.schema.transform_kinds import StepKind
 
 DISTANCES = ("cosine", "l2", "inner_product", "l1", "hamming", "jaccard")
@@ -52,8 +52,9 @@ class Word:
                 return cls(kind=kind, dim=_kept(kind, number))
             if not kind.sized and word == kind.label:
                 return cls(kind=kind)
-        known = ", ".join(kind.spelling for kind in StepKind)
-        raise TransformError(f"Unknown transform {text!r}: choose from {known}.")
+        known = [kind.spelling for kind in StepKind]
+        near = did_you_mean(text, known)
+        raise TransformError(f"Unknown transform {text!r}: choose from {', '.join(known)}.{near}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -93,3 +93,17 @@ def test_folder_of_a_presets_name_is_that_preset(tiny: Path, tmp_path: Path) -> 
     preset = locate(str(folder)).preset
     assert preset is not None
     assert preset.model_id == "BAAI/bge-small-en-v1.5"
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("all-MiniLM-L6v2", "all-MiniLM-L6-v2"),
+        ("sentence-transformers/all-MiniLM-L6v2", "all-MiniLM-L6-v2"),
+        ("BGE-small-en", "bge-small-en-v1.5"),
+        ("text-embedding-3-small", "openai:text-embedding-3-small"),
+    ],
+)
+def test_mistyped_preset_gets_a_suggestion(name: str, suggestion: str) -> None:
+    with pytest.raises(ModelNotFoundError, match=f"Did you mean '{suggestion}'"):
+        locate(name, offline=True)
