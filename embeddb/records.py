@@ -230,3 +230,14 @@ class IngestReport:
     repaired: tuple[Failure, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+
+
+def as_array(values: Any) -> Any:  # noqa: ANN401  (whatever a model returns)
+    """Return a tensor, or a list of tensors, as what NumPy can read; anything else as it is."""
+    if isinstance(values, list | tuple) and values and hasattr(values[0], "detach"):
+        return [as_array(value) for value in values]
+    if not hasattr(values, "detach"):
+        return values
+    tensor = values.detach().cpu()
+    # NumPy has no bfloat16
+    return tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()

@@ -21,6 +21,7 @@ from embeddb.encoders.loader import EncoderLoader
 from embeddb.encoders.settings import EncoderSettings
 from embeddb.errors import CollectionExistsError, ConfigurationError
 from embeddb.pipeline.conversion.forms import first_generation
+from embeddb.pipeline.generation.advice import advise_distance
 from embeddb.protocols import Encoder
 from embeddb.repository.attached.attach import Attachments
 from embeddb.repository.attached.resolve import SourceSpec
@@ -360,6 +361,8 @@ class Store:
     def _first_generation(self, spec: EmbeddingSpec) -> tuple[Generation, Encoder | None]:
         encoder = None if spec.model is None else self._encoder(spec.model)
         model = None if encoder is None else encoder.info
+        if encoder is not None:
+            advise_distance(encoder, spec.distance)
         return first_generation(self._database, spec, model), encoder
 
     def _existing(self, name: str, wanted: Generation, encoder: Encoder | None) -> Collection:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embeddb.errors import EncodingError
-from embeddb.records import Vector
+from embeddb.records import Vector, as_array
 
 
 class PartlyEncodedError(EncodingError):
@@ -59,17 +59,6 @@ def check_vectors(  # what a model returned has any type
             vectors, {int(row): EncodingError(f"{said} {row}") for row in broken}
         )
     return vectors
-
-
-def as_array(values: Any) -> Any:  # noqa: ANN401  (whatever a model returns)
-    """Return a tensor, or a list of tensors, as what NumPy can read; anything else as it is."""
-    if isinstance(values, list | tuple) and values and hasattr(values[0], "detach"):
-        return [as_array(value) for value in values]
-    if not hasattr(values, "detach"):
-        return values
-    tensor = values.detach().cpu()
-    # NumPy has no bfloat16
-    return tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()
 
 
 def unit_length(vectors: Vector) -> Vector:

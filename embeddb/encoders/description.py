@@ -42,6 +42,7 @@ class Description:
     Attributes:
         transformer: `config.json` of the first module.
         truncate_dim: the model keeps only so many leading dimensions.
+        similarity: what its vectors are compared by: cosine, dot, euclidean or manhattan.
     """
 
     folder: Path
@@ -54,6 +55,7 @@ class Description:
     normalized: bool
     truncate_dim: int | None
     lower_case: bool
+    similarity: str | None = None
 
     @property
     def model_type(self) -> str:
@@ -92,6 +94,7 @@ def describe(folder: Path) -> Description:
         normalized=_normalized(modules) and not (truncate_dim and truncate_dim < dim),
         truncate_dim=truncate_dim,
         lower_case=bool(settings.get("do_lower_case")),
+        similarity=options.get("similarity_fn_name"),
     )
 
 

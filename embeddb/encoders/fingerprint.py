@@ -53,7 +53,7 @@ def fingerprint(description: Description, *, query: str, document: str, normaliz
     Raises:
         ModelError: the folder holds no weights.
     """
-    digests = [_digest_file(path) for path in _weights(description)]
+    digests = [_digest_file(path) for path in weight_files(description)]
     if not digests:
         raise ModelError(
             f"There are no weights (safetensors or .bin) in {description.folder}: check that the "
@@ -80,7 +80,7 @@ def digest(facts: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _weights(description: Description) -> list[Path]:
+def weight_files(description: Description) -> list[Path]:
     """Return the weight files in the order of the modules, one format for each folder."""
     folders = dict.fromkeys(module.folder for module in description.modules)
     return [path for folder in folders for path in _folder_weights(folder)]

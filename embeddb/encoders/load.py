@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
-from inspect import getattr_static
-from typing import Any, TypeGuard
+from typing import Any
 
 from embeddb.encoders.function import FunctionEncoder, import_function
+from embeddb.encoders.loaded_model import OBJECT
 from embeddb.encoders.locate import locate
+from embeddb.encoders.objects import encoder_of
 from embeddb.encoders.openai import OpenAIEncoder
 from embeddb.encoders.sentence_transformer import SentenceTransformerEncoder
 from embeddb.encoders.settings import OPENAI_BASE_URL, EncoderSettings
-from embeddb.errors import ConfigurationError
+from embeddb.errors import ModelNotFoundError
 from embeddb.protocols import Encoder
+
+_PROGRAM = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.<>]*")
+"""The name that a function or an object of a program has got: `module:attribute`."""
 
 
 def load_encoder(
-    model: str | Encoder | Callable[..., Any], *, settings: EncoderSettings
+    model: str | os.PathLike[str] | Encoder | Callable[..., Any], *, settings: EncoderSettings
 ) -> Encoder:
-    """Return the encoder that `model` names; no weights are loaded yet.
+    """Return the encoder that `model` names or is; no weights are loaded yet.
 
     Args:
         model: a folder, a preset, a hub name with or without `@revision`, `openai:MODEL[@dim]`,
-            `python:package.module:attribute`, a function, or an encoder.
+            `python:package.module:attribute`, or an object: a `SentenceTransformer`, a function,
+            embeddings of LangChain, what has `encode(list[str])`, or an encoder.
         settings: where to look, and what may be used.
 
     Raises:
         ModelNotFoundError: there is no such model, or its module may not be imported.
-        ConfigurationError: `model` is neither a name, a function nor an encoder.
+        ConfigurationError: `model` is nothing that can be made an encoder.
     """
-    if isinstance(model, str):
-        return _from_name(model, settings)
-    if not isinstance(model, type):
-        if _is_encoder(model):
-            return model
-        if callable(model):
-            return FunctionEncoder(model)
-    raise ConfigurationError(
-        f"An object of type {type(model).__name__} is not a model: give a name, a function, or an "
-        "encoder with `info` and `encode`."
-    )
-
-
-def _is_encoder(model: object) -> TypeGuard[Encoder]:
-    # Looked up statically: reading `info` may hash weights or ask an endpoint.
-    return all(getattr_static(model, name, None) is not None for name in ("info", "encode"))
+    if isinstance(model, str | os.PathLike):
+        return _from_name(os.fspath(model), settings)
+    return encoder_of(model)
 
 
 def _from_name(name: str, settings: EncoderSettings) -> Encoder:
@@ -58,6 +52,12 @@ def _from_name(name: str, settings: EncoderSettings) -> Encoder:
     if scheme == "python":
         function = import_function(rest, allowed=settings.python_models)
         return FunctionEncoder(function, name=name)
+    if name.startswith(OBJECT) or _PROGRAM.fullmatch(name):
+        raise ModelNotFoundError(
+            f"The model {name!r} is an object or a function of a program, and no name loads it: "
+            "pass it again, store.collection(…, encoder=…). A function can be named: "
+            "python:package.module:attribute."
+        )
     return SentenceTransformerEncoder(
         locate(name, offline=settings.offline), device=settings.device, dtype=settings.dtype
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -29,13 +30,15 @@ class EncoderLoader:
         """Return a loader with the settings of the environment."""
         return cls(EncoderSettings.of(Settings.from_environment()))
 
-    def __call__(self, model: str | Encoder | Callable[..., Any]) -> Encoder:
-        """Return the encoder that `model` names; no weights are loaded yet.
+    def __call__(self, model: str | os.PathLike[str] | Encoder | Callable[..., Any]) -> Encoder:
+        """Return the encoder that `model` names or is; no weights are loaded yet.
 
         Raises:
             ModelNotFoundError: there is no such model, or its module may not be imported.
             ConfigurationError: not something that can be made an encoder.
         """
+        if isinstance(model, os.PathLike):
+            model = os.fspath(model)
         if not isinstance(model, str):
             return load_encoder(model, settings=self._settings)
         known = self._encoders.get(model)

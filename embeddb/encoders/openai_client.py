@@ -102,9 +102,10 @@ class OpenAIClient:
             reraise=True,
         )
         try:
-            return retrying(self._post_once, payload, read)
+            answered: T = retrying(self._post_once, payload, read)
         except PassingError as error:
             raise self.unavailable(error) from error.__cause__
+        return answered
 
     def unavailable(self, error: Exception) -> ModelUnavailableError:
         """Return the error of an endpoint that failed in every attempt."""

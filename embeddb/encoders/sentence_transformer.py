@@ -96,6 +96,16 @@ class SentenceTransformerEncoder:
         exact = self._description.normalized and loaded.dtype == "float32"
         return unit_length(vectors) if info.normalized and not exact else vectors
 
+    @property
+    def similarity(self) -> str | None:
+        """What the model's vectors are compared by, in sentence-transformers' words, if it says."""
+        return self._description.similarity
+
+    @property
+    def description(self) -> Description:
+        """What the model's files say about it."""
+        return self._description
+
     def tokenizer(self) -> Tokenizer | None:
         """Return the model's tokenizer without truncation or padding, or None if it has no file."""
         return self._tokenizer

@@ -176,6 +176,13 @@ def load_torch_model(
         return loaded
 
 
+def of_loaded(model: Any) -> TorchModel:  # noqa: ANN401  (untyped library)
+    """Return a model that somebody else has loaded, on the device that it is on."""
+    device = str(model.device)
+    dtype = next((str(one.dtype).removeprefix("torch.") for one in model.parameters()), "float32")
+    return TorchModel(model=model.eval(), device=device, dtype=dtype, tokens=_tokens(device))
+
+
 def _load(folder: Path, device: str, dtype: object) -> Any:  # noqa: ANN401  (untyped library)
     with quiet_loading():
         from sentence_transformers import SentenceTransformer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
 from typing import Any, Required, TypeAlias, TypedDict, cast
 
 from embeddb.errors import ConfigurationError
@@ -18,9 +19,9 @@ from embeddb.schema.layouts import Layout
 from embeddb.schema.storage import MAX_DIM, Storage
 from embeddb.schema.transforms import TransformSpec
 
-ModelChoice: TypeAlias = str | Encoder | Callable[..., Any] | None
-"""A preset, a path, a hub name, `openai:…`, `python:…`, an encoder or any callable; None where
-every document brings its own vector."""
+ModelChoice: TypeAlias = str | PathLike[str] | Encoder | Callable[..., Any] | None
+"""A preset, a path, a hub name, `openai:…`, `python:…`, a SentenceTransformer, an encoder or any
+callable; None where every document brings its own vector."""
 
 TransformChoice: TypeAlias = str | Sequence[str] | TransformSpec | None
 ChunkerChoice: TypeAlias = str | Mapping[str, Any] | ChunkerSpec

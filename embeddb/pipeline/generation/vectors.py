@@ -8,7 +8,7 @@ from typing import TypeGuard
 import numpy as np
 
 from embeddb.errors import DimensionMismatchError, DocumentError, InvalidVectorError
-from embeddb.records import Vector
+from embeddb.records import Vector, as_array
 from embeddb.schema.catalog import Generation
 from embeddb.schema.distances import Distance
 
@@ -43,7 +43,9 @@ def check_rows(
 
 
 def as_row(value: object, dim: int, label: str) -> Vector:
-    """Return one vector as float32, shape (dim,).
+    """Return one vector as float32, shape (dim,), from an array, a list or a tensor.
+
+    A single row of shape (1, dim), as a model returns it for one text, is that vector.
 
     Raises:
         InvalidVectorError: the value is not an array of numbers.
@@ -51,7 +53,9 @@ def as_row(value: object, dim: int, label: str) -> Vector:
     """
     if _is_float32(value) and value.shape == (dim,):
         return value  # what nearly every row is
-    row = _as_float32(value, label)
+    row = _as_float32(as_array(value), label)
+    if row.ndim == 2 and len(row) == 1:
+        row = row[0]
     if row.ndim != 1:
         raise InvalidVectorError(f"{label} has shape {row.shape}, not ({dim},): pass one vector.")
     if len(row) != dim:
