@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embeddb.cli.common.context import CommandContext
-from embeddb.cli.common.failure import FAILED, complain
+from embeddb.cli.common.failure import FAILED, complain, usage
 from embeddb.cli.common.groups import with_groups
 from embeddb.cli.common.inputs import filter_value
 from embeddb.cli.common.options import Filter, Name, Yes, confirm
@@ -50,18 +50,24 @@ def delete(
         typer.Option("--id", metavar="ID", help="Delete this document. May be repeated."),
     ] = None,
     filter: Filter = None,
+    all: Annotated[bool, typer.Option("--all", help="Delete every document.")] = False,
     yes: Yes = False,
     ctx: CommandContext,
 ) -> None:
-    """Delete documents and their chunks, by id or by filter, after asking."""
-    if bool(ids) == bool(filter):
-        raise typer.BadParameter("Give either --id, once or more, or --filter.")
+    """Delete documents and their chunks, by id or by filter, after asking.
+
+    A filter that every document passes, such as `{}`, needs `--all` beside it.
+    """
+    from embeddb.collection.deletion import check_deletion
+
     condition = filter_value(filter)
+    with usage("--id, --filter, --all"):
+        check_deletion(ids=ids or None, filter=condition, all=all)
     with ctx.store() as store:
         collection = store.collection(name)
         count = len(set(ids)) if ids else collection.count(condition)
-        confirm(f"Delete {count:,} document(s) of {name!r}?", yes=yes)
-        deleted = collection.delete(ids=ids) if ids else collection.delete(filter=condition)
+        confirm(f"Delete {'all ' if all else ''}{count:,} document(s) of {name!r}?", yes=yes)
+        deleted = collection.delete(ids=ids or None, filter=condition, all=all)
     ctx.print({"deleted": deleted}, f"Deleted {deleted:,} document(s) of {name}.")
 
 

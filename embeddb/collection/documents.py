@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from embeddb.collection.base import CollectionBase
-from embeddb.errors import (
-    ConfigurationError,
-    IngestAbortedError,
-)
+from embeddb.collection.deletion import check_deletion
+from embeddb.collection.ids import Id, some_ids
+from embeddb.errors import IngestAbortedError
 from embeddb.pipeline.ingest.tally import Tally
 from embeddb.progress import Silent, shown
 from embeddb.protocols import Source
@@ -96,23 +95,31 @@ class DocumentMethods(CollectionBase):
                 self._ensure_indexes(Silent())
         return tally.report()
 
-    def delete(self, *, ids: Sequence[str] | None = None, filter: Filter = None) -> int:
+    def delete(
+        self,
+        *,
+        ids: Id | Iterable[Id] | None = None,
+        filter: Filter = None,
+        all: bool = False,
+    ) -> int:
         """Delete documents, and their chunks, by id or by filter, and return their number.
 
         Args:
-            ids: the documents; unknown ids are passed over.
+            ids: the documents, one or several; whole numbers and UUIDs are written out, and
+                unknown ids are passed over.
             filter: what their metadata must be, as a dict such as `{"year": {"$gte": 2020}}` or an
                 expression over `collection.columns`.
+            all: whether every document is deleted; a filter that every document passes, such as
+                an empty one, needs it too.
 
         Raises:
-            ConfigurationError: neither is given, or both are.
+            ConfigurationError: none of them is given, or several are, or one is no id.
+            FilterError: the filter lets every document pass, or is malformed.
         """
-        if (ids is None) == (filter is None):
-            raise ConfigurationError("delete() takes either ids=[…] or filter={…}.")
+        check_deletion(ids=ids, filter=filter, all=all)
         self._check_own()
+        wanted = None if ids is None else some_ids(ids)
         with self._writing():
-            if ids is not None:
-                wanted = [ids] if isinstance(ids, str) else list(ids)
+            if wanted is not None:
                 return self._documents.delete_ids(wanted)
-            condition, values = self._condition(filter)
-            return self._documents.delete(condition, values)
+            return self._documents.delete(*self._condition(None if all else filter))

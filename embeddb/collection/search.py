@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from numpy.typing import ArrayLike
 
 from embeddb.collection.base import CollectionBase
+from embeddb.collection.ids import Id, one_id, some_ids
 from embeddb.errors import (
     ConfigurationError,
     InvalidVectorError,
@@ -100,21 +101,22 @@ class SearchMethods(CollectionBase):
         """
         return self.search_with_plan(query, limit, **options)[1]
 
-    def similar(self, id: str, limit: int = 10, **options: Unpack[SearchFilters]) -> list[Hit]:
+    def similar(self, id: Id, limit: int = 10, **options: Unpack[SearchFilters]) -> list[Hit]:
         """Return the chunks nearest to the mean of a document's chunks, its own left out.
 
         Args:
-            id: the document.
+            id: the document; a whole number or a UUID is written out.
             limit: how many chunks, as far as so many pass the filter.
             options: `filter` and `max_distance`, see `SearchFilters`.
 
         Raises:
-            ConfigurationError: there is no document of that id.
+            ConfigurationError: there is no document of that id, or it is no id.
             InvalidVectorError: the mean of its chunks is zero, which is near to nothing.
             FilterError: an unknown operator or a malformed filter; nothing is ignored.
         """
-        request = self._request(limit, options, FILTERS, without=id)
-        vector = self._documents.mean_vector(id)
+        wanted = one_id(id)
+        request = self._request(limit, options, FILTERS, without=wanted)
+        vector = self._documents.mean_vector(wanted) if some_ids(wanted) else None
         if vector is None:
             raise ConfigurationError(f"There is no document {id!r} in {self.name!r}.")
         if not vector.any():
@@ -123,14 +125,17 @@ class SearchMethods(CollectionBase):
             )
         return self._searcher.search(vector, *request)
 
-    def get(self, ids: str | Sequence[str], *, embeddings: bool = False) -> list[Document]:
+    def get(self, ids: Id | Iterable[Id], *, embeddings: bool = False) -> list[Document]:
         """Return the documents of these ids, in their order; those not there are left out.
 
         Args:
-            ids: one id or several.
+            ids: one id or several; whole numbers and UUIDs are written out.
             embeddings: whether each document comes with the vector of its first chunk.
+
+        Raises:
+            ConfigurationError: one is no id.
         """
-        wanted = [ids] if isinstance(ids, str) else list(ids)
+        wanted = some_ids(ids)
         found = self._documents.get(wanted)
         if not embeddings:
             return found

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar, TypeAlias
 
+from embeddb.db.json_values import jsonable
 from embeddb.errors import ConfigurationError, InvalidMetadataError
 
 Scalar: TypeAlias = str | int | bool
@@ -91,7 +92,7 @@ class _Field:
         value = filter.get(self.field)
         if isinstance(value, dict):
             value = value.get("$eq") if len(value) == 1 else None
-        return part_of(value) or None
+        return part_of(jsonable(value)) or None
 
     def split(self, filter: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         """Return the part that a filter asks for, if it does, and the rest of the filter."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
 from embeddb.errors import InvalidDocumentError, SourceError
 from embeddb.records import Document, Failure, Skipped, SourceItem
-from embeddb.sources.rows import Columns
+from embeddb.sources.rows import Columns, to_id
 
 # 128 bits: no two of even 10^15 texts will share an id by accident.
 ID_BYTES = 16
@@ -49,7 +49,9 @@ class Records:
 
 
 def _document(item: object, where: str) -> SourceItem:
-    if isinstance(item, Document | Failure | Skipped):
+    if isinstance(item, Document):
+        return _with_text_id(item, where)
+    if isinstance(item, Failure | Skipped):
         return item
     if isinstance(item, str):
         return Document(id=text_id(item), content=item)
@@ -61,6 +63,15 @@ def _document(item: object, where: str) -> SourceItem:
         known = ", ".join(sorted(_KEYS))
         return _invalid(where, f"unknown keys {', '.join(unknown)}: the keys are {known}")
     return _COLUMNS.document(item, where)
+
+
+def _with_text_id(document: Document, where: str) -> SourceItem:
+    if isinstance(document.id, str):
+        return document
+    try:
+        return replace(document, id=to_id(document.id))
+    except InvalidDocumentError as error:
+        return _invalid(where, str(error))
 
 
 def _invalid(where: str, message: str) -> Failure:

@@ -13,6 +13,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from embeddb.db.json_values import jsonable
 from embeddb.errors import (
     DocumentError,
     EmptyDocumentError,
@@ -22,7 +23,6 @@ from embeddb.errors import (
     SourceError,
 )
 from embeddb.records import Document, Failure, Vector, as_array
-from embeddb.sources.values import jsonable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import INT4RANGE, JSONB
 from sqlalchemy.sql.selectable import NamedFromClause, TableValuedAlias
 
 from embeddb.config import Settings
+from embeddb.repository.search.filters import filter_text
 from embeddb.schema.attached import SEARCHED
 from embeddb.sqlalchemy.expression import EmbeddingDistance, QueryVector
 
@@ -78,11 +79,11 @@ class EmbeddingAttribute:
             max_distance: chunks that are farther from the query are left out.
         """
         function = getattr(getattr(sa.func, _schema()), f"{self._collection}_search")
-        given = None if filter is None else dict(filter)
+        given = sa.null() if filter is None else sa.literal(filter_text(filter), sa.Text)
         called = function(
             sa.cast(self._bound(query), _Vector()),
             sa.cast(limit, sa.Integer),
-            sa.cast(sa.null() if given is None else sa.literal(given, JSONB), JSONB),
+            sa.cast(given, JSONB),
             sa.cast(max_distance, sa.Double),
         )
         keys = [sa.column(_search_name(key.name), key.type) for key in self._key_columns()]

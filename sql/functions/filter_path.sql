@@ -132,7 +132,8 @@ BEGIN
             CONTINUE;
         ELSIF pg_catalog.starts_with(_key, '$') THEN
             RAISE EXCEPTION USING ERRCODE = 'ED001', MESSAGE = pg_catalog.format(
-                'Unknown operator %s; a filter combines with $and, $or and $not.', _key);
+                'Unknown operator %s; a filter combines with $and, $or and $not. Others stand inside a '
+                'field: {{"year": {{"$gte": 2020}}}}.', _key);
         END IF;
 
         -- a field: every part of its path is quoted as a JSON string, so no key can escape
@@ -299,10 +300,24 @@ BEGIN
                     ' flag "', CASE _operator WHEN '$ilike' THEN 'is' ELSE 's' END, '"');
 
             ELSE
+                -- the one meant has its letters in the same order, and more, or fewer
+                _text := pg_catalog.regexp_replace(pg_catalog.lower(_operator), '[^a-z]', '', 'g');
+                SELECT pg_catalog.format(' Did you mean $%s?', o.name)
+                  INTO _term
+                  FROM pg_catalog.unnest('{{eq,ne,lt,lte,gt,gte,in,nin,between,exists,like,ilike,'
+                                         'contains}}'::text[]) o (name)
+                 WHERE _text OPERATOR(pg_catalog.<>) ''
+                   AND (_text OPERATOR(pg_catalog.~~)
+                            pg_catalog.concat('%', pg_catalog.regexp_replace(o.name, '(.)', '\1%', 'g'))
+                        OR o.name OPERATOR(pg_catalog.~~)
+                            pg_catalog.concat('%', pg_catalog.regexp_replace(_text, '(.)', '\1%', 'g')))
+                 ORDER BY pg_catalog.abs(pg_catalog.length(o.name)
+                                         OPERATOR(pg_catalog.-) pg_catalog.length(_text)), o.name
+                 LIMIT 1;
                 RAISE EXCEPTION USING ERRCODE = 'ED001', MESSAGE = pg_catalog.format(
-                    'Unknown operator %s on %s; there are $eq $ne $lt $lte $gt $gte $in $nin '
+                    'Unknown operator %s on %s.%s There are $eq $ne $lt $lte $gt $gte $in $nin '
                     '$between $exists $like $ilike $contains, and $and $or $not around fields.',
-                    _operator, _key);
+                    _operator, _key, _term);
             END IF;
 
             IF _operator IN ('$ne', '$nin') THEN

@@ -36,3 +36,16 @@ def test_deleting_asks(run_cli: RunCLI, notes: str) -> None:
 def test_a_filter_deletes(run_cli: RunCLI, notes: str) -> None:
     options = ["--filter", '{"year": {"$lt": 2022}}', "--yes", "--json"]
     assert loaded(run_cli("delete", "notes", *options, dsn=notes)) == {"deleted": 2}
+
+
+def test_a_filter_that_all_pass_needs_to_be_meant(run_cli: RunCLI, notes: str) -> None:
+    for empty in ("{}", '{"$and": [{}]}', '{"year": {"$nin": []}}'):
+        refused = run_cli("delete", "notes", "--filter", empty, "--yes", dsn=notes)
+        assert refused.returncode == 2 and "--all" in refused.stderr
+    asked = run_cli("delete", "notes", "--all", dsn=notes, input="n\n")
+    assert asked.returncode == 1 and "Delete all " in asked.stderr
+    both = run_cli("delete", "notes", "--all", "--id", "copy", "--yes", dsn=notes)
+    assert both.returncode == 2
+    count = loaded(run_cli("status", "--json", dsn=notes))["collections"][0]["documents"]
+    deleted = run_cli("delete", "notes", "--filter", "{}", "--all", "--yes", "--json", dsn=notes)
+    assert loaded(deleted) == {"deleted": count} and count > 1

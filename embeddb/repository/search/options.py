@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias, TypedDict
 
 from embeddb.db.rendering import Expression
 
-Filter: TypeAlias = dict[str, Any] | Expression | None
+Filter: TypeAlias = Mapping[str, Any] | Expression | None
 """`{"year": {"$gte": 2020}}`, or an expression over `collection.columns`."""
 
 

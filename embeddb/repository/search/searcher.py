@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from typing import Any, TypeAlias, Unpack
 
 import psycopg
-from psycopg.types.json import Jsonb
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.parallel import run_parallel
 from embeddb.db.rendering import Expression, as_text
 from embeddb.db.vectors import BinaryVector
-from embeddb.errors import ConfigurationError, FilterError
+from embeddb.errors import ConfigurationError
 from embeddb.records import Hit, Vector
 from embeddb.repository.indexes.ivfpq import Codes
 from embeddb.repository.search.compiler import Compiler
+from embeddb.repository.search.filters import checked_filter, filter_json
 from embeddb.repository.search.options import Filter, SearchOptions
 from embeddb.repository.search.shape import SearchShape
 from embeddb.schema.catalog import CollectionRecord
@@ -34,9 +32,6 @@ PIPELINED = 16
 CONNECTIONS = 3
 """Connections that many queries are shared among: two keep two processors of the server busy,
 and the third does while this process reads an answer."""
-
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-"""A NUL as JSON spells it, and not a backslash followed by `u0000`."""
 
 
 class Searcher:
@@ -161,11 +156,11 @@ def make_request(
 
     Raises:
         ConfigurationError: the limit is no number of rows.
-        FilterError: the filter is no JSON.
+        FilterError: the filter is none, or no JSON.
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ConfigurationError(f"limit must be a whole number of at least 1, not {limit!r}.")
-    filter, max_distance = options.get("filter"), options.get("max_distance")
+    filter, max_distance = checked_filter(options.get("filter")), options.get("max_distance")
     part: str | None = None
     if layout is not None and isinstance(filter, dict):
         part, filter = layout.split(filter)
@@ -188,24 +183,15 @@ def make_request(
 
 
 def split_filter(filter: Filter) -> tuple[bool | Expression, dict[str, Any]]:
-    """Return what a filter puts into the statement, and the values that it passes to it."""
+    """Return what a filter puts into the statement, and the values that it passes to it.
+
+    Raises:
+        FilterError: it is no filter, or no JSON.
+    """
+    filter = checked_filter(filter)
     if filter is None or isinstance(filter, dict):
-        return (True, {"filter": _jsonb(filter)}) if filter else (False, {})
+        return (True, {"filter": filter_json(filter)}) if filter else (False, {})
     return filter, {}
-
-
-def _jsonb(filter: dict[str, Any]) -> Jsonb:
-    try:
-        text = json.dumps(filter, allow_nan=False, ensure_ascii=False)
-        text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise FilterError(
-            f"The filter is not JSON: {error}. Use strings, finite numbers, booleans, None, lists "
-            "and objects."
-        ) from error
-    if _NUL.search(text):
-        raise FilterError("The filter holds a NUL character, which no metadata can hold.")
-    return Jsonb(filter, dumps=lambda _: text)
 
 
 def hit(row: ResultRow) -> Hit:

@@ -1,4 +1,4 @@
-"""Values of databases and columnar files, as JSON has them."""
+"""Values of Python, databases and columnar files, as jsonb holds them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -53,6 +54,8 @@ def _scalar(value: Any) -> Any:  # noqa: ANN401
         return str(value)
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
+    if isinstance(value, Enum):
+        return jsonable(value.value)
     if isinstance(value, bytes | bytearray | memoryview):
         raise InvalidMetadataError(
             "bytes, which JSON does not have: leave the column out with metadata=[…], or encode "

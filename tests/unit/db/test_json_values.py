@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import pytest
 
-from embeddb.sources.values import jsonable
+from embeddb.db.json_values import jsonable
+
+
+class Colour(Enum):
+    RED = "red"
+
 
 ID = UUID("12345678-1234-5678-1234-567812345678")
 
@@ -30,6 +36,7 @@ ID = UUID("12345678-1234-5678-1234-567812345678")
         (Decimal("12345678901234567890"), 12345678901234567890),
         (Decimal("2.50"), 2.5),
         (Decimal("3.0"), 3),
+        (Colour.RED, "red"),
         (ID, str(ID)),
         (np.int64(7), 7),
         (np.array([1.5, 2.5]), [1.5, 2.5]),
@@ -47,3 +54,8 @@ def test_what_json_cannot_hold_is_left_to_the_check_of_all_documents() -> None:
     nothing = object()
     assert jsonable({"a": [nothing]}) == {"a": [nothing]}
     assert np.isnan(jsonable(Decimal("NaN")))
+
+
+@pytest.mark.parametrize("text", ["0.12345678901234567890123", "-1.00000000000000000001"])
+def test_a_number_that_no_float_holds_keeps_its_digits(text: str) -> None:
+    assert jsonable(Decimal(text)) == Decimal(text)
