@@ -143,7 +143,9 @@ def _apply(
 def _print(advice: Advice) -> None:
     found = f"recall@{advice.limit}"
     columns = ("form", "bytes/vector", "all", found, "p50 ms", "p95 ms", "build s", "search", "")
-    out.print(table(columns, _lines(advice), right=columns[1:-2], drop=("build s", "p95 ms", "all")))
+    out.print(
+        table(columns, _lines(advice), right=columns[1:-2], drop=("build s", "p95 ms", "all"))
+    )
     for skipped in advice.skipped:
         say(f"not tried: {skipped.label}: {skipped.reason}")
     others = "of other chunks" if advice.held_out else "of these chunks, each without its document"

@@ -48,6 +48,8 @@ def migrate(
 
     Many processes may run this at once: one applies what is missing, and the others wait for it.
     """
+    if not to.strip():
+        raise typer.BadParameter("It takes a revision, `head` or `base`.", param_hint="--to")
     if sql:
         _print_sql(ctx, to)
         return

@@ -29,18 +29,18 @@ def why_nothing(
     total = collection.count()
     passing = total if filter is None else collection.count(filter)
     if not passing:
-        return f"None of the {total:,} documents passes the filter."
+        return f"No document of {total:,} passes the filter."
     if farthest is not None:
         near = search({"filter": filter, "max_distance": None})
         if near:
-            among = "" if filter is None else f" of the {passing:,} documents that pass the filter"
+            among = "" if filter is None else " of what passes the filter"
             return (
                 f"The nearest chunk{among} is at distance {near[0].distance:.3f}, beyond "
                 f"--max-distance {farthest:g}."
             )
     if filter is not None:
         return f"{passing:,} of {total:,} documents pass the filter, and none of them has a chunk."
-    return f"There is nothing else among the {total:,} documents."
+    return f"Collection {collection.name!r} holds nothing else (documents: {total:,})."
 
 
 def _nothing_stored(collection: Collection) -> str:
@@ -50,5 +50,5 @@ def _nothing_stored(collection: Collection) -> str:
             return f"No row of the table that {name!r} is attached to takes part yet."
         return f"Collection {name!r} is empty: fill it with `embeddb ingest`."
     if collection.record.source is not None:
-        return f"None of the {total:,} rows of {name!r} is encoded yet: run `embeddb worker`."
-    return f"None of the {total:,} documents of {name!r} has a text or a vector."
+        return f"No row of {total:,} of {name!r} is encoded yet: run `embeddb worker`."
+    return f"No document of {total:,} of {name!r} has a text or a vector."

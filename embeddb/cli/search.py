@@ -11,7 +11,7 @@ import typer
 
 from embeddb.cli.common.context import CommandContext
 from embeddb.cli.common.groups import with_groups
-from embeddb.cli.common.inputs import filter_value, json_value
+from embeddb.cli.common.inputs import filter_value, number, vector_value
 from embeddb.cli.common.options import Filter, Limit, Name
 from embeddb.cli.common.output import err, out, record_fields, say
 from embeddb.cli.common.passages import passage
@@ -53,7 +53,11 @@ def search(
     filter: Filter = None,
     max_distance: Annotated[
         float | None,
-        typer.Option("--max-distance", help="Leave out chunks that are farther than this."),
+        typer.Option(
+            "--max-distance",
+            callback=number,
+            help="Leave out chunks that are farther than this.",
+        ),
     ] = None,
     exact: Annotated[
         bool, typer.Option("--exact", help="Read every row instead of the index.")
@@ -100,7 +104,7 @@ def search(
     ```
     """
     _check(text, vector, similar_to, other=exact or explain or plan or sql)
-    query: Any = text if vector is None else json_value(vector, "--vector")
+    query: Any = text if vector is None else vector_value(vector)
     options: SearchFilters = {"filter": filter_value(filter), "max_distance": max_distance}
     with ctx.store() as store:
         collection = store.collection(name)
@@ -166,9 +170,7 @@ def _answer(
 
     if plan:
         hits, found = collection.search_with_plan(query, limit, exact=exact, **options)
-        answer = _Answer(
-            hits=hits, encode_ms=encode_ms, search_ms=found.milliseconds, plan=found
-        )
+        answer = _Answer(hits=hits, encode_ms=encode_ms, search_ms=found.milliseconds, plan=found)
         return answer, again
     started = time.perf_counter()
     hits = collection.search(query, limit, exact=exact, **options)
@@ -176,8 +178,8 @@ def _answer(
 
 
 def _print(answer: _Answer, text: str | None, *, full: bool) -> None:
-    for number, hit in enumerate(answer.hits, start=1):
-        out.print(passage(hit, number, text, out, full=full))
+    for place, hit in enumerate(answer.hits, start=1):
+        out.print(passage(hit, place, text, out, full=full))
         out.print()
     loading = ""
     if answer.encode_ms is not None:

@@ -194,5 +194,11 @@ def _stopped_by_signals(worker: Worker) -> Iterator[None]:
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:
-    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
-    return names or None
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        raise typer.BadParameter(
+            "It names no collection: leave it out to serve all.", param_hint="--collections"
+        )
+    return names

@@ -278,7 +278,7 @@ def test_a_mistyped_schema_of_the_embedded_server_is_not_created(
 ) -> None:
     with embeddb.connect() as store:
         url = store.url
-    with pytest.raises(SchemaMissingError, match="'embedb_typo'.*Did you mean 'embeddb'"):
+    with pytest.raises(SchemaMissingError, match=r"'embedb_typo'.*Did you mean 'embeddb'"):
         embeddb.connect(schema="embedb_typo")
     monkeypatch.setenv("EMBEDDB_SCHEMA", "embedb_typo")
     with pytest.raises(SchemaMissingError, match="migrate --schema embedb_typo"):

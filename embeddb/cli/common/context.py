@@ -47,6 +47,12 @@ class Output:
             text(data)
 
 
+def _not_empty(value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise typer.BadParameter("It is empty: give a value, or leave the option out.")
+    return value
+
+
 @dataclass(frozen=True, kw_only=True)
 class Server:
     """Where to connect to."""
@@ -55,6 +61,7 @@ class Server:
         str | None,
         typer.Option(
             "--dsn",
+            callback=_not_empty,
             metavar="URL",
             rich_help_panel=PANEL,
             help="The server to connect to. Default: `EMBEDDB_DSN`, or else the embedded server.",
@@ -64,6 +71,7 @@ class Server:
         str | None,
         typer.Option(
             "--schema",
+            callback=_not_empty,
             metavar="NAME",
             rich_help_panel=PANEL,
             help="The schema of embeddb's tables. Default: `EMBEDDB_SCHEMA`, or else `embeddb`.",

@@ -24,19 +24,32 @@ def reported() -> Iterator[None]:
     """Turn an error into a message and an exit code; with EMBEDDB_DEBUG it keeps its traceback."""
     try:
         yield
-    except EmbedDBError as error:
-        if _debugging():
-            raise
-        complain(str(error))
-        raise typer.Exit(FAILED) from error
     except BrokenPipeError as error:
         discard()
         raise typer.Exit(PIPE_CLOSED) from error
+    except (EmbedDBError, OSError, UnicodeEncodeError) as error:
+        message = _message(error)
+        if message is None or _debugging():
+            raise
+        complain(message)
+        raise typer.Exit(FAILED) from error
     except KeyboardInterrupt as error:
         err.print(
             "\nInterrupted. What was finished is kept: run the same command again to continue."
         )
         raise typer.Exit(INTERRUPTED) from error
+
+
+def _message(error: EmbedDBError | OSError | UnicodeEncodeError) -> str | None:
+    """Return what to say of an error; None: it is no fault of what the command was given."""
+    if not isinstance(error, UnicodeEncodeError):
+        return str(error)
+    if not any("\ud800" <= character <= "\udfff" for character in error.object):
+        return None
+    return (
+        f"{error.object!r} holds bytes that are no text: give names, ids and texts in the encoding "
+        "of your locale, which is best UTF-8."
+    )
 
 
 def complain(message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,23 @@ def filter_value(text: str | None) -> dict[str, Any] | None:
         raise typer.BadParameter(
             'A filter is a JSON object such as {"year": 2024}.', param_hint="--filter"
         )
+    return value
+
+
+def vector_value(text: str) -> list[Any]:
+    """Return a vector; anything but a JSON array is a usage error."""
+    value = json_value(text, "--vector")
+    if not isinstance(value, list):
+        raise typer.BadParameter(
+            "A vector is a JSON array of numbers such as [0.1, 0.2].", param_hint="--vector"
+        )
+    return value
+
+
+def number(value: float | None) -> float | None:
+    """Return a number; what is none, which every comparison takes another way, is refused."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("NaN is no number.")
     return value
 
 

@@ -37,6 +37,7 @@ def console(*, stderr: bool = False, quiet: bool = False) -> Console:
 out = console()
 err = console(stderr=True)
 
+
 def say(text: str) -> None:
     """Print a text on stdout, its lines as long as they are."""
     out.print(shown(text), soft_wrap=True)
@@ -71,9 +72,7 @@ def table(
     cells = [
         [value if isinstance(value, Text) else Text(str(value)) for value in row] for row in rows
     ]
-    return Listing(
-        columns=columns, rows=cells, right=right, clip=clip, prose=prose, drop=drop
-    )
+    return Listing(columns=columns, rows=cells, right=right, clip=clip, prose=prose, drop=drop)
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Facts:

@@ -23,8 +23,44 @@ WIDEST = 100
 INDENT = "   "
 
 _COMMON = frozenset(
-    "about and are can did does for from get has have how into its not that the their them then "
-    "there these they this was were what when where which who why will with you your".split()
+    [
+        "about",
+        "and",
+        "are",
+        "can",
+        "did",
+        "does",
+        "for",
+        "from",
+        "get",
+        "has",
+        "have",
+        "how",
+        "into",
+        "its",
+        "not",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "was",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "you",
+        "your",
+    ]
 )
 """Words that are in every text; they would be highlighted everywhere."""
 
@@ -67,7 +103,7 @@ def _where(hit: Hit) -> str:
     if found.get("page") is not None:
         parts.append(f"page {found['page']}")
     if headings := found.get("headings"):
-        parts.append(" › ".join(map(str, headings)))
+        parts.append(" > ".join(map(str, headings)))
     if found.get("symbol"):
         parts.append(str(found["symbol"]))
     return " · ".join(parts)
@@ -86,9 +122,7 @@ def _words(query: str | None) -> re.Pattern[str] | None:
     return re.compile(rf"(?<!\w)(?:{'|'.join(telling)})\w{{0,3}}(?!\w)", re.IGNORECASE)
 
 
-def _lines(
-    text: str, words: re.Pattern[str] | None, width: int, *, full: bool
-) -> Sequence[str]:
+def _lines(text: str, words: re.Pattern[str] | None, width: int, *, full: bool) -> Sequence[str]:
     """Return the lines of a chunk that are shown."""
     if full:
         return text.splitlines()

@@ -14,25 +14,24 @@ PIPE_CLOSED = 141
 
 _READABLE = str.maketrans(
     {
-        "—": "-",
-        "–": "-",
-        "‘": "'",
-        "’": "'",
-        "“": '"',
-        "”": '"',
-        "…": "...",
-        "→": "->",
-        "·": "-",
-        "›": ">",
-        "•": "*",
-        "─": "-",
-        "━": "-",
-        "│": "|",
-        "╭": "+",
-        "╮": "+",
-        "╰": "+",
-        "╯": "+",
-        "\xa0": " ",
+        "\N{NO-BREAK SPACE}": " ",
+        "\N{EM DASH}": "-",
+        "\N{EN DASH}": "-",
+        "\N{LEFT SINGLE QUOTATION MARK}": "'",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+        "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+        "\N{HORIZONTAL ELLIPSIS}": "...",
+        "\N{RIGHTWARDS ARROW}": "->",
+        "\N{MIDDLE DOT}": "-",
+        "\N{BULLET}": "*",
+        "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}": ">",
+        "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+        "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
+        "\N{BOX DRAWINGS LIGHT ARC DOWN AND RIGHT}": "+",
+        "\N{BOX DRAWINGS LIGHT ARC DOWN AND LEFT}": "+",
+        "\N{BOX DRAWINGS LIGHT ARC UP AND LEFT}": "+",
+        "\N{BOX DRAWINGS LIGHT ARC UP AND RIGHT}": "+",
     }
 )
 """Characters that have a likeness in ASCII; any other is written as Python would escape it."""
@@ -40,7 +39,6 @@ _READABLE = str.maketrans(
 
 def prepare() -> None:
     """Make stdout and stderr replace what their encoding has no character for."""
-    codecs.register_error(REPLACE, _replaced)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -55,6 +53,9 @@ def finish() -> None:
     except BrokenPipeError:
         discard()
         sys.exit(PIPE_CLOSED)
+    except OSError as error:  # the disk is full, for one
+        discard()
+        sys.exit(f"error: {error}")
 
 
 def discard() -> None:
@@ -64,8 +65,16 @@ def discard() -> None:
     os.close(nowhere)
 
 
+def written(text: str, encoding: str) -> str:
+    """Return a text as a stream of this encoding shows it."""
+    return text.encode(encoding, REPLACE).decode(encoding)
+
+
 def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(_READABLE)
     return text.encode("ascii", "backslashreplace").decode(), error.end
+
+
+codecs.register_error(REPLACE, _replaced)

@@ -12,6 +12,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from embeddb.cli.common.streams import written
+
 GAP = 2
 """Spaces between two columns where there is no terminal."""
 
@@ -54,7 +56,7 @@ class Listing:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text | Table]:
         """Yield the lines, or a table that fits the console."""
         if not console.is_terminal:
-            yield from (_line(text) for text in self.lines())
+            yield from (_line(text) for text in self.lines(console.encoding))
             return
         kept = self._kept(options.max_width)
         left_out = [name for name in self.columns if name not in kept]
@@ -62,9 +64,9 @@ class Listing:
         if left_out:
             yield Text(f"No room for: {', '.join(left_out)}.", style="dim")
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, encoding: str = "utf-8") -> Iterator[str]:
         """Yield each row as a line: its columns aligned, and nothing cut."""
-        cells = [[_one_line(cell.plain) for cell in row] for row in self.rows]
+        cells = [[written(_one_line(cell.plain), encoding) for cell in row] for row in self.rows]
         rows = [list(self.columns), *cells]
         widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
         for row in rows:

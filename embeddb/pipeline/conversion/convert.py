@@ -272,8 +272,9 @@ def take_over(
             if time.monotonic() > end:
                 view = f"{new.tables.schema}.{new.tables.chunks_view}"
                 raise DatabaseError(
-                    f"A transaction that reads {view} stayed open for {SWITCH_SECONDS:.0f} seconds, "
-                    "and the collection stays as it was: convert it again when that has ended."
+                    f"A transaction that reads {view} stayed open for {SWITCH_SECONDS:.0f} "
+                    "seconds, and the collection stays as it was: convert it again when that has "
+                    "ended."
                 ) from error
         time.sleep(SWITCH_PAUSE_SECONDS)
 

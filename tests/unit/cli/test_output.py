@@ -10,9 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from embeddb.cli import jobs
 from embeddb.cli.common import output
@@ -25,12 +22,6 @@ from embeddb.cli.recall import settings_label
 class Point:
     x: int
     vector: Any
-
-
-def _drawn(table: Table, width: int = 60) -> str:
-    stream = io.StringIO()
-    Console(file=stream, width=width).print(table)
-    return stream.getvalue()
 
 
 def test_json_has_records_and_arrays(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,19 +41,6 @@ def test_json_is_ascii_where_the_terminal_is(monkeypatch: pytest.MonkeyPatch) ->
     output.emit("π")
     stream.flush()
     assert stream.buffer.getvalue() == b'"\\u03c0"\n'
-
-
-def test_the_long_column_is_cut_to_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "out", Console(width=40))
-    table = output.table(("id", "text"), [("a", "word " * 30)], clip="text")
-    lines = _drawn(table, 40).splitlines()
-    assert all(len(line.rstrip()) <= 40 for line in lines)
-    assert any(line.rstrip().endswith("…") for line in lines)
-
-
-def test_a_cell_keeps_its_style_and_markup_is_text() -> None:
-    drawn = _drawn(output.table(("a", "b"), [(Text("ok", style="green"), "[bold]x[/bold]")]))
-    assert "[bold]x[/bold]" in drawn
 
 
 @pytest.mark.parametrize(
