@@ -53,7 +53,9 @@ def main() -> None:
             continue
         pages = read(folder, FOLDERS[name])
         for way in options.ways:
-            rows.append({"pages": name, "way": way, **measure(encoder, pages, questions[name], way)})
+            rows.append(
+                {"pages": name, "way": way, **measure(encoder, pages, questions[name], way)}
+            )
     show(options, f"nDCG@{DEPTH} of pages by their nearest chunk, all-MiniLM-L6-v2", rows)
 
 

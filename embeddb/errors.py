@@ -14,7 +14,8 @@
     │   │   ├── NoPrimaryKeyError       nothing identifies a row
     │   │   ├── ColumnNotFoundError     the table has no such column
     │   │   └── ExpressionError         SQL that is not a text or condition of one row
-    │   └── FilterError                 an unknown operator or a malformed filter
+    │   ├── FilterError                 an unknown operator or a malformed filter
+    │   └── PruneRefusedError           pruning would delete too much, or what may still be there
     ├── DatabaseError                   Postgres answered with an error
     │   ├── DatabaseUnavailableError    no server, or the connection was lost
     │   ├── UnsupportedServerError      Postgres or pgvector is missing or too old
@@ -32,10 +33,12 @@
     │   │   ├── EmptyDocumentError      nothing to encode
     │   │   ├── DocumentTooLargeError   more text than the limit
     │   │   ├── InvalidMetadataError    metadata that is not a JSON object
-    │   │   └── DuplicateIdError        the same id twice in one run
+    │   │   ├── DuplicateIdError        the same id twice in one run
+    │   │   └── SourceConflictError     the id of a document that another source brought
     │   ├── InvalidVectorError          NaN, infinite, zero under cosine, out of range
     │   │   └── DimensionMismatchError
     │   ├── ChunkTooLongError           a chunk over the model's limit
+    │   ├── DocumentRefusedError        Postgres refuses its row, by a constraint or a trigger
     │   └── WorkerDiedError             workers died each time one was at work on it
     ├── SourceError                     a source as a whole cannot be read
     │   ├── UnreadableDocumentError     one file or record of it cannot be read
@@ -55,6 +58,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 from embeddb.redaction import redact
 
@@ -124,6 +128,13 @@ class ExpressionError(AttachError):
 
 class FilterError(ConfigurationError):
     """The filter is malformed or uses an unknown operator."""
+
+
+class PruneRefusedError(ConfigurationError):
+    """Nothing was pruned; what the run wrote stays."""
+
+    report: Any = None
+    """What the run did: an `IngestReport`."""
 
 
 class DatabaseError(EmbedDBError):
@@ -196,6 +207,14 @@ class InvalidMetadataError(InvalidDocumentError):
 
 class DuplicateIdError(InvalidDocumentError):
     """The id occurs twice in one run."""
+
+
+class SourceConflictError(InvalidDocumentError):
+    """Another source brought a document of this id."""
+
+
+class DocumentRefusedError(DocumentError):
+    """Postgres refuses to store the document."""
 
 
 class InvalidVectorError(DocumentError):

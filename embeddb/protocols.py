@@ -58,6 +58,15 @@ class TypedSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Identified(Protocol):
+    """A source that knows what it is: its documents are told from those of other sources by it."""
+
+    def identity(self) -> str | None:
+        """Return a URI that stays the same from one run to the next, or None."""
+        ...
+
+
 class Chunker(Protocol):
     """Cuts a text so that `content[chunk.start:chunk.stop] == chunk.content` for each chunk."""
 

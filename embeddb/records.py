@@ -186,11 +186,18 @@ class ModelInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """A document that was not taken, or was taken only after a repair, and why."""
+    """A document that was not taken, or was taken only after a repair, and why.
+
+    Attributes:
+        id: the document's id, or a place such as `line 3` of what never became a document.
+        document: whether `id` is the id of the one document that failed. Where it is not, nobody
+            knows which documents are missing, and nothing is pruned.
+    """
 
     id: str
     error: str
     message: str
+    document: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

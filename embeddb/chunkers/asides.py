@@ -33,13 +33,12 @@ LONGEST_LINE = 1_000
 
 _NUMBER = re.compile(r"\d+")
 _LONE_NUMBER = re.compile(
-    r"[-–—\s]*(?:page|seite|p\.)?\s*\d+(?:\s*(?:/|of|von)\s*\d+)?[-–—\s]*", re.IGNORECASE  # noqa: RUF001
+    r"[-–—\s]*(?:page|seite|p\.)?\s*\d+(?:\s*(?:/|of|von)\s*\d+)?[-–—\s]*",
+    re.IGNORECASE,
 )
 
 _LEADERS = re.compile(r"\.\.\.\.|\. \. \. \.|……|····|____")
-_ENTRY_END = re.compile(
-    r"(?:(?:\.\s?){4,}|…{2,}|·{4,}|_{4,})\s*(\d{1,4}|[ivxlc]{1,7})\s*\|?\s*$"
-)
+_ENTRY_END = re.compile(r"(?:(?:\.\s?){4,}|…{2,}|·{4,}|_{4,})\s*(\d{1,4}|[ivxlc]{1,7})\s*\|?\s*$")
 _CONTENTS = re.compile(
     r"[\s#*_=]*(?:table of )?(?:contents|figures|tables|inhalt(?:sverzeichnis)?|sommaire|"
     r"table des matières|índice|contenido|indice|inhoud)[\s#*_=:]*",
@@ -76,9 +75,7 @@ def asides(content: str, code: Sequence[Span] = ()) -> tuple[Span, ...]:
     if not found:
         return ()
     return tuple(
-        span
-        for span in sorted(found)
-        if not any(start <= span[0] < stop for start, stop in code)
+        span for span in sorted(found) if not any(start <= span[0] < stop for start, stop in code)
     )
 
 

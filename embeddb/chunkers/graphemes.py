@@ -23,7 +23,9 @@ def whole_border(content: str, start: int, after: int, until: int, latest: int) 
     than all of that is cut.
     """
     best = 0
-    for found in _GRAPHEME.finditer(content, start, min(latest + GRAPHEME_CHARACTERS, len(content))):
+    for found in _GRAPHEME.finditer(
+        content, start, min(latest + GRAPHEME_CHARACTERS, len(content))
+    ):
         end = found.end()
         if end > until:
             if best <= after and end < latest:

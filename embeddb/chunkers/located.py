@@ -85,9 +85,7 @@ class CuttingChunker(ABC):
         spans = self._spans(content, structure, contexts)
         return _located(content, structure, contexts, spans)
 
-    def _spans(
-        self, content: str, structure: Structure, contexts: Contexts | None
-    ) -> list[Span]:
+    def _spans(self, content: str, structure: Structure, contexts: Contexts | None) -> list[Span]:
         """Return the spans of the chunks; a text is cut whole that would have none."""
         for left_out in (structure.asides, ()):
             plan = Plan(

@@ -19,8 +19,12 @@ _RST = re.compile(
     r"(?P<title>[ \t]*\S[^\r\n]*)\r?\n(?P<under>([!-/:-@\[-`{-~])\5{1,})[ \t]*(?:\r?\n|\Z)",
     re.MULTILINE,
 )
-_ROLE = re.compile(r":[\w:+.-]+:`([^`<]*?)\s*(?:<[^`]*>)?`|`{1,2}([^`<]*?)\s*(?:<[^`]*>)?`{1,2}_{0,2}")
-_ASCIIDOC = re.compile(r"^(={1,6}|#{1,6})[ \t]+(\S[^\r\n]*?)(?:[ \t]+\1)?[ \t]*(?:\r?\n|\Z)", re.MULTILINE)
+_ROLE = re.compile(
+    r":[\w:+.-]+:`([^`<]*?)\s*(?:<[^`]*>)?`|`{1,2}([^`<]*?)\s*(?:<[^`]*>)?`{1,2}_{0,2}"
+)
+_ASCIIDOC = re.compile(
+    r"^(={1,6}|#{1,6})[ \t]+(\S[^\r\n]*?)(?:[ \t]+\1)?[ \t]*(?:\r?\n|\Z)", re.MULTILINE
+)
 _DELIMITED = re.compile(r"^(-{4,}|\.{4,}|\+{4,}|/{4,}|`{3,})[^\r\n]*$", re.MULTILINE)
 
 

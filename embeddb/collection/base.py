@@ -24,6 +24,7 @@ from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.pipeline.indexes.indexes import ensure_indexes
 from embeddb.pipeline.ingest.ingest import Run
+from embeddb.pipeline.ingest.ownership import Ownership
 from embeddb.progress import Display, shown
 from embeddb.protocols import Encoder
 from embeddb.repository.collections.collections import Collections
@@ -133,9 +134,23 @@ class CollectionBase:
     def _plans(self) -> Plans:
         return Plans(self._database, self._record, self._searcher)
 
-    def _run(self, *, fresh: bool, strict: bool) -> Run:
+    def _run(
+        self,
+        *,
+        fresh: bool,
+        strict: bool,
+        ownership: Ownership | None = None,
+        id_prefix: str = "",
+    ) -> Run:
         return Run.of(
-            self._database, self._record, self._model, self._form, fresh=fresh, strict=strict
+            self._database,
+            self._record,
+            self._model,
+            self._form,
+            fresh=fresh,
+            strict=strict,
+            ownership=ownership,
+            id_prefix=id_prefix,
         )
 
     def _checked_index(self, index: IndexSpec | None) -> IndexSpec | None:

@@ -66,3 +66,22 @@ def connection_lost(error: BaseException) -> bool:
         error.sqlstate is None
         or isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow)
     )
+
+
+ROW_CLASSES = frozenset({"22", "23", "44", "54", "P0"})
+"""Classes of SQLSTATE about values: data, constraints, check options, limits, and RAISE."""
+
+
+def blames_a_row(error: psycopg.Error) -> bool:
+    """Return whether Postgres refuses a row for what is in it, so that others may be taken.
+
+    A trigger may raise a SQLSTATE of its own, which psycopg does not know.
+    """
+    state = error.sqlstate
+    if state is None or state[:2] in ROW_CLASSES:
+        return state is not None
+    try:
+        pg.lookup(state)
+    except KeyError:
+        return True
+    return False

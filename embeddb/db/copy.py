@@ -33,6 +33,11 @@ def text(value: str | None) -> bytes:
     return NULL if value is None else binary(value.encode())
 
 
+def int4(value: int | None) -> bytes:
+    """Return the field of an integer of four bytes."""
+    return NULL if value is None else b"\0\0\0\x04" + value.to_bytes(4, "big", signed=True)
+
+
 def jsonb(value: bytes) -> bytes:
     """Return the field of jsonb; the byte in front of the text is the format's version."""
     return (len(value) + 1).to_bytes(4, "big") + b"\x01" + value

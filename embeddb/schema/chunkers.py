@@ -93,7 +93,9 @@ class ChunkerSpec:
         if there.version < self.version:
             if self.context == "headings":
                 return False
-            return replace(self, context=None, version=there.version) == replace(there, context=None)
+            return replace(self, context=None, version=there.version) == replace(
+                there, context=None
+            )
         return replace(self, context=self._context) == replace(there, context=there._context)
 
     @classmethod

@@ -187,6 +187,7 @@ def _of_collection(found: Needs, record: CollectionRecord, level: Level) -> None
     _add(found, "TABLE", tables.chunks_name, "INSERT", "DELETE")
     if record.source is None:
         _add(found, "TABLE", tables.documents_name, "INSERT", "UPDATE", "DELETE")
+        _add(found, "TABLE", "sources", "SELECT", "INSERT", "UPDATE")
         if record.generation.layout is not None:  # a chunk moves when its document's field changes
             _add(found, "TABLE", tables.chunks_name, "UPDATE")
 

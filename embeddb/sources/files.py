@@ -218,4 +218,4 @@ def _storable(found: Skipped | Failure) -> Skipped | Failure:
 
 
 def _failure(name: str, error: EmbedDBError) -> Failure:
-    return Failure(id=_id(name), error=type(error).__name__, message=str(error))
+    return Failure(id=_id(name), error=type(error).__name__, message=str(error), document=True)

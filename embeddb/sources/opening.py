@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from embeddb.errors import ConfigurationError
 from embeddb.protocols import Source
-from embeddb.records import Document
+from embeddb.records import Document, Skipped
 from embeddb.sources.byte_streams import without_compression
 from embeddb.sources.csv import CSV
 from embeddb.sources.files import Files
@@ -17,6 +17,7 @@ from embeddb.sources.jsonl import JSONLines
 from embeddb.sources.parquet import Parquet
 from embeddb.sources.paths import glob_depth, split_glob
 from embeddb.sources.together import Together
+from embeddb.sources.tree import Disk
 from embeddb.sources.walk import Walk
 
 SourceKind: TypeAlias = Callable[..., Source]
@@ -79,9 +80,12 @@ def _rows_of_glob(root: Path, pattern: Iterable[str]) -> Iterator[tuple[SourceKi
     """Yield the files of rows that a glob matches, or nothing if it matches others, too."""
     parts = list(pattern)
     found = []
-    for path in Walk(root, ["/" + "/".join(parts)], depth=glob_depth(parts)).files():
-        kind = _kind_of(path)
-        if kind is None:
+    include, depth = ["/" + "/".join(parts)], glob_depth(parts)
+    for name in Walk(Disk(root), include, depth=depth, selective=True).items():
+        if isinstance(name, Skipped):
+            continue
+        kind = _kind_of(root / name) if isinstance(name, str) else None
+        if kind is None or not isinstance(name, str):
             return
-        found.append((kind, path))
+        found.append((kind, root / name))
     yield from found

@@ -99,10 +99,10 @@ class Columns:
     def failure(self, row: Mapping[str, Any], where: str, error: DocumentError) -> Failure:
         """Return the failure of a row, by its id where it has one, else by its place, `where`."""
         try:
-            name, message = to_id(row.get(self.id)), f"{where}: {error}"
+            name, message, named = to_id(row.get(self.id)), f"{where}: {error}", True
         except DocumentError:
-            name, message = where, str(error)
-        return Failure(id=name, error=type(error).__name__, message=message)
+            name, message, named = where, str(error), False
+        return Failure(id=name, error=type(error).__name__, message=message, document=named)
 
     def _document(self, row: Mapping[str, Any]) -> Document:
         name = to_id(row.get(self.id))

@@ -265,8 +265,7 @@ class ModelPipeline:
             progress=self._check_deadline,
         )
         work = batch.work
-        for _ in stage.works([work]):
-            pass
+        stage.encode(work)
         for failure in work.failures:
             batch.errors[failure.id] = RowError(JobFailure(failure.error, failure.message))
         work.failures = []

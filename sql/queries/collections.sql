@@ -60,8 +60,14 @@ CREATE TABLE {documents} (
     media_type text,
     content_hash bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    updated_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    source_id integer
 )
+
+-- name: index_content
+-- Index what the documents hold, to find a text that comes again under another id. Postgres names
+-- the index.
+CREATE INDEX ON {documents} (content_hash)
 
 -- name: create_chunks
 -- Create the chunks of one generation. Vectors live apart from the documents, so that a change of

@@ -13,9 +13,16 @@ SELECT NOT EXISTS (SELECT FROM {documents})
 
 -- name: known
 -- Read what is stored of these documents, to see what changed.
-SELECT d.id, d.content_hash, d.metadata, d.uri
+SELECT d.id, d.content_hash, d.metadata, d.uri, d.source_id
   FROM {documents} d
  WHERE d.id = ANY (%(ids)s)
+
+-- name: same_content
+-- Find a document with each of these contents.
+SELECT DISTINCT ON (d.content_hash) d.id
+  FROM {documents} d
+ WHERE d.content_hash = ANY (%(hashes)s)
+ ORDER BY d.content_hash, d.id
 
 -- name: chunk_vectors
 -- Read the vectors of these documents' chunks, by the hash of the text that they encode.
@@ -26,7 +33,8 @@ SELECT c.content_hash, {vector}
 -- name: stage_documents
 -- Create a place for a batch of documents, gone with the transaction.
 CREATE TEMPORARY TABLE staged_documents
-    (id text, content text, metadata jsonb, uri text, media_type text, content_hash bytea)
+    (id text, content text, metadata jsonb, uri text, media_type text, content_hash bytea,
+     source_id integer)
     ON COMMIT DROP
 
 -- name: stage_chunks
@@ -36,9 +44,11 @@ SELECT {columns} FROM {chunks} WITH NO DATA
 
 -- name: merge_documents
 -- Put the batch in place of what is stored. The order of the ids makes two writers of the same
--- documents wait for each other instead of deadlocking.
-INSERT INTO {documents} AS d (id, content, metadata, uri, media_type, content_hash)
-SELECT s.id, s.content, s.metadata, s.uri, s.media_type, s.content_hash
+-- documents wait for each other instead of deadlocking. What another source brought in the meantime
+-- is left as it is, which the number of rows tells. A document without a source keeps the one that
+-- is stored.
+INSERT INTO {documents} AS d (id, content, metadata, uri, media_type, content_hash, source_id)
+SELECT s.id, s.content, s.metadata, s.uri, s.media_type, s.content_hash, s.source_id
   FROM pg_temp.staged_documents s
  ORDER BY s.id
     ON CONFLICT (id) DO UPDATE
@@ -47,7 +57,11 @@ SELECT s.id, s.content, s.metadata, s.uri, s.media_type, s.content_hash
        uri = excluded.uri,
        media_type = excluded.media_type,
        content_hash = excluded.content_hash,
+       source_id = coalesce(excluded.source_id, d.source_id),
        updated_at = pg_catalog.now()
+ WHERE d.source_id IS NOT DISTINCT FROM excluded.source_id
+    OR d.source_id IS NULL OR excluded.source_id IS NULL
+    OR d.source_id = ANY (%(replaceable)s::integer[])
 
 -- name: delete_replaced_chunks
 -- Remove the old chunks of the documents that the batch replaces.
@@ -68,11 +82,25 @@ SELECT {columns} FROM pg_temp.staged_chunks
 -- Update the metadata of documents whose text stayed the same. The order of the ids makes two
 -- writers wait for each other instead of deadlocking.
 UPDATE {documents} d
-   SET metadata = s.metadata, uri = s.uri, updated_at = pg_catalog.now()
+   SET metadata = s.metadata,
+       uri = s.uri,
+       source_id = coalesce(s.source_id, d.source_id),
+       updated_at = pg_catalog.now()
   FROM (SELECT * FROM ROWS FROM (
             pg_catalog.unnest(%(ids)s::text[]),
             pg_catalog.unnest(%(metadata)s::jsonb[]),
-            pg_catalog.unnest(%(uris)s::text[])) AS t (id, metadata, uri)
+            pg_catalog.unnest(%(uris)s::text[]),
+            pg_catalog.unnest(%(sources)s::integer[])) AS t (id, metadata, uri, source_id)
+         ORDER BY 1) s
+ WHERE d.id = s.id
+
+-- name: adopt
+-- Store which source documents belong to from now on. Nothing else about them changed.
+UPDATE {documents} d
+   SET source_id = s.source_id
+  FROM (SELECT * FROM ROWS FROM (
+            pg_catalog.unnest(%(ids)s::text[]),
+            pg_catalog.unnest(%(sources)s::integer[])) AS t (id, source_id)
          ORDER BY 1) s
  WHERE d.id = s.id
 
@@ -111,9 +139,9 @@ SELECT pg_catalog.count(*) FROM {documents} d WHERE {condition}
 -- Count the chunks.
 SELECT pg_catalog.count(*) FROM {chunks}
 
--- name: all_ids
--- Read every id, to find what left a source.
-SELECT d.id FROM {documents} d
+-- name: ids_of_source
+-- Read the ids of what a source brought, or of what none did, to find what left it.
+SELECT d.id FROM {documents} d WHERE d.source_id IS NOT DISTINCT FROM %(source)s::integer
 
 -- name: delete
 -- Delete documents.

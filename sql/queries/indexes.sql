@@ -1,7 +1,8 @@
 -- name: list
 -- The indexes of a table with their validity, access method, size and use. A leftover of
 -- REINDEX CONCURRENTLY is listed too: it is invalid. An index of a partitioned table is as large,
--- and was used as often, as those of the partitions that belong to it.
+-- and was used as often, as those of the partitions that belong to it. What belongs to the table
+-- itself is left out: its key, and the index that finds a text again.
 SELECT i.relname, a.amname, x.indisvalid AND x.indisready,
        coalesce((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.relid))
                    FROM pg_catalog.pg_partition_tree(i.oid) p),
@@ -16,6 +17,9 @@ SELECT i.relname, a.amname, x.indisvalid AND x.indisready,
   JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
   JOIN pg_catalog.pg_am a ON a.oid = i.relam
  WHERE n.nspname = %(schema)s AND t.relname = %(table)s AND NOT x.indisprimary
+   AND x.indkey::text IS DISTINCT FROM (SELECT h.attnum::text
+                                          FROM pg_catalog.pg_attribute h
+                                         WHERE h.attrelid = t.oid AND h.attname = 'content_hash')
  ORDER BY i.relname
 
 -- name: create_vector

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -11,13 +13,14 @@ from embeddb.chunkers import with_context
 from embeddb.encoders import VectorCache, isolate
 from embeddb.errors import EmbedDBError, EncodingError
 from embeddb.pipeline.generation.form import StoredForm
-from embeddb.pipeline.ingest.work import Work
+from embeddb.pipeline.ingest.pace import Pace
+from embeddb.pipeline.ingest.work import Work, failure_of
 from embeddb.protocols import Encoder
-from embeddb.records import Failure, Input, Vector
+from embeddb.records import Input, Vector
 from embeddb.repository.collections.documents import ReadyChunk, ReadyDocument
 
 WINDOW = 256
-"""Inputs in one call of the encoder; the bar moves this often."""
+"""The most inputs in one call of the encoder; progress is reported this often."""
 
 Reader: TypeAlias = Callable[[ReadyChunk], Input]
 """Makes of a chunk what the encoder is given."""
@@ -37,6 +40,7 @@ class EncodeStage:
         strict: whether to stop at the first document that the model fails on.
         progress: called with a work, how many of its inputs are done and how many there are.
         read: makes of a chunk what the encoder is given.
+        clock: seconds, by which parts of a batch are measured.
     """
 
     def __init__(
@@ -45,23 +49,38 @@ class EncodeStage:
         form: StoredForm,
         *,
         strict: bool,
-        progress: Callable[[Work, int, int], None],
+        progress: Callable[[Work, int, int], None] | None = None,
         read: Reader = read_text,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._encoder = encoder
         self._form = form
         self._strict = strict
         self._progress = progress
         self._read = read
+        self._clock = clock
+        self._pace = Pace()
         self._cache = VectorCache()
 
-    def works(self, works: Iterable[Work]) -> Generator[Work, None, None]:
+    def whole(self, works: Iterable[Work]) -> Generator[Work, None, None]:
         """Yield each work with its vectors."""
         for work in works:
-            self._encode(work)
+            self.encode(work)
             yield work
 
-    def _encode(self, work: Work) -> None:
+    def parts(self, works: Iterable[Work]) -> Generator[Work, None, None]:
+        """Yield each work with its vectors, in parts that take a few seconds to encode."""
+        for work in works:
+            rest: Work | None = work
+            while rest is not None:
+                part, rest = rest.split(self._pace.chunks)
+                started = self._clock()
+                self.encode(part)
+                self._pace.measured(part.encoded, self._clock() - started)
+                yield part
+
+    def encode(self, work: Work) -> None:
+        """Give a work its vectors; documents that the model fails on leave it for its failures."""
         chunks = [chunk for document in work.documents for chunk in document.chunks]
         vectors = np.zeros((len(chunks), self._form.dim), dtype=np.float32)
         todo: list[int] = []
@@ -87,7 +106,7 @@ class EncodeStage:
         found = isolate(
             self._encoder,
             inputs,
-            progress=lambda done, total: self._progress(work, done, total),
+            progress=None if self._progress is None else partial(self._progress, work),
             window=WINDOW,
             cache=self._cache,
         )
@@ -108,8 +127,6 @@ class EncodeStage:
                 continue
             if self._strict:
                 raise EncodingError(f"Document {document.id!r}: {found}")
-            work.failures.append(
-                Failure(id=document.id, error=type(found).__name__, message=str(found))
-            )
+            work.failures.append(failure_of(document.id, found))
         work.documents = kept
         return vectors[rows]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterable, Iterator
-from itertools import islice
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple, TypeGuard, TypeVar
 
 import numpy as np
+import orjson
 from tokenizers import Tokenizer
 
 from embeddb.chunkers import with_context
@@ -21,18 +23,22 @@ from embeddb.errors import (
     EmptyDocumentError,
     IngestAbortedError,
     InvalidTextError,
+    SourceConflictError,
 )
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.vectors import as_row
+from embeddb.pipeline.ingest.ownership import Ownership
 from embeddb.pipeline.ingest.validation import (
+    broken_title,
     check_content,
     check_encodable,
+    check_fields,
     id_data,
     metadata_json,
     repair,
     utf8,
 )
-from embeddb.pipeline.ingest.work import Work
+from embeddb.pipeline.ingest.work import COMMIT_SECONDS, Work, failure_of
 from embeddb.protocols import Chunker, TitledChunker
 from embeddb.records import Chunk, Document, Failure, Skipped, SourceItem, Vector
 from embeddb.repository.collections.document_reader import Known
@@ -74,6 +80,9 @@ class Preparer:
         fresh: whether the collection is empty, so that nothing can be unchanged.
         strict: whether to raise at the first document that cannot be taken.
         encoding: that of the database, as Postgres calls it.
+        ownership: says which source each document belongs to.
+        id_prefix: what is put before every id.
+        clock: seconds; a batch from a slow source does not wait until it is full.
     """
 
     def __init__(
@@ -88,6 +97,9 @@ class Preparer:
         fresh: bool,
         strict: bool,
         encoding: str = ENCODING,
+        ownership: Ownership | None = None,
+        id_prefix: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._documents = documents
         self._generation = generation
@@ -100,24 +112,45 @@ class Preparer:
         self._strict = strict
         self._encoding = encoding
         self._codec = codec_of(encoding)
+        self._ownership = ownership or Ownership()
+        self._id_prefix = id_prefix
+        self._clock = clock
         self.seen: set[int] = set()  # hashes of ids: 64 bytes a document instead of the id
 
     def batches(self, items: Iterable[SourceItem]) -> Generator[Work, None, None]:
-        """Yield batches of about BATCH_CHUNKS chunks; a document is never split."""
+        """Yield batches of about BATCH_CHUNKS chunks, or less where the source is slow.
+
+        A document is never split.
+        """
         size = WINDOW_DOCUMENTS if self._generation.model else WINDOW_VECTORS
-        work = Work()
-        for window in _windows(items, size):
+        work, due = Work(), self._clock() + COMMIT_SECONDS
+        for window in self._windows(items, size):
             self._add(work, window)
-            if work.chunks >= BATCH_CHUNKS or work.seen >= 4 * WINDOW_VECTORS:
+            is_full = work.chunks >= BATCH_CHUNKS or work.seen >= 4 * WINDOW_VECTORS
+            if is_full or self._clock() >= due:
                 yield work
-                work = Work()
+                work, due = Work(), self._clock() + COMMIT_SECONDS
         if work.seen:
             yield work
+
+    def _windows(self, items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+        """Yield lists of `size` items, or of what there is when it is time to write."""
+        window: list[Item] = []
+        due = self._clock() + COMMIT_SECONDS
+        for item in items:
+            window.append(item)
+            if len(window) >= size or self._clock() >= due:
+                yield window
+                window, due = [], self._clock() + COMMIT_SECONDS
+        if window:
+            yield window
 
     def _add(self, work: Work, window: list[SourceItem]) -> None:
         checked: list[_Checked] = []
         for item in window:
             work.seen += 1
+            if self._id_prefix:
+                item = _prefixed(item, self._id_prefix)
             try:
                 checked += self._check(work, item)
             except EmbedDBError as error:
@@ -156,6 +189,7 @@ class Preparer:
         document = _ready(work, item, data, vector, title)
         if self._codec is not None:
             check_encodable(item, document.metadata, self._encoding, self._codec)
+        document.source_id = self._ownership.id
         if (layout := self._generation.layout) is not None:
             document.part = layout.part(item.id, json.loads(document.metadata))
         return [_Checked(document, vector, length)]
@@ -165,21 +199,45 @@ class Preparer:
         known = self._documents.known([item.document.id for item in checked])
         changed: list[_Checked] = []
         updated: list[str] = []
+        new: list[bytes] = []
         for item in checked:
             document = item.document
             before = known.get(document.id)
-            if before is None or before.content_hash != document.content_hash:
+            if before is None:
+                new.append(document.content_hash)
                 changed.append(item)
-                if before is not None:
-                    updated.append(document.id)
-            elif _same(before, document):
-                work.unchanged += 1
+            elif not self._owned(work, before, document):
+                continue
+            elif before.content_hash != document.content_hash:
+                changed.append(item)
+                updated.append(document.id)
             else:
-                work.metadata_changes.append(document)
-        if updated and self._generation.model is not None:
-            work.known_vectors |= self._documents.chunk_vectors(updated)
+                _note_same(work, before, document)
+        if self._generation.model is not None:
+            self._recall(work, updated, new)
         work.updated.update(updated)
         return changed
+
+    def _owned(self, work: Work, before: Known, document: ReadyDocument) -> bool:
+        """Set which source a stored document belongs to; return whether it may be replaced."""
+        try:
+            document.source_id = self._ownership.owner(before, document)
+        except SourceConflictError as error:
+            self._reject(work, document.id, error)
+            return False
+        if document.source_id != before.source_id:
+            document.taken_from = before.source_id
+        return True
+
+    def _recall(self, work: Work, updated: list[str], new: list[bytes]) -> None:
+        """Find the stored vectors of what is not to be encoded again.
+
+        A changed document keeps those of the chunks that stayed, and one that is stored under
+        another id, as after a file was renamed, keeps all.
+        """
+        twins = self._documents.same_content(new) if new else []
+        if ids := [*updated, *twins]:
+            work.known_vectors |= self._documents.chunk_vectors(ids)
 
     def _take_vectors(self, work: Work, changed: list[_Checked]) -> None:
         """Take the caller's vectors: each document is one chunk."""
@@ -206,9 +264,7 @@ class Preparer:
                 if self._titled is None:
                     chunks = self._chunker.chunks(content, document.media_type)
                 else:
-                    chunks = self._titled.chunks(
-                        content, document.media_type, title=document.title
-                    )
+                    chunks = self._titled.chunks(content, document.media_type, title=document.title)
                 if not chunks:
                     raise EmptyDocumentError(f"Document {document.id!r} has no text to encode.")
                 self._check_lengths(
@@ -234,7 +290,7 @@ class Preparer:
     def _reject(self, work: Work, id: str, error: EmbedDBError) -> None:
         if self._strict:
             raise error
-        work.failures.append(Failure(id=str(id), error=type(error).__name__, message=str(error)))
+        work.failures.append(failure_of(str(id), error))
 
 
 class _Checked(NamedTuple):
@@ -249,8 +305,20 @@ def _label(id: str) -> str:
     return f"The embedding of document {id!r}"
 
 
-def _same(before: Known, document: ReadyDocument) -> bool:
-    return before.uri == document.uri and same_metadata(before.metadata, document.metadata)
+def _prefixed(item: SourceItem, prefix: str) -> SourceItem:
+    """Return an item under an id of this run; what is no document keeps its place."""
+    named = isinstance(item, Document | Skipped) or item.document
+    return replace(item, id=f"{prefix}{item.id}") if named else item
+
+
+def _note_same(work: Work, before: Known, document: ReadyDocument) -> None:
+    """Note a document whose content stayed: its metadata may be new, or its source."""
+    if before.uri != document.uri or not same_metadata(before.metadata, document.metadata):
+        work.metadata_changes.append(document)
+        return
+    work.unchanged += 1
+    if document.source_id not in (None, before.source_id):
+        work.adopted.append(document)
 
 
 def _reads_title(chunker: Chunker | None) -> TypeGuard[TitledChunker]:
@@ -269,26 +337,37 @@ def _title(item: Document) -> str | None:
 def _ready(
     work: Work, item: Document, id_data: bytes, vector: Vector | None, title: str | None = None
 ) -> ReadyDocument:
+    check_fields(item)
     data = None if item.content is None else utf8(item.content)
+    repaired: list[str] = []
     if data is None and item.content is not None:
         data = repair(item.content).encode()
-        work.repaired.append(
-            Failure(
-                id=item.id,
-                error=InvalidTextError.__name__,
-                message="NUL characters or lone surrogates were replaced by U+FFFD.",
-            )
-        )
+        repaired.append("text")
+    uri = item.uri
+    if uri is not None and utf8(uri) is None:
+        uri = repair(uri)
+        repaired.append("uri")
+    if (title := broken_title(item.metadata)) is not None:
+        item = replace(item, metadata={**item.metadata, "title": repair(title)})
+        repaired.append("title")
+    if repaired:
+        work.repaired.append(_repair_of(item.id, repaired))
     return ReadyDocument(
         id=item.id,
         id_data=id_data,
         data=data,
         metadata=metadata_json(item),
-        uri=None if item.uri is None else repair(item.uri),
+        uri=uri,
         media_type=item.media_type,
         content_hash=_digest(data, item.media_type, vector, title),
         title=title,
     )
+
+
+def _repair_of(id: str, fields: list[str]) -> Failure:
+    listed = ", ".join(fields)
+    message = f"NUL characters or lone surrogates were replaced by U+FFFD: {listed}."
+    return Failure(id=id, error=InvalidTextError.__name__, message=message, document=True)
 
 
 def _ready_chunk(chunk: Chunk) -> ReadyChunk:
@@ -318,9 +397,3 @@ def _digest(
     if context:
         digest.update(b"\0\0" + context.encode())
     return digest.digest()
-
-
-def _windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while window := list(islice(iterator, size)):
-        yield window

@@ -30,10 +30,6 @@ class Tally:
     skipped: Counter[str] = field(default_factory=Counter)
     types: Mapping[str, str] = field(default_factory=dict)
 
-    def encoding(self, work: Work, done: int, total: int) -> None:
-        """Show a batch that is being encoded as a fraction of its documents."""
-        self.display.documents(self.seen + work.seen * done / max(total, 1), self.total)
-
     def written(self, work: Work) -> None:
         """Count a batch that is in the database."""
         replaced = sum(document.id in work.updated for document in work.documents)

@@ -21,6 +21,9 @@ from embeddb.records import Document
 MAX_DOCUMENT_CHARACTERS = 64 * 1024 * 1024
 """A document's chunks are written in one transaction, so they are all in memory at once."""
 
+MAX_ID_BYTES = 2_600
+"""An id is in B-trees, alone and beside the number of a chunk, and these take 2,704 bytes."""
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _EMPTY_OBJECT = b"{}"
 
@@ -32,7 +35,7 @@ def id_data(document: Document) -> bytes:
     """Return the id of a document in UTF-8.
 
     Raises:
-        InvalidDocumentError: the id is not a string, or empty.
+        InvalidDocumentError: the id is not a string, or empty, or too long.
         InvalidTextError: Postgres cannot store it.
     """
     id = document.id
@@ -47,6 +50,11 @@ def id_data(document: Document) -> bytes:
         raise InvalidTextError(
             f"The id {id!r} holds a NUL character or a lone surrogate, which Postgres cannot "
             "store; give the document another id."
+        )
+    if len(data) > MAX_ID_BYTES:
+        raise InvalidDocumentError(
+            f"The id {id[:60] + '…'!r} has {len(data):,} bytes, and the limit is {MAX_ID_BYTES:,}: "
+            "use a shorter one, such as a digest of it, and keep the long one in the metadata."
         )
     return data
 
@@ -64,6 +72,35 @@ def repair(text: str) -> str:
     """Return a text with U+FFFD for what Postgres cannot store: NUL and lone surrogates."""
     text = text.replace("\0", REPLACEMENT)
     return "".join(REPLACEMENT if "\ud800" <= char <= "\udfff" else char for char in text)
+
+
+def broken_title(metadata: object) -> str | None:
+    """Return the title in a document's metadata if Postgres cannot store it, else None.
+
+    Titles are found in files rather than given, so they are repaired as texts are.
+    """
+    title = metadata.get("title") if isinstance(metadata, Mapping) else None
+    return title if isinstance(title, str) and utf8(title) is None else None
+
+
+def check_fields(document: Document) -> None:
+    """Check the fields of a document that are short texts.
+
+    Raises:
+        InvalidDocumentError: the URI or the media type is no string.
+        InvalidTextError: Postgres cannot store the media type.
+    """
+    for field, value in (("uri", document.uri), ("media_type", document.media_type)):
+        if value is not None and not isinstance(value, str):
+            raise InvalidDocumentError(
+                f"The {field} of {document.id!r} is of type {type(value).__name__}, not a string."
+            )
+    media_type = document.media_type
+    if media_type is not None and utf8(media_type) is None:
+        raise InvalidTextError(
+            f"The media type {media_type!r} of {document.id!r} holds a NUL character or a lone "
+            "surrogate, which Postgres cannot store: correct it, or leave it out."
+        )
 
 
 def check_content(document: Document, *, has_model: bool) -> None:
@@ -135,31 +172,30 @@ def metadata_json(document: Document) -> bytes:
     Raises:
         InvalidMetadataError: the metadata is no object, or jsonb cannot hold it.
     """
-    metadata = document.metadata
+    id, metadata = document.id, document.metadata
     if not metadata and isinstance(metadata, Mapping):
         return _EMPTY_OBJECT
     if not isinstance(metadata, Mapping):
         raise InvalidMetadataError(
-            f"The metadata of {document.id!r} is of type {type(metadata).__name__}; it must be a "
+            f"The metadata of {id!r} is of type {type(metadata).__name__}; it must be a "
             "JSON object such as {'year': 2020}."
         )
     try:
         data = _dumped(metadata if isinstance(metadata, dict) else dict(metadata))
-    except TypeError as error:  # what orjson raises for everything that it cannot write
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidMetadataError(
-            f"The metadata of {document.id!r} is not JSON: {error}. Use strings, finite numbers, "
+            f"The metadata of {id!r} is not JSON: {error}. Use strings, finite numbers, "
             "booleans, None, lists, objects with string keys, dates or UUIDs."
         ) from error
     # orjson writes NaN as null without a word, and jsonb refuses NUL
     if b"null" in data and any(True for _ in _leaves(metadata, _not_finite)):
         raise InvalidMetadataError(
-            f"The metadata of {document.id!r} holds NaN or an infinite number, which JSON cannot "
-            "store: leave it out, or use None."
+            f"The metadata of {id!r} holds NaN or an infinite number, which JSON cannot store: "
+            "leave it out, or use None."
         )
     if b"\\u0000" in data and any(True for _ in _leaves(metadata, _holds_nul)):
         raise InvalidMetadataError(
-            f"The metadata of {document.id!r} holds a NUL character, which jsonb cannot store: "
-            "leave it out."
+            f"The metadata of {id!r} holds a NUL character, which jsonb cannot store: leave it out."
         )
     return data
 

@@ -28,6 +28,7 @@ class Known(NamedTuple):
     content_hash: bytes
     metadata: dict[str, Any]
     uri: str | None
+    source_id: int | None = None
 
 
 class DocumentReader:
@@ -49,7 +50,11 @@ class DocumentReader:
     def known(self, ids: Sequence[str]) -> dict[str, Known]:
         """Return what is stored of these documents."""
         rows = self._rows("documents.known", {"ids": list(ids)})
-        return {row[0]: Known(row[1], row[2], row[3]) for row in rows}
+        return {row[0]: Known(*row[1:]) for row in rows}
+
+    def same_content(self, hashes: Sequence[bytes]) -> list[str]:
+        """Return the id of one document with each of these contents, where there is one."""
+        return [row[0] for row in self._rows("documents.same_content", {"hashes": list(hashes)})]
 
     def chunk_vectors(self, ids: Sequence[str]) -> dict[bytes, Vector]:
         """Return the stored vectors of these documents' chunks by the hash of their text."""
@@ -100,9 +105,9 @@ class DocumentReader:
         """Return the number of chunks."""
         return self._conditional("documents.count_chunks", None, {})
 
-    def all_ids(self) -> Iterator[str]:
-        """Yield every id, through a server-side cursor."""
-        statement = query("documents.all_ids", **self._names)
+    def ids_of_source(self, source: int | None) -> Iterator[str]:
+        """Yield the ids of what a source brought, or of what none did, by a server-side cursor."""
+        statement = query("documents.ids_of_source", **self._names)
         with (
             self._database.dedicated() as connection,
             translated(),
@@ -110,7 +115,7 @@ class DocumentReader:
             connection.cursor("embeddb_ids") as cursor,
         ):
             cursor.itersize = IDS_PER_QUERY
-            for row in cursor.execute(statement, {}):
+            for row in cursor.execute(statement, {"source": source}):
                 yield row[0]
 
     def _conditional(self, name: str, condition: Expression | None, values: dict[str, Any]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from embeddb.db.database import Connection, Database
 from embeddb.db.queries import query
 from embeddb.db.rendering import Expression, Written, as_text
 from embeddb.db.vectors import chunk_fields
-from embeddb.errors import GenerationChangedError
+from embeddb.errors import GenerationChangedError, SourceConflictError
 from embeddb.records import Vector
 from embeddb.repository.collections.document_reader import IDS_PER_QUERY, DocumentReader
 from embeddb.repository.collections.writers import join_writers
@@ -24,7 +25,15 @@ from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.layouts import Layout
 from embeddb.schema.storage import Storage
 
-DOCUMENT_COLUMNS = ("id", "content", "metadata", "uri", "media_type", "content_hash")
+DOCUMENT_COLUMNS = (
+    "id",
+    "content",
+    "metadata",
+    "uri",
+    "media_type",
+    "content_hash",
+    "source_id",
+)
 
 
 def chunk_columns(storage: Storage, layout: Layout | None) -> tuple[str, ...]:
@@ -34,7 +43,17 @@ def chunk_columns(storage: Storage, layout: Layout | None) -> tuple[str, ...]:
     """
     scale = ("scale",) if storage is Storage.INT8 else ()
     part = () if layout is None else ("part",)
-    return ("chunk_no", "span", "content_hash", "embedding", *scale, "id", "content", "location", *part)
+    return (
+        "chunk_no",
+        "span",
+        "content_hash",
+        "embedding",
+        *scale,
+        "id",
+        "content",
+        "location",
+        *part,
+    )
 
 
 class ReadyChunk(NamedTuple):
@@ -61,6 +80,8 @@ class ReadyDocument:
     Attributes:
         part: what the field that the collection is laid out by says, where there is one.
         title: what stands first in the contexts of its chunks.
+        source_id: the source that it belongs to from now on; None keeps the one that is stored.
+        taken_from: the source that it belonged to, where that is another one.
     """
 
     id: str
@@ -73,20 +94,48 @@ class ReadyDocument:
     chunks: Sequence[ReadyChunk] = ()
     part: str = ""
     title: str | None = None
+    source_id: int | None = None
+    taken_from: int | None = None
 
 
 @dataclass(kw_only=True, slots=True)
 class Batch:
-    """Documents to write in one transaction, and the vectors of all their chunks in order."""
+    """Documents to write in one transaction, and the vectors of all their chunks in order.
+
+    Attributes:
+        metadata_changes: documents of which only the metadata is written.
+        adopted: unchanged documents that belong to another source from now on.
+    """
 
     documents: list[ReadyDocument]
     vectors: Vector
     metadata_changes: list[ReadyDocument] = field(default_factory=list)
+    adopted: list[ReadyDocument] = field(default_factory=list)
 
     @property
     def numbers(self) -> list[int]:
         """The number of each chunk in its document."""
         return [number for document in self.documents for number in range(len(document.chunks))]
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all that is written in some way."""
+        every = (self.documents, self.metadata_changes, self.adopted)
+        return [document.id for documents in every for document in documents]
+
+    def part(self, start: int, stop: int) -> Batch:
+        """Return what is written of the ids from `start` to before `stop`."""
+        documents = self.documents[start:stop]
+        row = sum(len(document.chunks) for document in self.documents[:start])
+        rows = sum(len(document.chunks) for document in documents)
+        changes = len(self.documents)
+        adopted = changes + len(self.metadata_changes)
+        return Batch(
+            documents=documents,
+            vectors=self.vectors[row : row + rows],
+            metadata_changes=self.metadata_changes[_between(start, stop, changes)],
+            adopted=self.adopted[_between(start, stop, adopted)],
+        )
 
 
 @dataclass(kw_only=True, slots=True)
@@ -128,6 +177,12 @@ class Documents(DocumentReader):
             self._add_codes(connection, batch)
             if batch.metadata_changes:
                 self._update_metadata(connection, batch.metadata_changes)
+            if batch.adopted:
+                values = {
+                    "ids": [document.id for document in batch.adopted],
+                    "sources": [document.source_id for document in batch.adopted],
+                }
+                connection.execute(query("documents.adopt", **self._names), values)
 
     def replace_chunks(self, connection: Connection, batch: Batch) -> None:
         """Put the chunks of a batch in place of its documents', which have a table of their own.
@@ -219,7 +274,17 @@ class Documents(DocumentReader):
         for name in ("stage_documents", "stage_chunks"):
             connection.execute(query("documents." + name, **names), {}, prepare=False)
         self._copy(connection, batch, *(sql.Identifier("pg_temp", table) for table in staged))
-        for name in ("merge_documents", "delete_replaced_chunks", "insert_chunks"):
+        taken = {document.taken_from for document in batch.documents} - {None}
+        merged = connection.execute(
+            query("documents.merge_documents", **names),
+            {"replaceable": list(taken)},
+            prepare=False,
+        )
+        if merged.rowcount < len(batch.documents):
+            raise SourceConflictError(
+                "Another source brought a document of this id a moment ago: run again to see which."
+            )
+        for name in ("delete_replaced_chunks", "insert_chunks"):
             connection.execute(query("documents." + name, **names), {}, prepare=False)
 
     def _copy(
@@ -276,6 +341,7 @@ class Documents(DocumentReader):
                 "ids": [change.id for change in changes],
                 "metadata": [change.metadata.decode() for change in changes],
                 "uris": [change.uri for change in changes],
+                "sources": [change.source_id for change in changes],
             },
         )
         if self._generation.layout is not None:
@@ -295,6 +361,10 @@ class Documents(DocumentReader):
         return len(ids)
 
 
+def _between(start: int, stop: int, first: int) -> slice:
+    return slice(max(start - first, 0), max(stop - first, 0))
+
+
 def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:
     return (
         copy.binary(document.id_data),
@@ -303,6 +373,7 @@ def _fields(document: ReadyDocument) -> tuple[copy.Field, ...]:
         copy.text(document.uri),
         copy.text(document.media_type),
         copy.binary(document.content_hash),
+        copy.int4(document.source_id),
     )
 
 
@@ -311,8 +382,23 @@ def _location(value: bytes | None) -> copy.Field:
 
 
 def same_metadata(stored: dict[str, Any], text: bytes) -> bool:
-    """Return whether JSON text means what is stored."""
-    return bool(stored == json.loads(text))
+    """Return whether JSON text means what is stored: 1, 1.0 and true are three values."""
+    given = json.loads(text, parse_float=_as_jsonb)
+    return bool(stored == given) and _same_types(stored, given)
+
+
+def _as_jsonb(number: str) -> float:
+    """Return a number as jsonb gives it back, which writes 1e16 out: as a whole number."""
+    return int(Decimal(number)) if "e" in number and "e-" not in number else float(number)
+
+
+def _same_types(stored: Any, given: Any) -> bool:  # noqa: ANN401
+    """Return whether two equal values have equal types at any depth."""
+    if isinstance(stored, dict):
+        return all(_same_types(value, given[key]) for key, value in stored.items())
+    if isinstance(stored, list):
+        return all(map(_same_types, stored, given))
+    return type(stored) is type(given)
 
 
 def empty_vectors(dim: int) -> Vector:

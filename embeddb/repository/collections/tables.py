@@ -34,6 +34,9 @@ class CollectionTables:
                 names = record.tables
                 create = query("collections.create_documents", documents=names.documents)
                 connection.execute(create, {})
+                if record.generation.model is not None:  # or nothing is ever encoded
+                    index = query("collections.index_content", documents=names.documents)
+                    connection.execute(index, {})
             self.create_chunks(connection, record)
         except pg.DuplicateTable as error:
             raise InvalidNameError(

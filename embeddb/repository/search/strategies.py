@@ -133,7 +133,9 @@ class Strategies:
             rows = rows.join(self.documents, self.rows.same(self.chunks))
         distance = self._distance(self._query())
         statement = (
-            self._columns(shape, distance, plan).select_from(rows).where(*self._others(shape, self.chunks))
+            self._columns(shape, distance, plan)
+            .select_from(rows)
+            .where(*self._others(shape, self.chunks))
         )
         if condition is not None:
             statement = statement.where(condition)

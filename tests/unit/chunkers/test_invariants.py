@@ -56,8 +56,7 @@ def no_tokenizer() -> None:
 def is_left_out(between: str) -> bool:
     """Return whether there is nothing but white space and punctuation."""
     return all(
-        character.isspace() or unicodedata.category(character)[0] in "PSZC"
-        for character in between
+        character.isspace() or unicodedata.category(character)[0] in "PSZC" for character in between
     )
 
 
@@ -114,7 +113,8 @@ def test_a_tokenizer_that_truncates_still_counts_everything() -> None:
 
 
 @pytest.mark.parametrize(
-    "grapheme", ["👨‍👩‍👧‍👦", "🇩🇪", "\u1100\u1161\u11a8", "e\u0301\u0323", "1\ufe0f\u20e3", "=\u0338", "நி"]
+    "grapheme",
+    ["👨‍👩‍👧‍👦", "🇩🇪", "\u1100\u1161\u11a8", "e\u0301\u0323", "1\ufe0f\u20e3", "=\u0338", "நி"],
 )
 @pytest.mark.parametrize("kind", ["text", "code", "markdown"])
 def test_a_character_is_not_cut_from_its_parts(grapheme: str, kind: str) -> None:

@@ -113,7 +113,9 @@ def test_a_chunk_of_code_knows_its_symbol() -> None:
 
 
 def test_the_context_of_code_is_its_class_and_signature() -> None:
-    long = CLASS.replace("        return", "        query = [query, query, query]\n" * 20 + "        return")
+    long = CLASS.replace(
+        "        return", "        query = [query, query, query]\n" * 20 + "        return"
+    )
     chunks = cut(long, "text/x-python", 100)
     rest = containing(chunks, "return first + other")
     assert rest.context == "class Store › def search(self, query: str) -> list[str]"  # noqa: RUF001
@@ -125,10 +127,18 @@ def test_the_context_of_code_is_its_class_and_signature() -> None:
     ("media_type", "text", "symbol"),
     [
         ("text/javascript", "class Big {\n  twice(a) {\n    return a;\n  }\n}\n", "Big.twice"),
-        ("text/x-typescript", "export class Big {\n  twice(a) {\n    return a;\n  }\n}\n", "Big.twice"),
+        (
+            "text/x-typescript",
+            "export class Big {\n  twice(a) {\n    return a;\n  }\n}\n",
+            "Big.twice",
+        ),
         ("text/x-java", "class Big {\n  int twice(int a) {\n    return a;\n  }\n}\n", "Big.twice"),
         ("text/x-go", "func (b *Big) Twice(a int) int {\n\treturn a\n}\n", "Big.Twice"),
-        ("text/x-rust", "impl Big {\n    fn twice(a: i32) -> i32 {\n        a\n    }\n}\n", "Big.twice"),
+        (
+            "text/x-rust",
+            "impl Big {\n    fn twice(a: i32) -> i32 {\n        a\n    }\n}\n",
+            "Big.twice",
+        ),
         ("text/x-c", "int *twice(int a) {\n  return a;\n}\n", "twice"),
         ("text/x-ruby", "class Big\n  def twice(a)\n    a\n  end\nend\n", "Big.twice"),
         ("text/x-sh", "twice() {\n  echo one\n}\n", "twice"),
@@ -163,9 +173,15 @@ def test_pages_are_counted_from_form_feeds() -> None:
 @pytest.mark.parametrize(
     ("media_type", "text"),
     [
-        ("text/x-rst", f"=====\nTitle\n=====\n\nPart\n----\n\n{BODY}\n\nOther ``part``\n--------------\n\n{BODY}"),
+        (
+            "text/x-rst",
+            f"=====\nTitle\n=====\n\nPart\n----\n\n{BODY}\n\nOther ``part``\n--------------\n\n{BODY}",
+        ),
         ("text/x-rst", f"Title\n#####\n\nOther part\n**********\n\n{BODY}"),
-        ("text/asciidoc", f"= Title\n\n== Part\n\n----\n== code\n----\n\n{BODY}\n\n== Other part\n\n{BODY}"),
+        (
+            "text/asciidoc",
+            f"= Title\n\n== Part\n\n----\n== code\n----\n\n{BODY}\n\n== Other part\n\n{BODY}",
+        ),
         ("message/rfc822", f"# Title\n\n## Other part\n\n{BODY}"),
         ("application/epub+zip", f"# Title\n\n## Other part\n\n{BODY}"),
     ],

@@ -13,7 +13,10 @@ from tests.support.tokenizers import word_piece
 PIECES = [
     *("The quick brown fox. ", "word ", "\r\n", "\n\n", "\r", "   \t", "# Heading\n"),
     *("## Another\n\n", "```\ncode\n```\n", "Title\n=====\n", "x" * 300, "漢字かな交じり文。"),
-    *("def f(x):\n    return x\n\n\n", "class A:\n    def g(self):\n        if x:\n            pass\n"),
+    *(
+        "def f(x):\n    return x\n\n\n",
+        "class A:\n    def g(self):\n        if x:\n            pass\n",
+    ),
     *("👨‍👩‍👧‍👦🏽🇺🇳", "e\u0301\u0323o\u0308", "שלום עולם. مرحبا؟ ", "a,b;c:d/e_f", "\f", "----\n"),
     *("- item one\n  more\n", "| a | b |\n|---|---|\n| 1 | 2 |\n", "Intro ....... 7\n"),
     *("Prev | Up | Next\n", "Part\n----\n", "= Title\n"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from embeddb.errors import (
     DatabaseError,
     DimensionMismatchError,
     DocumentError,
+    DocumentRefusedError,
     EncodingError,
+    IngestAbortedError,
     InvalidVectorError,
 )
+from embeddb.schema.layouts import ListPartitions
 from tests.support.encoders import HashEncoder
 from tests.support.faults import NAN, POISON, FragileEncoder
-from tests.support.postgres import check_chunks, stored_documents
+from tests.support.postgres import check_chunks, rows, stored_documents
 
 GOOD = [("good1", "a cat"), ("good2", "a dog")]
 
@@ -206,12 +210,157 @@ def test_a_document_without_a_vector_is_refused_where_there_is_no_model(
     assert 'pass "embedding"' in report.failures[0].message
 
 
-def test_what_the_database_refuses_stops_the_run_and_writes_nothing(store: embeddb.Store) -> None:
+RAISE = """
+CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.content LIKE '%%refused%%' THEN
+        RAISE EXCEPTION 'house rule 7' USING ERRCODE = '{}', HINT = 'ask the house';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON embeddb.docs
+   FOR EACH ROW EXECUTE FUNCTION public.refuse();
+"""
+
+HOUSE_RULES = {
+    "a constraint of the chunks": "ALTER TABLE embeddb.docs_g1 ADD CHECK (content !~ 'refused')",
+    "a constraint of the documents": "ALTER TABLE embeddb.docs ADD CHECK (content !~ 'refused')",
+    "a trigger": RAISE.format("P0001"),
+    "a trigger with a code of its own": RAISE.format("HOUSE"),
+}
+
+
+@pytest.mark.parametrize("rule", HOUSE_RULES.values(), ids=HOUSE_RULES.keys())
+@pytest.mark.parametrize("fresh", [True, False], ids=["fresh", "filled"])
+def test_what_the_database_refuses_fails_alone(
+    store: embeddb.Store, rule: str, *, fresh: bool
+) -> None:
+    docs = store.create_collection("docs", model=HashEncoder())
+    if not fresh:
+        docs.ingest([("d3", "a cat"), ("d4", "a dog"), ("other", "a cow")])
+    rows(store.url, rule)
+    source: list[tuple[str, str]] = [(f"d{i}", f"text {i}") for i in range(300)]
+    for i in (3, 150, 299):
+        source[i] = (f"d{i}", f"a refused text {i}")
+    report = docs.ingest(source)
+    assert sorted(failure.id for failure in report.failures) == ["d150", "d299", "d3"]
+    assert {failure.error for failure in report.failures} == {"DocumentRefusedError"}
+    assert all("Postgres refuses" in failure.message for failure in report.failures)
+    assert report.added + report.updated == 297
+    assert report.updated == (0 if fresh else 1)
+    assert report.chunks == docs.count_chunks() - (0 if fresh else 2)
+    if not fresh:
+        assert docs.get("d3")[0].content == "a cat"
+    check_chunks(store.url, "docs")
+
+
+def test_metadata_that_the_database_refuses_fails_alone(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=HashEncoder())
+    docs.ingest([(f"d{i}", f"text {i}") for i in range(10)])
+    rows(store.url, "ALTER TABLE embeddb.docs ADD CHECK (NOT metadata @> '{\"draft\": true}')")
+    changed = [
+        {"id": f"d{i}", "content": f"text {i}", "metadata": {"draft": i == 4, "n": i}}
+        for i in range(10)
+    ]
+    report = docs.ingest(changed)
+    assert (report.updated, report.unchanged, report.failed) == (9, 0, 1)
+    assert report.failures[0].id == "d4"
+    assert docs.count({"draft": False}) == 9
+
+
+def test_what_the_database_refuses_stops_a_strict_run_and_an_add(store: embeddb.Store) -> None:
     docs = store.create_collection("docs", model=HashEncoder())
     docs.ingest([("a", "a cat")])
-    with store.database.connection() as connection:
-        connection.execute("ALTER TABLE embeddb.docs_g1 ADD CHECK (content <> 'refused')")
-    with pytest.raises(DatabaseError):
+    rows(store.url, HOUSE_RULES["a trigger"])
+    source = [("a", "a lion"), *((f"d{i}", f"text {i}") for i in range(40)), ("b", "refused")]
+    with pytest.raises(DocumentRefusedError, match="'b'.*house rule 7 ask the house"):
+        docs.add(source)
+    assert docs.get("a")[0].content == "a cat"
+    assert docs.count() == 1
+    with pytest.raises(IngestAbortedError, match="'b'.*house rule 7"):
+        docs.ingest(source, strict=True)
+    check_chunks(store.url, "docs")
+
+
+def test_what_is_no_fault_of_a_row_ends_the_run(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=HashEncoder())
+    docs.ingest([("a", "a cat")])
+    rows(store.url, RAISE.format("53100"))  # disk full
+    with pytest.raises(DatabaseError, match="house rule"):
         docs.ingest([("a", "a lion"), ("b", "refused")])
     assert docs.get("a")[0].content == "a cat"
     check_chunks(store.url, "docs")
+
+
+def test_a_row_that_fits_into_no_partition_fails_alone(store: embeddb.Store) -> None:
+    docs = store.create_collection(
+        "docs",
+        model=HashEncoder(),
+        layout=ListPartitions("tenant", ("a", "b")),
+    )
+    rows(store.url, "DROP TABLE embeddb.docs_g1_pd")
+    report = docs.ingest(
+        [{"id": t, "content": f"text {t}", "metadata": {"tenant": t}} for t in ("a", "x", "b")],
+        build_index=False,
+    )
+    assert (report.added, [failure.id for failure in report.failures]) == (2, ["x"])
+
+
+LONG_ID = "https://example.org/?state=" + random.Random(1).randbytes(2000).hex()
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"id": LONG_ID}, "InvalidDocumentError"),
+        ({"id": "a" * 3000}, "InvalidDocumentError"),
+        ({"id": "ä" * 1400}, "InvalidDocumentError"),
+        ({"media_type": "text/plain\0"}, "InvalidTextError"),
+        ({"media_type": "text/\udce9"}, "InvalidTextError"),
+        ({"media_type": 7}, "InvalidDocumentError"),
+        ({"uri": 7}, "InvalidDocumentError"),
+        ({"metadata": {"a\udce9": 1}}, "InvalidMetadataError"),
+    ],
+)
+def test_a_field_that_cannot_be_stored_fails_its_document_alone(
+    store: embeddb.Store, fields: dict[str, Any], error: str
+) -> None:
+    docs = store.create_collection("docs", model=None, dim=2)
+    odd: dict[str, Any] = {"id": "odd", "embedding": np.array([0, 1], np.float32), **fields}
+    for document in (embeddb.Document(**odd), odd):
+        report = docs.ingest(
+            [{"id": "a", "embedding": [1, 0]}, document, {"id": "b", "embedding": [1, 1]}]
+        )
+        assert [failure.error for failure in report.failures] == [error]
+        assert [found.id for found in docs.get(["a", "b"])] == ["a", "b"]
+    with pytest.raises(DocumentError):
+        docs.add([{"id": "c", "embedding": [1, 0]}, embeddb.Document(**odd)])
+    assert docs.count() == 2
+
+
+def test_the_longest_id_is_stored(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=None, dim=2)
+    id = LONG_ID[:2600]
+    assert docs.add([{"id": id, "embedding": [1, 0]}]).added == 1
+    assert docs.search([1, 0], 1)[0].id == id
+
+
+def test_a_title_that_cannot_be_stored_is_repaired_and_reported(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=HashEncoder())
+    odd = {"id": "x", "content": "text", "metadata": {"title": "Annual\0 \ud83d", "n": 1}}
+    for _ in range(2):
+        report = docs.ingest([odd])
+        assert [failure.id for failure in report.repaired] == ["x"]
+        assert "title" in report.repaired[0].message
+        assert docs.get("x")[0].metadata == {"title": "Annual\ufffd \ufffd", "n": 1}
+    assert report.unchanged == 1
+
+
+def test_whole_numbers_of_any_size_are_kept(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=HashEncoder())
+    metadata = {"a": 2**64, "b": [-(2**63) - 1, {"c": 10**40}], "d": 2**63, "e": 1.5}
+    document = {"id": "x", "content": "text", "metadata": metadata}
+    docs.add([document])
+    assert docs.get("x")[0].metadata == metadata
+    assert docs.ingest([document]).unchanged == 1
+    assert docs.count({"a": 2**64}) == 1
