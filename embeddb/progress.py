@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 from typing import Protocol
 
@@ -16,7 +17,6 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.progress import Progress as RichProgress
 from rich.text import Text
@@ -26,7 +26,7 @@ class Display(Protocol):
     """Shows how far a run has come."""
 
     def documents(self, done: float, total: int | None) -> None:
-        """Show how many documents are done; one that is being encoded counts in part."""
+        """Show how many documents are written, or need not be."""
         ...
 
     def index(self, phase: str, done: int, total: int) -> None:
@@ -54,7 +54,7 @@ class Bars:
             MofNCompleteColumn(),
             _Rate(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            _Left(),
             console=Console(stderr=True),
         )
         self._documents: TaskID | None = None
@@ -98,8 +98,29 @@ def shown(progress: bool) -> Iterator[Display]:
 
 
 class _Rate(ProgressColumn):
-    """Shows steps per second."""
+    """Shows steps per second, from the first step on."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s", style="progress.data.speed")
+        speed = _speed(task)
+        if speed is None:
+            return Text("")
+        return Text(f"{speed:,.{0 if speed >= 10 else 1}f}/s", style="progress.data.speed")
+
+
+class _Left(ProgressColumn):
+    """Shows how long the rest will take, where its size is known."""
+
+    def render(self, task: Task) -> Text:
+        speed = _speed(task)
+        left = None if speed is None or task.total is None else task.total - task.completed
+        if speed is None or left is None:
+            return Text("-:--:--", style="progress.remaining")
+        return Text(str(timedelta(seconds=int(left / speed))), style="progress.remaining")
+
+
+def _speed(task: Task) -> float | None:
+    """Return steps per second: of late, or since the start where there are too few yet."""
+    speed = task.finished_speed or task.speed
+    if speed is None and task.completed and task.elapsed:
+        speed = task.completed / task.elapsed
+    return speed or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -237,6 +238,25 @@ class IngestReport:
     repaired: tuple[Failure, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+
+    def __add__(self, other: IngestReport) -> IngestReport:
+        """Return what two runs did together."""
+        skipped = Counter(self.skipped)
+        skipped.update(other.skipped)
+        return IngestReport(
+            added=self.added + other.added,
+            updated=self.updated + other.updated,
+            unchanged=self.unchanged + other.unchanged,
+            deleted=self.deleted + other.deleted,
+            failed=self.failed + other.failed,
+            chunks=self.chunks + other.chunks,
+            encoded=self.encoded + other.encoded,
+            seconds=self.seconds + other.seconds,
+            failures=self.failures + other.failures,
+            repaired=self.repaired + other.repaired,
+            skipped=dict(skipped),
+            types={**self.types, **other.types},
+        )
 
 
 def as_array(values: Any) -> Any:  # noqa: ANN401  (whatever a model returns)

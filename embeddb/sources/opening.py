@@ -43,7 +43,7 @@ def open_source(given: object) -> Source:
         ConfigurationError: `given` holds no documents.
     """
     if isinstance(given, str | Path):
-        return together([kind(path) for kind, path in at_path(Path(given))])
+        return together([kind(path) for kind, path in at_path(Path(given))], Path(given))
     if isinstance(given, Source):
         return given
     if isinstance(given, Mapping | Document | bytes) or not isinstance(given, Iterable):
@@ -64,9 +64,11 @@ def at_path(path: Path) -> list[tuple[SourceKind, Path]]:
     return [(_kind_of(found) or Files, path)]
 
 
-def together(sources: list[Source]) -> Source:
-    """Return sources as one."""
-    return sources[0] if len(sources) == 1 else Together(sources)
+def together(sources: list[Source], path: Path | None = None) -> Source:
+    """Return sources as one; several files of one glob are the source that its `path` names."""
+    if len(sources) == 1 and (path is None or getattr(sources[0], "path", path) == path):
+        return sources[0]
+    return Together(sources, path)
 
 
 def _kind_of(path: Path) -> SourceKind | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 
 from embeddb.protocols import Source, TypedSource
 from embeddb.records import SourceItem
@@ -11,9 +12,14 @@ from embeddb.records import SourceItem
 
 @dataclass(frozen=True)
 class Together:
-    """Several sources, one after the other."""
+    """Several sources, one after the other.
+
+    Attributes:
+        path: the glob that they are the files of, if they are.
+    """
 
     sources: Sequence[Source]
+    path: str | PathLike[str] | None = None
 
     def documents(self) -> Iterator[SourceItem]:
         """Yield the documents of each source."""

@@ -27,7 +27,7 @@ def test_a_folder_ingested_twice_is_unchanged(run_cli: RunCLI, database: str, fo
     assert first["rate"] > 0
     (folder / "one.md").write_text("another text")
     (folder / "two.md").unlink()
-    again = loaded(run_cli("ingest", "n", folder, "--prune", "--json", dsn=database))
+    again = loaded(run_cli("ingest", "n", folder, "--prune", "--yes", "--json", dsn=database))
     assert (again["updated"], again["unchanged"], again["deleted"]) == (1, 1, 1)
     assert again["encoded"] == 1
     text = run_cli("ingest", "n", folder, dsn=database).stdout
@@ -39,14 +39,70 @@ def test_globs_choose_files(run_cli: RunCLI, database: str, folder: Path) -> Non
     assert loaded(run_cli("ingest", "n", folder, *options, dsn=database))["added"] == 1
 
 
-def test_several_sources_make_one_run(run_cli: RunCLI, database: str, folder: Path) -> None:
+def test_several_sources_are_each_their_own_unless_they_have_one_name(
+    run_cli: RunCLI, database: str, folder: Path
+) -> None:
     table = folder / "rows.csv"
     table.write_text("key,body\na,first\nb,second\n")
     sources = [folder / "one.md", folder / "two.md"]
     run_cli("ingest", "n", *sources, "--model", MODEL, dsn=database)
     options = ["--id", "key", "--content", "body", "--prune", "--json"]
     report = loaded(run_cli("ingest", "n", table, *options, dsn=database))
-    assert (report["added"], report["deleted"]) == (2, 2)
+    assert (report["added"], report["deleted"]) == (2, 0)
+    named = ["--source", "texts", "--prune", "--yes", "--json"]
+    three = folder / "three.txt"
+    report = loaded(run_cli("ingest", "n", *sources, three, *named, dsn=database))
+    assert (report["added"], report["unchanged"], report["failed"]) == (1, 2, 0)
+    report = loaded(run_cli("ingest", "n", *sources, *named, dsn=database))
+    assert (report["unchanged"], report["deleted"]) == (2, 1)
+
+
+def test_two_folders_with_one_id_are_told_apart(
+    run_cli: RunCLI, database: str, folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "one.md").write_text("another one")
+    both = run_cli("ingest", "n", folder, other, "--model", MODEL, "--json", dsn=database)
+    report = loaded(both)
+    assert (report["added"], report["failed"]) == (3, 1)
+    assert report["failures"][0]["error"] == "SourceConflictError"
+    options = ["--id-prefix", "other/", "--json"]
+    assert loaded(run_cli("ingest", "n", other, *options, dsn=database))["added"] == 1
+    assert loaded(run_cli("get", "n", "other/one.md", "--json", dsn=database))
+
+
+def test_pruning_asks_first_and_nobody_answers_without_a_terminal(
+    run_cli: RunCLI, database: str, folder: Path
+) -> None:
+    run_cli("ingest", "n", folder, "--model", MODEL, dsn=database)
+    (folder / "two.md").unlink()
+    result = run_cli("ingest", "n", folder, "--prune", "--json", dsn=database)
+    assert loaded(result, code=1)["unchanged"] == 2
+    assert "1 document(s) of 'n' left the source (two.md)" in failed(result)
+    assert "--yes" in failed(result)
+    (folder / "one.md").unlink()
+    result = run_cli("ingest", "n", folder, "--prune", "--yes", "--json", dsn=database)
+    assert loaded(result, code=1)["deleted"] == 0
+    assert "more than half" in failed(result) and "--force" in failed(result)
+    options = ["--prune", "--yes", "--force", "--json"]
+    assert loaded(run_cli("ingest", "n", folder, *options, dsn=database))["deleted"] == 2
+    # with nothing to delete there is nothing to ask
+    assert loaded(run_cli("ingest", "n", folder, "--prune", "--json", dsn=database))["deleted"] == 0
+
+
+def test_the_exit_code_tells_that_nothing_was_taken(
+    run_cli: RunCLI, database: str, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "latin.txt").write_bytes(b"Caf\xe9 cr\xe8me")
+    result = run_cli("ingest", "n", texts / "latin.txt", "--model", MODEL, "--json", dsn=database)
+    assert loaded(result, code=1)["failed"] == 1
+    (texts / "fine.txt").write_text("fine")
+    assert loaded(run_cli("ingest", "n", texts, "--json", dsn=database))["failed"] == 1
+    (texts / "latin.txt").unlink()
+    assert loaded(run_cli("ingest", "n", texts, "--json", dsn=database))["unchanged"] == 1
 
 
 def test_lines_on_stdin_and_failures_are_listed(run_cli: RunCLI, database: str) -> None:

@@ -34,8 +34,10 @@ def reported() -> Iterator[None]:
         complain(message)
         raise typer.Exit(FAILED) from error
     except KeyboardInterrupt as error:
+        told = " ".join(("Interrupted.", *getattr(error, "__notes__", ())))
         err.print(
-            "\nInterrupted. What was finished is kept: run the same command again to continue."
+            f"\n{told} What was finished is kept: run the same command again to continue.",
+            soft_wrap=True,
         )
         raise typer.Exit(INTERRUPTED) from error
 

@@ -58,6 +58,15 @@ class SourceOptions:
             help="Of folders: leave out files that match. May be repeated.",
         ),
     ] = None
+    source_name: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            metavar="NAME",
+            help="What the source is called. What has one name is one source. "
+            "Default: each folder, file, table and query is one.",
+        ),
+    ] = None
     id: Annotated[
         str | None,
         typer.Option("--id", metavar="COLUMN", rich_help_panel=ROWS, help="The column of the ids."),
@@ -152,8 +161,8 @@ class SourceOptions:
         if sum(bool(kind) for kind in kinds) != 1:
             raise typer.BadParameter("Give one of SOURCE..., --query and --table.")
 
-    def open(self, url: str) -> Source:
-        """Return the source, or all of them as one.
+    def open(self, url: str) -> list[Source]:
+        """Return the sources: one where they have one name.
 
         Args:
             url: the server that a query goes to unless the options name another.
@@ -169,14 +178,15 @@ class SourceOptions:
             _refuse(
                 self._files() | self._delimited() | self._encoding() | self._format(), "a query"
             )
-            return Query(self.database or url, rows, **self._columns())
-        return together([source for path in self.sources or [] for source in self._open(path)])
+            return [Query(self.database or url, rows, **self._columns())]
+        opened = [self._open(path) for path in self.sources or []]
+        return [together(opened)] if self.source_name and opened else opened
 
-    def _open(self, path: str) -> list[Source]:
-        from embeddb.sources.opening import at_path
+    def _open(self, path: str) -> Source:
+        from embeddb.sources.opening import at_path, together
 
         if path == STDIN:
-            return [self._standard_input()]
+            return self._standard_input()
         given = self._files() | self._columns() | self._delimited() | self._encoding()
         opened = []
         for kind, found in at_path(Path(path)):
@@ -184,7 +194,7 @@ class SourceOptions:
             unknown = {name: value for name, value in given.items() if name not in known}
             _refuse(unknown | self._format(), str(found))
             opened.append(kind(found, **given))
-        return opened
+        return together(opened, Path(path))
 
     def _standard_input(self) -> Source:
         from embeddb.cli.common.standard_input import NAME, DelimitedInput, JSONInput

@@ -12,7 +12,7 @@ import pytest
 import embeddb
 from embeddb import Collection
 from embeddb.errors import ConfigurationError, IngestAbortedError, SourceError
-from embeddb.records import IngestReport, Skipped
+from embeddb.records import Failure, IngestReport, Skipped
 from tests.support.encoders import HashEncoder
 from tests.support.faults import GatedEncoder
 from tests.support.postgres import check_chunks, rows, session, stored_chunks, stored_documents
@@ -315,3 +315,41 @@ def test_a_collection_can_be_filled_through_two_objects_at_once(store: embeddb.S
     second.ingest([("a", "a cat"), ("b", "a dog")])
     assert first.count() == 2
     assert [hit.id for hit in first.search("dog", 1)] == ["b"]
+
+
+def test_an_interruption_keeps_what_was_encoded_and_says_how_much(store: embeddb.Store) -> None:
+    def before(call: int) -> None:
+        if call == 4:
+            raise KeyboardInterrupt
+
+    docs = store.create_collection("docs", model=GatedEncoder(before))
+    source = [(f"d{i}", f"text {i}") for i in range(500)]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        docs.ingest(source)
+    kept = docs.count()
+    assert kept == 8 + 32 + 128
+    assert caught.value.__notes__ == [f"{kept} documents were written before it."]
+    check_chunks(store.url, "docs")
+    report = store.collection("docs", encoder=HashEncoder()).ingest(source)
+    assert (report.added, report.unchanged) == (500 - kept, kept)
+
+
+def test_everything_that_a_source_holds_is_accounted_for(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=HashEncoder())
+    docs.ingest([("same", "a cat"), ("changed", "a dog"), ("tagged", "a cow")])
+    items: list[Any] = [
+        ("same", "a cat"),
+        ("changed", "a wolf"),
+        {"id": "tagged", "content": "a cow", "metadata": {"milk": True}},
+        ("new", "an emu"),
+        ("new", "an emu again"),
+        ("empty", ""),
+        17,
+        {"id": "x" * 3000, "content": "text"},
+        {"id": "broken", "content": "a\0b"},
+        Skipped(id="a.bin", reason="no parser"),
+        Failure(id="b.txt", error="SourceError", message="gone", document=True),
+    ]
+    report = docs.ingest(items)
+    assert sum(_counts(report)) + sum(report.skipped.values()) == len(items)
+    assert (_counts(report), len(report.repaired)) == ((2, 2, 1, 0, 5), 1)

@@ -273,11 +273,11 @@ def test_what_the_database_refuses_stops_a_strict_run_and_an_add(store: embeddb.
     docs.ingest([("a", "a cat")])
     rows(store.url, HOUSE_RULES["a trigger"])
     source = [("a", "a lion"), *((f"d{i}", f"text {i}") for i in range(40)), ("b", "refused")]
-    with pytest.raises(DocumentRefusedError, match="'b'.*house rule 7 ask the house"):
+    with pytest.raises(DocumentRefusedError, match=r"'b'.*house rule 7 ask the house"):
         docs.add(source)
     assert docs.get("a")[0].content == "a cat"
     assert docs.count() == 1
-    with pytest.raises(IngestAbortedError, match="'b'.*house rule 7"):
+    with pytest.raises(IngestAbortedError, match=r"'b'.*house rule 7"):
         docs.ingest(source, strict=True)
     check_chunks(store.url, "docs")
 
