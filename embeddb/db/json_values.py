@@ -14,6 +14,8 @@ import numpy as np
 
 from embeddb.errors import InvalidMetadataError
 
+_JSON_SCALARS = (str, int, float, type(None))  # bool is an int
+
 _WRITTEN_OUT = (
     UUID,
     ipaddress.IPv4Address,
@@ -34,7 +36,7 @@ def jsonable(value: Any) -> Any:  # noqa: ANN401
     Raises:
         InvalidMetadataError: the value is bytes.
     """
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, _JSON_SCALARS):
         return value
     if isinstance(value, Mapping):
         return {str(name): jsonable(item) for name, item in value.items()}

@@ -6,7 +6,7 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +40,11 @@ class Columns:
     embedding: str = "embedding"
     uri: str = "uri"
     media_type: str = "media_type"
+    _own: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        own = frozenset((self.id, self.content, self.embedding, self.uri, self.media_type))
+        object.__setattr__(self, "_own", own)
 
     def check(self, available: Collection[str], where: str) -> None:
         """Check that the columns are there, and each once; the error names those that are.
@@ -77,10 +82,6 @@ class Columns:
             return []
         wanted = available if self.metadata is None else self.metadata
         return [name for name in wanted if name not in self._own]
-
-    @property
-    def _own(self) -> tuple[str, ...]:
-        return (self.id, self.content, self.embedding, self.uri, self.media_type)
 
     def _repeated(self, available: Collection[str]) -> list[str]:
         if len(set(available)) == len(available):
@@ -126,8 +127,7 @@ class Columns:
             return _jsonable({name: row.get(name) for name in self.metadata})
         if "metadata" in row:
             return to_metadata(row["metadata"])
-        own = self._own
-        return _jsonable({name: value for name, value in row.items() if name not in own})
+        return _jsonable(row, without=self._own)
 
 
 def to_id(value: object) -> str:
@@ -176,21 +176,20 @@ def to_metadata(value: object) -> Mapping[str, Any]:
     return _jsonable(value)
 
 
-def _jsonable(fields: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return fields as JSON has them.
+def _jsonable(fields: Mapping[Any, Any], without: Collection[str] = ()) -> dict[str, Any]:
+    """Return fields as JSON has them, `without` some.
 
     Raises:
         InvalidMetadataError: JSON has no such value; the field is named.
     """
+    made = {}
     try:
-        return {str(name): jsonable(value) for name, value in fields.items()}
-    except InvalidMetadataError:
         for name, value in fields.items():
-            try:
-                jsonable(value)
-            except InvalidMetadataError as error:
-                raise InvalidMetadataError(f"{name!r} holds {error}") from None
-        raise
+            if name not in without:
+                made[str(name)] = jsonable(value)
+    except InvalidMetadataError as error:
+        raise InvalidMetadataError(f"{name!r} holds {error}") from None
+    return made
 
 
 def to_vector(value: Any) -> Vector | None:  # noqa: ANN401
