@@ -29,6 +29,8 @@ def check_vectors(  # what a model returned has any type
     count: int,
     dim: int | None,
     name: str,
+    *,
+    unit: bool = False,
 ) -> Vector:
     """Return vectors as contiguous float32, shape (count, dim).
 
@@ -37,6 +39,7 @@ def check_vectors(  # what a model returned has any type
         count: how many inputs it was given.
         dim: how many dimensions to expect; None takes any number above zero.
         name: the model's name, for the message.
+        unit: whether to scale the vectors to length 1.
 
     Raises:
         EncodingError: the values have another shape, or are no numbers.
@@ -54,6 +57,9 @@ def check_vectors(  # what a model returned has any type
     if broken.size:
         vectors = vectors.copy()  # what a function returned may not be written to
         vectors[broken] = np.nan
+    if unit:
+        vectors = unit_length(vectors)
+    if broken.size:
         said = f"{name} returned NaN or infinite values for text"
         raise PartlyEncodedError(
             vectors, {int(row): EncodingError(f"{said} {row}") for row in broken}

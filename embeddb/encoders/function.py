@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from embeddb.encoders.checks import check_vectors, unit_length
+from embeddb.encoders.checks import check_vectors
 from embeddb.encoders.fingerprint import digest
 from embeddb.errors import (
     ConfigurationError,
@@ -94,8 +94,7 @@ class FunctionEncoder:
         dim = self.info.dim
         if not texts:
             return np.zeros((0, dim), dtype=np.float32)
-        vectors = self._call(list(texts), role, dim)
-        return unit_length(vectors) if self._normalized else vectors
+        return self._call(list(texts), role, dim)
 
     def tokenizer(self) -> Tokenizer | None:
         """Return the tokenizer that came with the function, or None."""
@@ -111,7 +110,7 @@ class FunctionEncoder:
             raise ModelUnavailableError(f"{self._name} is not reachable: {error}") from error
         except Exception as error:
             raise EncodingError(f"{self._name} failed: {type(error).__name__}: {error}") from error
-        return check_vectors(values, len(texts), dim, self._name)
+        return check_vectors(values, len(texts), dim, self._name, unit=self._normalized)
 
     @cached_property
     def _takes_role(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from embeddb.encoders.checks import check_vectors, unit_length
+from embeddb.encoders.checks import check_vectors
 from embeddb.encoders.fingerprint import digest, weight_files
 from embeddb.encoders.locate import locate, package_folder
 from embeddb.encoders.registry import PRESETS
@@ -23,6 +23,9 @@ from embeddb.records import ModelInfo, Role, Vector
 
 OBJECT = "object:"
 """What the name of a model begins with that no name can load."""
+
+_UNLIMITED_TOKENS = 1_000_000
+"""Models and tokenizers without a limit carry infinity, or 1e30, in its place."""
 
 _ROLES: dict[Role, tuple[str, ...]] = {
     "query": ("query",),
@@ -86,9 +89,8 @@ class LoadedModelEncoder:
             raise
         except Exception as error:
             raise EncodingError(f"{info.name} failed: {type(error).__name__}: {error}") from error
-        vectors = check_vectors(vectors[:, : info.dim], len(texts), info.dim, info.name)
-        exact = info.dtype == "float32"
-        return unit_length(vectors) if info.normalized and not exact else vectors
+        unit = info.normalized and info.dtype != "float32"
+        return check_vectors(vectors[:, : info.dim], len(texts), info.dim, info.name, unit=unit)
 
     def tokenizer(self) -> Tokenizer | None:
         """Return the model's tokenizer without truncation or padding, or None if it has none."""
@@ -116,7 +118,7 @@ class LoadedModelEncoder:
 
     def _own_info(self) -> ModelInfo:
         model = self._model
-        dim, max_tokens = _dim(model), model.max_seq_length
+        dim, max_tokens = _dim(model), _max_tokens(model)
         kinds = [type(module).__name__ for module in model]
         cut = model.truncate_dim is not None and _dim(model, whole=True) > dim
         normalized = kinds[-1] == "Normalize" and not cut
@@ -195,7 +197,9 @@ def _recorded_name(model: Any) -> str:  # noqa: ANN401  (untyped library)
     first = model[0]
     inner = getattr(first, "auto_model", None)
     config = getattr(inner, "config", None)
-    name = getattr(config, "_name_or_path", "") or getattr(model.tokenizer, "name_or_path", "")
+    name = getattr(config, "_name_or_path", "") or getattr(
+        getattr(model, "tokenizer", None), "name_or_path", ""
+    )
     path = Path(name)
     return str(path.resolve()) if name and path.is_dir() else str(name or "")
 
@@ -221,6 +225,12 @@ def _dim(model: Any, *, whole: bool = False) -> int:  # noqa: ANN401  (untyped l
     if dim is None:
         raise ModelError("The model does not say how many dimensions its vectors have.")
     return int(dim)
+
+
+def _max_tokens(model: Any) -> int | None:  # noqa: ANN401  (untyped library)
+    """Return how many tokens a model reads; a static one reads any number."""
+    limit = model.max_seq_length
+    return int(limit) if limit and limit < _UNLIMITED_TOKENS else None
 
 
 def _config(module: Any) -> str:  # noqa: ANN401  (untyped library)

@@ -148,10 +148,15 @@ class OpenAIEncoder:
             raise PartlyEncodedError(found.vectors, found.errors)
         return found.vectors
 
-    def _encode(self, texts: list[str], rows: range, found: _Found) -> None:
+    def _encode(
+        self, texts: list[str], rows: range, found: _Found, attempts: int = _DOUBTFUL_ATTEMPTS
+    ) -> None:
         """Encode the texts of some rows, in smaller requests where one request does not succeed."""
+        if len(rows) == 1:
+            attempts = _DOUBTFUL_ATTEMPTS_ALONE
+        asked = texts[rows.start : rows.stop]
         try:
-            found.take(rows, self._ask(texts[rows.start : rows.stop], found.vectors.shape[1]))
+            found.take(rows, self._ask(asked, found.vectors.shape[1], attempts))
             return
         except EncodingError as error:
             cause: Exception = error
@@ -163,17 +168,16 @@ class OpenAIEncoder:
         known = len(found.errors)
         too_large = isinstance(cause, TooLargeError)
         for part in self._limits.parts(rows, str(cause) if too_large else ""):
-            self._encode(texts, part, found)
+            self._encode(texts, part, found, 1)
         if too_large and len(found.errors) == known:
-            self._limits.learn(texts[rows.start : rows.stop], str(cause))
+            self._limits.learn(asked, str(cause))
 
-    def _ask(self, texts: list[str], dim: int | None) -> Answer:
+    def _ask(self, texts: list[str], dim: int | None, attempts: int) -> Answer:
         """Return the answer to one request; once more where the endpoint was down meanwhile.
 
         Raises:
             TooLargeError, RefusedError, DoubtfulError: the endpoint takes other texts, not these.
         """
-        attempts = _DOUBTFUL_ATTEMPTS if len(texts) > 1 else _DOUBTFUL_ATTEMPTS_ALONE
         try:
             return self._post(texts, dim, attempts)
         except DoubtfulError:

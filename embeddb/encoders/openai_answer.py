@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from embeddb.encoders.openai_refusals import DoubtfulError, words_of
+from embeddb.encoders.openai_refusals import DoubtfulError, TooLargeError, words_of
 from embeddb.errors import EncodingError
 from embeddb.records import Vector
 
@@ -38,6 +38,7 @@ def read_answer(answer: object, count: int, dim: int | None, hint: str = "") -> 
         hint: added where a vector has another dimension.
 
     Raises:
+        TooLargeError: there are vectors of half of the texts or fewer.
         DoubtfulError: there is no vector for each text, or none is to be told from the others.
         EncodingError: no vector is one, so that their dimension is not known.
     """
@@ -63,6 +64,9 @@ def _ordered(answer: object, count: int) -> list[dict[str, Any]]:
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         words = words_of(answer)[0][:_SHOWN_CHARACTERS]
         raise DoubtfulError(f"HTTP 200: no list of embeddings: {words}")
+    if 0 < len(data) <= count // 2:
+        # Some servers take the first ten texts of a request, and say nothing of the others.
+        raise TooLargeError(f"The endpoint returned {len(data)} embeddings for {count} texts.")
     if len(data) != count:
         raise DoubtfulError(f"The endpoint returned {len(data)} embeddings for {count} texts.")
     if count == 1:

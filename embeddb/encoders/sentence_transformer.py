@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from embeddb.encoders.checks import check_vectors, unit_length
+from embeddb.encoders.checks import check_vectors
 from embeddb.encoders.description import Description, describe
 from embeddb.encoders.fingerprint import fingerprint
 from embeddb.encoders.hardware import best_dtype, check_dtype, likely_device
@@ -91,10 +91,10 @@ class SentenceTransformerEncoder:
             raise
         except Exception as error:
             raise EncodingError(f"{info.name} failed: {type(error).__name__}: {error}") from error
-        vectors = check_vectors(vectors[:, : info.dim], len(texts), info.dim, info.name)
         # A model that normalizes in half precision leaves lengths that are off by 0.1 %.
         exact = self._description.normalized and loaded.dtype == "float32"
-        return unit_length(vectors) if info.normalized and not exact else vectors
+        unit = info.normalized and not exact
+        return check_vectors(vectors[:, : info.dim], len(texts), info.dim, info.name, unit=unit)
 
     @property
     def similarity(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from os import PathLike
+from os import PathLike, fspath
 from typing import Any, Required, TypeAlias, TypedDict, cast
 
 from embeddb.errors import ConfigurationError
@@ -102,7 +102,7 @@ class EmbeddingSpec:
     ) -> None:
         # what is written as text becomes what it stands for; a frozen class is filled this way
         for name, value in {
-            "model": model,
+            "model": fspath(model) if isinstance(model, PathLike) else model,
             "dim": dim,
             "distance": distance if isinstance(distance, Distance) else Distance.named(distance),
             "storage": storage if isinstance(storage, Storage) else Storage.named(storage),

@@ -206,7 +206,7 @@ def to_vector(value: Any) -> Vector | None:  # noqa: ANN401
         numbers = _numbers(json.loads(value) if isinstance(value, str) else value)
     except (ValueError, TypeError, OverflowError) as error:
         raise InvalidVectorError(f"the embedding is not a flat list of numbers: {error}") from error
-    if numbers.ndim == 2 and len(numbers) == 1:
+    if not isinstance(value, list) and numbers.ndim == 2 and len(numbers) == 1:
         numbers = numbers[0]  # what a model returns for one text
     if numbers.ndim != 1 or not numbers.size or numbers.dtype.kind not in "fiu":
         raise InvalidVectorError("the embedding is not a flat list of numbers")
@@ -215,7 +215,7 @@ def to_vector(value: Any) -> Vector | None:  # noqa: ANN401
 
 
 def _numbers(value: Any) -> NDArray[Any]:  # noqa: ANN401
-    if isinstance(value, list) and not (value and isinstance(value[0], list)):
+    if isinstance(value, list):
         # Half the time of np.asarray, which would also take None for NaN.
         return np.array(array("d", value), copy=False)
     if hasattr(value, "to_numpy"):  # pgvector's own types

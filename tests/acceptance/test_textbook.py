@@ -63,7 +63,6 @@ def test_vectors_of_every_type_are_taken(store: embeddb.Store) -> None:
         "float64": row.astype(np.float64),
         "row": row[np.newaxis],
         "list": row.tolist(),
-        "nested": [row.tolist()],
         "tensor": torch.from_numpy(row),
         "gradient": torch.tensor(row, requires_grad=True),
         "bfloat16": torch.from_numpy(row)[None].bfloat16(),

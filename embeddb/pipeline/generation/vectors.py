@@ -45,7 +45,7 @@ def check_rows(
 def as_row(value: object, dim: int, label: str) -> Vector:
     """Return one vector as float32, shape (dim,), from an array, a list or a tensor.
 
-    A single row of shape (1, dim), as a model returns it for one text, is that vector.
+    An array of shape (1, dim), as a model returns it for one text, is that vector.
 
     Raises:
         InvalidVectorError: the value is not an array of numbers.
@@ -53,8 +53,9 @@ def as_row(value: object, dim: int, label: str) -> Vector:
     """
     if _is_float32(value) and value.shape == (dim,):
         return value  # what nearly every row is
-    row = _as_float32(as_array(value), label)
-    if row.ndim == 2 and len(row) == 1:
+    plain = as_array(value)
+    row = _as_float32(plain, label)
+    if isinstance(plain, np.ndarray) and row.ndim == 2 and len(row) == 1:
         row = row[0]
     if row.ndim != 1:
         raise InvalidVectorError(f"{label} has shape {row.shape}, not ({dim},): pass one vector.")

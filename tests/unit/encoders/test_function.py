@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embeddb.encoders import EncoderSettings, FunctionEncoder, load_encoder
+from embeddb.encoders import EncoderSettings, FunctionEncoder, isolate, load_encoder
 from embeddb.errors import (
     ConfigurationError,
     EncodingError,
@@ -137,3 +138,14 @@ def test_encoders_pass_and_functions_are_wrapped() -> None:
 def test_anything_else_is_refused(value: Any) -> None:  # noqa: ANN401
     with pytest.raises(ConfigurationError):
         load_encoder(value, settings=SETTINGS).encode(["a"])
+
+
+def test_good_vectors_beside_a_broken_one_are_scaled_to_length_1() -> None:
+    encoder = FunctionEncoder(
+        lambda texts: [[3.0, 4.0] if text == "a" else [math.nan, 1.0] for text in texts],
+        dim=2,
+        normalized=True,
+    )
+    found = isolate(encoder, ["a", "b"])
+    assert found.vectors[0].tolist() == pytest.approx([0.6, 0.8])
+    assert set(found.errors) == {1}

@@ -108,3 +108,18 @@ def test_object_needs_no_files_any_more(tiny: Path) -> None:
     own = encoder_of(model)
     assert own.info.name.startswith("object:")
     assert np.allclose(own.encode(TEXTS), model.encode(TEXTS), atol=1e-6)
+
+
+def test_static_model_reads_texts_of_any_length() -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import StaticEmbedding
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "red": 1, "blue": 2}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    weights = np.eye(3, dtype=np.float32)
+    model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_weights=weights)])
+    own = encoder_of(model)
+    assert (own.info.max_tokens, own.info.dim) == (None, 3)
+    assert own.info.name == "object:SentenceTransformer"
+    assert own.encode(["red", "blue blue"]).tolist() == [[0, 1, 0], [0, 0, 1]]

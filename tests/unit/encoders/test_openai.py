@@ -221,6 +221,20 @@ def test_limit_of_texts_is_learned_from_its_words(endpoint: Endpoint) -> None:
     assert [len(request["input"]) for request in endpoint.requests] == [25, 10, 10, 5, 10, 10, 5]
 
 
+def test_limit_of_texts_is_learned_from_what_is_left_out(endpoint: Endpoint) -> None:
+    def answer(request: dict[str, Any]) -> object:
+        texts = request["input"][:10]
+        rows = [[float(len(text)), 1, 1, 1] for text in texts]
+        return {"data": [{"index": i, "embedding": row} for i, row in enumerate(rows)]}
+
+    endpoint.answer = answer
+    encoder = encoder_at(endpoint)
+    texts = ["x" * n for n in range(1, 26)]
+    for _ in range(2):
+        assert encoder.encode(texts)[:, 0].tolist() == list(range(1, 26))
+    assert [len(request["input"]) for request in endpoint.requests] == [25, 10, 10, 5, 10, 10, 5]
+
+
 def test_limit_of_size_is_learned_where_no_number_of_texts_is_named(endpoint: Endpoint) -> None:
     said = "input (700 tokens) is too large to process. increase the physical batch size"
     endpoint.refuse = lambda texts: (500, said) if sum(map(len, texts)) > 1000 else None
