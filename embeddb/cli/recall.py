@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embeddb.evaluation.recall import RecallReport
     from embeddb.repository.catalog.recall_history import MeasuredRecall
 
-SHOWN_SETTINGS = ("method", "on", "ef_search", "probes", "oversample", "target", "queries", "truth")
+SHOWN_SETTINGS = ("method", "on", "ef_search", "probes", "oversample", "target", "queries", "truth", "reachable")
 
 
 @with_groups
@@ -48,12 +48,19 @@ def recall(
             measured = store.collection(name).recall_history()
         ctx.print(measured, _print_history)
         return
+    from embeddb.evaluation.recall import REACHABLE
+
     with ctx.store() as store, counting("queries", sampling.sample) as progress:
         collection = store.collection(name)
         report = collection.recall(sampling.sample, sampling.limit, progress=progress)
     ctx.print(asdict(report), lambda _: _print(report))
     if not report.index_used:
         err.print("Postgres used no vector index, so this measures none.")
+    if report.reachable is not None and report.reachable < REACHABLE:
+        err.print(
+            f"{1 - report.reachable:.1%} of the rows are not found by a search for their own "
+            "vector; `embeddb doctor` has a remedy."
+        )
     if fail_under is not None and report.recall < fail_under:
         err.print(f"Recall {report.recall:.4f} is below {fail_under}.", style="red")
         raise typer.Exit(FAILED)
@@ -71,6 +78,7 @@ def settings_label(settings: Mapping[str, Any]) -> str:
 def _print(report: RecallReport) -> None:
     pairs = [
         (f"recall@{report.limit}", f"{report.recall:.4f}"),
+        *([("reachable", f"{report.reachable:.4f}")] if report.reachable is not None else []),
         ("queries", report.sample),
         ("index", report.index or "none used"),
         ("settings", settings_label(report.settings) or "none"),

@@ -8,6 +8,7 @@ from embeddb.db.database import Database
 from embeddb.diagnostics.describe import pending_form
 from embeddb.diagnostics.findings import Finding, Level
 from embeddb.diagnostics.table_checks import check_tables
+from embeddb.evaluation.recall import REACHABLE
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.pipeline.indexes.repair import Defect, find_defects
@@ -18,6 +19,7 @@ from embeddb.repository.collections.collections import Collections
 from embeddb.repository.indexes.indexes import Indexes
 from embeddb.repository.query_encoding.sql_encoders import SQLEncoders
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.indexes import HNSW
 
 
 def check_collection(database: Database, record: CollectionRecord) -> Iterator[Finding]:
@@ -49,6 +51,13 @@ def check_recall(database: Database) -> Iterator[Finding]:
     for fallen in RecallHistory(database).fallen():
         message = f"Recall fell from {fallen.before:.3f} to {fallen.now:.3f}."
         yield Finding("warn", fallen.collection, message, f"embeddb tune '{fallen.collection}'")
+    for name, reachable, method in RecallHistory(database).unreached(REACHABLE):
+        message = f"{1 - reachable:.1%} of the rows are not found by a search for their own vector."
+        remedy = f"embeddb tune '{name}'"
+        if method == HNSW.method:
+            message += " Where many rows are equally near to each other, a graph leads past some."
+            remedy = f"embeddb index build '{name}' --index ivfflat"
+        yield Finding("warn", name, message, remedy)
 
 
 def _chunks_view(database: Database, record: CollectionRecord) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from psycopg import errors as pg
@@ -10,7 +11,7 @@ from psycopg import errors as pg
 from embeddb.db.database import Database
 from embeddb.errors import DatabaseError
 from embeddb.evaluation.questions import Truth, asking, questions
-from embeddb.evaluation.recall import Question, RecallReport, measure_recall
+from embeddb.evaluation.recall import Question, RecallReport, measure_recall, reachable_share
 from embeddb.evaluation.settings import search_settings
 from embeddb.records import Vector
 from embeddb.repository.catalog.recall_history import RecallHistory
@@ -47,7 +48,21 @@ def index_recall(
             settings=search_settings(record.generation.index, limit),
             progress=progress,
         )
-    how = {"queries": queries is not None, "truth": truth is not None}
+        if queries is None:
+            first = asking(searcher, connection, 1)
+            report = replace(
+                report,
+                reachable=reachable_share(
+                    [question._replace(without=None) for question in asked],
+                    first,
+                    record.generation.distance.to_itself,
+                ),
+            )
+    how = {
+        "queries": queries is not None,
+        "truth": truth is not None,
+        "reachable": report.reachable,
+    }
     keep(database, record, report.recall, report.limit, report.sample, how)
     return report
 

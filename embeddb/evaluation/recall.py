@@ -16,6 +16,13 @@ TIE_TOLERANCE = 1e-6
 several equally near rows an index returns says nothing about it."""
 
 
+SELF_TOLERANCE = 1e-4
+"""A hit that is so near to a row's own vector is that row, or as good as it."""
+
+REACHABLE = 0.98
+"""Fewer rows that a search by their own vector finds are a defect of the index."""
+
+
 class Question(NamedTuple):
     """A query, and what its answer should be.
 
@@ -39,6 +46,9 @@ class RecallReport:
             index, 0 to 1.
         exact_recall: the same of exact search over what is stored: 1 by construction, unless the
             truth was given, and then what the kind of storage leaves of it.
+        reachable: share of the sampled rows for which a search by their own vector, for one row,
+            finds them, or a row that is as near; None where the queries were the caller's. Recall
+            counts ties as found, so it can be high while rows are never found.
         limit: how many rows each search was for.
         sample: how many queries were asked.
         index_used: whether Postgres's plan reads a vector index; without one, recall is 1 by
@@ -51,6 +61,7 @@ class RecallReport:
 
     recall: float
     exact_recall: float = 1.0
+    reachable: float | None = None
     limit: int
     sample: int
     index_used: bool
@@ -123,6 +134,28 @@ def recall_of(found: Sequence[Hit], exact: Sequence[Hit]) -> float:
     last = exact[-1].distance
     farthest = last + TIE_TOLERANCE * max(1.0, abs(last))
     return min(1.0, sum(hit.distance <= farthest for hit in found) / len(exact))
+
+
+def reachable_share(
+    questions: Sequence[Question],
+    first: Callable[[Question], list[Hit]],
+    own_distance: Callable[[Vector], float],
+) -> float | None:
+    """Return the share of stored rows that a search by their own vector finds, 0 to 1.
+
+    Args:
+        questions: the vectors of stored rows.
+        first: searches by the index for the nearest row, without leaving any out.
+        own_distance: the distance of a vector to itself.
+    """
+    if not questions:
+        return None
+    reached = 0
+    for question in questions:
+        own = own_distance(question.vector)
+        farthest = own + SELF_TOLERANCE * max(1.0, abs(own))
+        reached += any(hit.distance <= farthest for hit in first(question))
+    return reached / len(questions)
 
 
 def timed(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from embeddb.errors import ConfigurationError, did_you_mean
 
 _OTHER_NAMES = {
@@ -53,6 +56,12 @@ class Distance(Enum):
     def of_bits(self) -> bool:
         """Whether it compares bits, not numbers."""
         return self in (Distance.HAMMING, Distance.JACCARD)
+
+    def to_itself(self, vector: NDArray[np.float32]) -> float:
+        """Return the distance of a vector, shape (dim,), to itself."""
+        if self is Distance.INNER_PRODUCT:
+            return -float(np.dot(vector, vector))
+        return 0.0
 
     def score(self, distance: float) -> float:
         """Return the score of a distance: where that is smaller, it is larger."""

@@ -28,7 +28,7 @@ SELECT r.measured_at, r.generation, r.recall, r."limit", r.sample, r.settings
 -- ways (another limit, queries of the caller's, a truth of the caller's) is not compared.
 WITH measured AS MATERIALIZED (
     SELECT r.id, r.measured_at, r.recall, r."limit", r.settings, c.name, g.index_spec,
-           r.settings - '{{queries,truth,target}}'::text[] AS spec,
+           r.settings - '{{queries,truth,target,reachable}}'::text[] AS spec,
            pg_catalog.jsonb_build_array(
                r."limit", r.settings -> 'queries', r.settings -> 'truth') AS asked
       FROM {recall_history} r
@@ -57,3 +57,19 @@ SELECT DISTINCT ON (c.name) c.name,
   FROM compared c
  WHERE c.now < c.target OR c.now < c.best - %(tolerance)s::double precision
  ORDER BY c.name, c.now
+
+-- name: unreached
+-- Collections of which too few rows are found by their own vector, by the latest measurement with the
+-- index as it is now.
+SELECT l.name, l.reachable, l.method
+  FROM (SELECT DISTINCT ON (c.name) c.name,
+               (r.settings ->> 'reachable')::double precision AS reachable,
+               g.index_spec ->> 'method' AS method
+          FROM {recall_history} r
+          JOIN {collections} c ON c.id = r.collection_id AND c.active_generation = r.generation
+          JOIN {generations} g ON g.collection_id = c.id AND g.number = r.generation
+         WHERE r.settings ? 'reachable'
+           AND r.settings - '{{queries,truth,target,reachable}}'::text[] = g.index_spec
+         ORDER BY c.name, r.measured_at DESC, r.id DESC) l
+ WHERE l.reachable < %(least)s::double precision
+ ORDER BY l.name

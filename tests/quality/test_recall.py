@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -208,3 +209,46 @@ def test_the_function_reads_the_index_too(store: embeddb.Store, index: HNSW | IV
             call = "SELECT count(*) FROM embeddb.docs_search(%s::vector, 7, NULL, %s)"
             assert connection.execute(call, [literal, bound]).fetchone() == (7,)
             assert connection.execute(scans, [name]).fetchone() == (calls + 1,)
+
+
+def test_rows_that_no_search_finds_are_told_though_recall_is_high(store: embeddb.Store) -> None:
+    """Three words of each row are hashed to dimensions, so that most rows are tied with others."""
+    rows_, size = 3000, 512
+    vectors = np.zeros((rows_, size), np.float32)
+    for row in range(rows_):
+        for place in (zlib.crc32(f"word{row}".encode()), zlib.crc32(f"word{row % 50}".encode()), 0):
+            vectors[row, place % size] += 1
+    docs = store.create_collection("docs", model=None, dim=size)
+    docs.add(as_documents(vectors))
+    docs.create_index(HNSW())
+    missed = sum(docs.search(vector, 1)[0].distance > 1e-3 for vector in vectors[::10])
+    assert missed > 10
+    report = docs.recall(sample=200)
+    assert report.index_used and report.reachable is not None
+    assert report.recall > 0.9 and report.reachable < min(0.95, report.recall)
+    assert docs.recall_history()[0].reachable == report.reachable
+    docs.create_index(IVFFlat())
+    assert docs.recall(sample=200).reachable == 1.0
+    assert docs.recall(queries=vectors[:3]).reachable is None
+
+
+@pytest.mark.parametrize(
+    ("storage", "distance"),
+    [
+        *(
+            (storage, distance)
+            for storage in ("vector", "halfvec", "int8")
+            for distance in ("cosine", "l2", "inner_product", "l1")
+        ),
+        ("bit", "hamming"),
+        ("bit", "jaccard"),
+    ],
+)
+def test_what_is_compared_row_by_row_is_reached(
+    store: embeddb.Store, storage: str, distance: str
+) -> None:
+    docs = store.create_collection(
+        "docs", model=None, dim=DIM, storage=storage, distance=distance, index=None
+    )
+    docs.add(as_documents(VECTORS[:200]))
+    assert docs.recall(sample=50).reachable == 1.0

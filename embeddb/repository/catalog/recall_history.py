@@ -25,7 +25,8 @@ class MeasuredRecall:
 
     Attributes:
         settings: the index spec at the time, and how it was asked: `queries` and `truth` where
-            they were the caller's, `target` where the settings were tuned for one.
+            they were the caller's, `target` where the settings were tuned for one, `reachable`
+            where it was measured.
     """
 
     measured_at: datetime
@@ -34,6 +35,24 @@ class MeasuredRecall:
     limit: int
     sample: int
     settings: Mapping[str, Any]
+
+    @property
+    def reachable(self) -> float | None:
+        """The share of sampled rows that a search by their own vector found, if measured."""
+        return self.settings.get("reachable")
+
+
+class Unreached(NamedTuple):
+    """A collection of whose rows too many are not found by their own vector.
+
+    Attributes:
+        reachable: the share that is found, as last measured with the index as it is.
+        method: of the index.
+    """
+
+    collection: str
+    reachable: float
+    method: str
 
 
 class Fallen(NamedTuple):
@@ -70,7 +89,7 @@ class RecallHistory:
     ) -> None:
         """Store a measurement of a generation, with the index of its record."""
         spec = indexes.to_json(record.generation.index) or {}
-        asked = {name: value for name, value in how.items() if value}
+        asked = {name: value for name, value in how.items() if value or isinstance(value, float)}
         with self._database.transaction() as connection:
             connection.execute(
                 query("recall.record", **self._names),
@@ -113,3 +132,11 @@ class RecallHistory:
                 query("recall.fallen", **self._names), {"tolerance": FALLEN_BY}
             ).fetchall()
         return [Fallen(*row) for row in rows]
+
+    def unreached(self, least: float) -> list[Unreached]:
+        """Return the collections of which a smaller share than `least` is found by itself."""
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                query("recall.unreached", **self._names), {"least": least}
+            ).fetchall()
+        return [Unreached(*row) for row in rows]

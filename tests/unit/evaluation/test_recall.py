@@ -9,10 +9,11 @@ from embeddb.evaluation.recall import (
     Question,
     first_ids,
     measure_recall,
+    reachable_share,
     recall_for,
     recall_of,
 )
-from embeddb.records import Hit
+from embeddb.records import Hit, Vector
 
 
 def _hits(*distances: float) -> list[Hit]:
@@ -91,3 +92,14 @@ def test_no_queries_miss_nothing() -> None:
         [], ann=lambda question: [], exact=lambda question: [], limit=5, index=None
     )
     assert (report.recall, report.sample, report.ann_p50_ms) == (1.0, 0, 0.0)
+
+
+def test_a_row_is_reached_by_a_hit_as_near_as_itself() -> None:
+    questions = [Question(np.array([length, 0], np.float32)) for length in (1, 2, 3, 4)]
+    answers = iter([_hits(-1.00001), _hits(-3.9), [], _hits(-16)])
+
+    def own(vector: Vector) -> float:
+        return -float(vector @ vector)
+
+    assert reachable_share(questions, lambda question: next(answers), own) == 0.5
+    assert reachable_share([], lambda question: [], own) is None

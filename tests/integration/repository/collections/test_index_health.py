@@ -424,6 +424,20 @@ def test_statistics_tell_of_dead_rows_bloat_and_idleness(
     assert any(finding.remedy == f"ANALYZE {table};" for finding in found())
 
 
+def test_rows_that_no_search_finds_are_told(store: embeddb.Store) -> None:
+    docs = _loaded(store)
+    history = RecallHistory(store.database)
+    for reachable in (0.5, 0.0, 0.99, None, 0.97):
+        how = {"reachable": reachable}
+        history.add(docs.record, recall=1.0, limit=10, sample=200, how=how)
+        found = list(check_recall(store.database))
+        assert bool(found) == (reachable in (0.5, 0.0, 0.97)), reachable
+    (finding,) = found
+    assert (finding.level, finding.subject) == ("warn", "docs")
+    assert finding.message.startswith("3.0% of the rows are not found")
+    assert finding.remedy == "embeddb index build 'docs' --index ivfflat"
+
+
 def test_recall_that_fell_is_told(store: embeddb.Store) -> None:
     docs = _loaded(store)
     history = RecallHistory(store.database)
