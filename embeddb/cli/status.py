@@ -50,10 +50,10 @@ def print_collections(collections: Sequence[CollectionStatus]) -> None:
         )
         return
     if not any(found.source for found in collections):
-        out.print(table(COLUMNS, map(_row, collections), right=NUMBERS, drop=LEAST))
+        out.print(table(COLUMNS, map(_row, collections), right=NUMBERS, clip="model", drop=LEAST))
         return
     rows = ((*_row(found), *_waiting(found.sync)) for found in collections)
-    out.print(table((*COLUMNS, *WAITING), rows, right=NUMBERS, drop=LEAST))
+    out.print(table((*COLUMNS, *WAITING), rows, right=NUMBERS, clip="model", drop=LEAST))
     for found in collections:
         for problem in found.problems:
             say(f"{found.name}: {problem} embeddb doctor says what to do.")

@@ -76,35 +76,40 @@ class Listing:
             )
             yield (" " * GAP).join(padded).rstrip()
 
-    def _width(self, name: str) -> int:
+    def _natural(self, name: str) -> int:
+        """Return the width that a column takes if nothing limits it."""
         place = self.columns.index(name)
-        found = max([cell_len(name), *(_widest(row[place]) for row in self.rows)])
-        if name == self.clip:
-            return min(found, LEAST_TEXT)
-        return min(found, LEAST_PROSE) if name == self.prose else found
+        return max([cell_len(name), *(_widest(row[place]) for row in self.rows)])
 
-    def _needed(self, kept: Sequence[str]) -> int:
-        return sum(map(self._width, kept)) + RULED_GAP * (len(kept) - 1)
+    def _least(self, name: str) -> int:
+        """Return the width that a column needs."""
+        if name == self.clip:
+            return min(self._natural(name), LEAST_TEXT)
+        return min(self._natural(name), LEAST_PROSE) if name == self.prose else self._natural(name)
 
     def _kept(self, width: int) -> list[str]:
         """Return the columns that the line has room for."""
         kept = list(self.columns)
         for name in self.drop:
-            if self._needed(kept) <= width:
+            if self._room(kept, width) >= 0:
                 break
             kept.remove(name)
         return kept
 
+    def _room(self, kept: Sequence[str], width: int) -> int:
+        """Return what the least widths leave of a line; it is negative if they are too much."""
+        return width - sum(map(self._least, kept)) - RULED_GAP * (len(kept) - 1)
+
     def _table(self, kept: Sequence[str], width: int) -> Table:
-        needed = self._needed(kept)
+        room = self._room(kept, width)
         table = Table(
             box=box.SIMPLE_HEAD,
             show_edge=False,
             pad_edge=False,
             padding=(0, 1),
             header_style="bold",
-            # what still does not fit goes on in the next line of the terminal, as it is
-            width=needed if needed > width else None,
+            # what does not fit goes on in the next line of the terminal, as it is
+            width=width - room if room < 0 else None,
         )
         for name in kept:
             wraps = name == self.prose
@@ -113,7 +118,7 @@ class Listing:
                 justify="right" if name in self.right else "left",
                 no_wrap=not wraps,
                 overflow="fold" if wraps else "ellipsis",
-                min_width=self._width(name),
+                width=min(self._natural(name), self._least(name) + max(room, 0)),
             )
         for row in self.rows:
             cells = dict(zip(self.columns, row, strict=True))

@@ -13,7 +13,7 @@ from embeddb.cli.common.inputs import filter_value, json_value
 
 def test_json_comes_from_three_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x.json").write_text("[3]", "utf-8")
-    monkeypatch.setattr("sys.stdin", io.StringIO("[4]"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"[4]")))
     assert json_value("[2]", "--vector") == [2]
     assert json_value(f"@{tmp_path}/x.json", "--vector") == [3]
     assert json_value("-", "--vector") == [4]

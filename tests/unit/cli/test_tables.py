@@ -25,10 +25,10 @@ def _drawn(table: object, width: int | None, encoding: str = "utf-8") -> list[st
     console._force_terminal = width is not None
     console._color_system = None
     if width is not None:
-        console.size = (width, 30)  # type: ignore[assignment]  # rich takes a pair as well
+        console.size = (width, 30)
     console.print(table)
     stream.flush()
-    return stream.buffer.getvalue().decode(encoding).splitlines()  # type: ignore[attr-defined]
+    return stream.buffer.getvalue().decode(encoding).splitlines()
 
 
 def _collections() -> Listing:
@@ -38,8 +38,8 @@ def _collections() -> Listing:
 def test_a_pipe_gets_a_row_a_line_with_all_columns() -> None:
     lines = _drawn(_collections(), None)
     assert lines == [
-        "collection                     chunks  model             index",
-        "python_docs                      1000  all-MiniLM-L6-v2  hnsw",
+        "collection                      chunks  model             index",
+        "python_docs                       1000  all-MiniLM-L6-v2  hnsw",
         "a name, twice  spaced and 東京       2  none              exact",
     ]
 

@@ -227,7 +227,16 @@ def test_a_dump_is_restored(store: embeddb.Store, empty_database: str, tmp_path:
     docs.convert(storage="int8")
     file = tmp_path / "dump.sql"
     subprocess.run([_program("pg_dump"), "-d", store.url, "-f", file], check=True)
-    restore = [_program("psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-d", empty_database, "-f", file]
+    restore = [
+        _program("psql"),
+        "-qX",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+        empty_database,
+        "-f",
+        str(file),
+    ]
     subprocess.run(restore, check=True, stdout=subprocess.DEVNULL)
     assert _view(empty_database)[0][0] == "a"
     with embeddb.connect(empty_database) as restored:
