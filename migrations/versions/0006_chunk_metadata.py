@@ -8,7 +8,7 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql as pg
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 # Each generation has a table of its own, which the catalog names: so that a script made offline
 # changes them all, Postgres reads the names while it runs. A column without a default is added

@@ -10,7 +10,7 @@ from alembic import op
 from psycopg import sql
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 
 MARK = "embeddb: the chunks of"
 

@@ -82,6 +82,7 @@ class ChunksView:
             ("chunk_no", sql.Identifier("c", "chunk_no")),
             ("content", sql.Identifier("c", "content")),
             ("embedding", verbatim(as_function_body(vectors.whole("c")))),
+            ("location", sql.Identifier("c", "location")),
         ]
         return sql.SQL(",\n           ").join(
             sql.SQL("{} AS {}").format(written, sql.Identifier(name)) for name, written in columns
