@@ -86,7 +86,9 @@ class Server:
         """
         settings = Settings.from_environment()
         if url := self.dsn or settings.dsn:
-            return url
+            from embeddb.db.address import libpq_address
+
+            return libpq_address(url)
         with err.status("Opening the embedded server"):
             if not migrated:
                 from embeddb.db import embedded

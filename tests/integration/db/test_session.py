@@ -15,6 +15,7 @@ import embeddb
 from embeddb.db.pooled import PooledDatabase
 from embeddb.db.shared import SharedDatabase
 from embeddb.errors import InvalidTextError, SourceError, UnsupportedServerError
+from embeddb.records import Document
 from embeddb.repository.collections.collections import Collections
 from embeddb.sources import Query
 from tests.support.attaching import attach, drain, query, stored
@@ -129,15 +130,20 @@ def test_a_shared_connection_is_put_back_within_its_transaction(database: str) -
         assert connection.execute("SHOW client_encoding").fetchone() == ("LATIN1",)
 
 
+def _read(item: object) -> tuple[str, str | None]:
+    assert isinstance(item, Document)
+    return item.id, item.content
+
+
 def test_rows_of_a_query_are_read_as_utf_8(database: str) -> None:
     rows(database, "CREATE TABLE notes (id text, content text, since interval)")
     rows(database, "INSERT INTO notes VALUES (%s, %s, '-1 day')", [KEY, TEXT])
     url = f"{database}&client_encoding=LATIN1"
-    assert [(one.id, one.content) for one in Query(url, "notes").documents()] == [(KEY, TEXT)]
+    assert [_read(one) for one in Query(url, "notes").documents()] == [(KEY, TEXT)]
     with psycopg.connect(url) as connection:
         connection.execute("SET IntervalStyle TO 'sql_standard'")
         read = list(Query(connection, "notes").documents())
-        assert [(one.id, one.content) for one in read] == [(KEY, TEXT)]
+        assert [_read(one) for one in read] == [(KEY, TEXT)]
         assert connection.info.parameter_status("client_encoding") == "LATIN1"
         assert connection.execute("SHOW IntervalStyle").fetchone() == ("sql_standard",)
 
