@@ -59,10 +59,10 @@ def ingest(
 ) -> None:
     """Bring a collection up to date with its sources.
 
-    Sources are files, folders, globs, `.jsonl`, `.csv`, `.tsv` and `.parquet` files, JSON Lines on
-    stdin, or rows of a database. New and changed documents are encoded, and the others skipped. A
-    document that cannot be stored is reported, and the rest goes on. A run that was interrupted
-    continues where it stopped when it is started again.
+    Sources are files, folders, globs, `.jsonl`, `.csv`, `.tsv` and `.parquet` files, JSON Lines or
+    CSV on stdin, or rows of a database. New and changed documents are encoded, and the others
+    skipped. A document that cannot be stored is reported, and the rest goes on. A run that was
+    interrupted continues where it stopped when it is started again.
 
     A document belongs to the source that brought it, and one of the same id from another source is
     refused. `--prune` deletes what its own source does not have any more, and asks first.
@@ -74,6 +74,7 @@ def ingest(
     embeddb ingest notes ./docs --model all-MiniLM-L6-v2 --glob '*.md' --exclude drafts
     embeddb ingest notes notes.jsonl more.parquet
     embeddb ingest notes ../web/docs --id-prefix web/
+    embeddb ingest notes export.csv --delimiter ';' --encoding cp1252 --types year=int,zip=text
     zcat export.jsonl.gz | embeddb ingest notes -
     embeddb ingest notes --table public.articles --content body
     ```
@@ -134,6 +135,8 @@ def _print(report: IngestReport) -> None:
     if report.skipped:
         pairs.insert(5, ("skipped", f"{sum(report.skipped.values()):,}"))
     pairs += [("seconds", f"{report.seconds:,.1f}"), ("documents/s", f"{_rate(report):,.1f}")]
+    if report.types:
+        pairs.append(("types", ", ".join(f"{name}={kind}" for name, kind in report.types.items())))
     out.print(facts(pairs))
     if report.skipped:
         reasons = [(f"{count:,}", reason) for reason, count in report.skipped.items()]

@@ -27,6 +27,7 @@ _KNOWN_IDS = 100
 
 _OTHER_DELIMITERS = (";", TAB, "|")
 _NO_TEXT = "not text in this encoding: name the right one with encoding=… (--encoding)"
+_REMEDY = "double the quotes that are text, or turn quoting off with quote='none' (--quote none)"
 _SEPARATOR_LINE = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
 
 
@@ -183,7 +184,7 @@ class Delimited:
         try:
             return next(self._reader, None)
         except csv.Error as error:
-            return _explained(error)
+            return _explained(error, self._lines.taken)
 
     def _problem(self, record: list[str], lost: bool) -> str | None:
         """Return why a row cannot be taken, or None."""
@@ -197,8 +198,8 @@ class Delimited:
             return "it follows a row that cannot be read, and does not look like a row itself"
         if self._lines.taken > 1 and self._holds_rows():
             return (
-                "a quote opens here, and closes in a later line that looks like a row of its own: "
-                "double it if it is text, or turn quoting off with quote='none' (--quote none)"
+                "a quote opens in this line, and closes in one that looks like a row of its own: "
+                + _REMEDY
             )
         return None
 
@@ -285,16 +286,11 @@ def _kind_of_character(character: str) -> str:
     return " " if character.isspace() else character
 
 
-def _explained(error: csv.Error) -> str:
+def _explained(error: csv.Error, lines: int) -> str:
+    """Return what is wrong with a row that takes in so many lines."""
     text = str(error)
-    if "unexpected end of data" in text:
-        return (
-            "a quote opens here that is never closed: double it if it is text, or turn quoting "
-            "off with quote='none' (--quote none)"
-        )
+    if "unexpected end of data" in text or ("expected after" in text and lines > 1):
+        return f"a quote opens in this line that is never closed rightly: {_REMEDY}"
     if "expected after" in text:
-        return (
-            "text follows a closing quote: double the quotes inside quoted fields, or turn "
-            "quoting off with quote='none' (--quote none)"
-        )
+        return f"text follows a closing quote: {_REMEDY}"
     return text

@@ -59,7 +59,8 @@ def at_path(path: Path) -> list[tuple[SourceKind, Path]]:
     found = path.expanduser()
     if found.is_dir():
         return [(Files, path)]
-    if (glob := split_glob(found)) is not None:
+    glob = split_glob(found)
+    if glob is not None and glob[0].is_dir():
         return list(_rows_of_glob(*glob)) or [(Files, path)]
     return [(_kind_of(found) or Files, path)]
 

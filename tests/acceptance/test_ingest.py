@@ -158,3 +158,37 @@ def test_an_option_that_means_nothing_is_refused(run_cli: RunCLI, notes: str, fo
 def test_the_index_can_wait(run_cli: RunCLI, database: str, folder: Path) -> None:
     run_cli("ingest", "n", folder, "--model", MODEL, "--no-index", dsn=database)
     assert loaded(run_cli("index", "list", "n", "--json", dsn=database)) == []
+
+
+def test_a_csv_of_excel_is_read_and_its_types_told(
+    run_cli: RunCLI, database: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "films [1979].csv"
+    path.write_bytes("key;body;year;zip\n1;Größe;1979;7\n2;Klang;1995;x\n".encode("cp1252"))
+    options = ["--id", "key", "--content", "body", "--encoding", "cp1252", "--types", "zip=text"]
+    run = run_cli("ingest", "n", path, "--model", MODEL, *options, "--json", dsn=database)
+    assert loaded(run)["types"] == {"year": "int", "zip": "text"}
+    text = run_cli("ingest", "n", path, *options, dsn=database).stdout
+    assert "year=int, zip=text" in text and "unchanged    2" in text
+    only = ["--filter", '{"year": {"$lt": 1990}}', "--json"]
+    hits = loaded(run_cli("search", "n", "Größe", *only, dsn=database))["hits"]
+    assert [hit["id"] for hit in hits] == ["1"]
+
+
+def test_delimited_rows_on_stdin(run_cli: RunCLI, database: str) -> None:
+    rows = "id;content;n\na;first;1\nb;second;2\n"
+    options = ["--model", MODEL, "--json"]
+    csv = run_cli("ingest", "n", "-", *options, "--delimiter", ";", dsn=database, input=rows)
+    assert (loaded(csv)["added"], loaded(csv)["types"]) == (2, {"n": "int"})
+    rows = 'id\tcontent\nc\t"first\nd\tsecond\n'
+    tsv = run_cli("ingest", "n", "-", *options, "--format", "tsv", dsn=database, input=rows)
+    assert (loaded(tsv)["added"], loaded(tsv)["failed"]) == (2, 0)
+
+
+def test_an_option_that_a_source_does_not_have_is_refused(
+    run_cli: RunCLI, database: str, folder: Path
+) -> None:
+    for source, option in ((folder, "--delimiter"), ("-", "--glob"), (folder, "--format")):
+        value = "jsonl" if option == "--format" else "x"
+        run = run_cli("ingest", "n", source, "--model", MODEL, option, value, dsn=database)
+        assert f"{option} means nothing" in failed(run)

@@ -33,6 +33,7 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
         ("index repair docs --all", "--all"),
         ("ingest docs", "--query"),
         ("ingest docs ./x --table articles", "--table"),
+        ("ingest docs - --format xml", "--format"),
         ("search docs", "TEXT"),
         ("search docs x --vector [1]", "--vector"),
         ("search docs --similar-to a --exact", "--similar-to"),

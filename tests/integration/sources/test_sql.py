@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from itertools import islice
 
 import psycopg
@@ -74,3 +75,54 @@ def test_a_wrong_query_is_a_source_error(server_url: str, query: str, message: s
 def test_a_database_that_does_not_answer_is_a_source_error(url: str) -> None:
     with pytest.raises(SourceError, match="cannot be reached"):
         list(Query(url, "notes").documents())
+
+
+ODD_VALUES = [
+    ("'infinity'::date", "infinity"),
+    ("'0044-03-15 BC'::date", "0044-03-15 BC"),
+    ("'20000-01-01'::timestamp", "20000-01-01 00:00:00"),
+    ("'-infinity'::timestamptz", "-infinity"),
+    ("ARRAY['infinity'::date, '2020-01-02'::date]", ["infinity", "2020-01-02"]),
+    ("'24:00'::time", "24:00:00"),
+    ("'2 hours'::interval", 7200.0),
+    ("int4range(1, 5)", "[1,5)"),
+    ("tsrange('2020-01-01', 'infinity')", '["2020-01-01 00:00:00",infinity)'),
+    ("'{[1,3),[5,7)}'::int4multirange", "{[1,3),[5,7)}"),
+    ("ROW(1, 'x')", ["1", "x"]),
+    ("'10.0.0.1'::inet", "10.0.0.1"),
+    ("123456789012345678901234::numeric", 123456789012345678901234),
+    ("0.12345678901234567890::numeric", Decimal("0.12345678901234567890")),
+    ("""'{"a": 123456789012345678901234}'::jsonb""", {"a": 123456789012345678901234}),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), ODD_VALUES)
+def test_a_value_that_python_lacks_ends_nothing(
+    server_url: str, value: str, expected: object
+) -> None:
+    query = f"SELECT n AS id, 'x' AS content, {value} AS v FROM generate_series(1, 2) AS n"
+    documents, failures = read(Query(server_url, query))
+    assert failures == []
+    assert [document.metadata for document in documents.values()] == [{"v": expected}] * 2
+
+
+def test_bytes_fail_their_own_row(server_url: str) -> None:
+    query = (
+        "SELECT n AS id, 'x' AS content, CASE n WHEN 1 THEN '\\xff'::bytea END AS v "
+        "FROM generate_series(1, 2) AS n"
+    )
+    documents, (failure,) = read(Query(server_url, query))
+    assert list(documents) == ["2"]
+    assert failure.id == "1" and "'v' holds bytes" in failure.message
+
+
+def test_two_columns_of_one_name_are_refused(server_url: str) -> None:
+    with pytest.raises(SourceError, match="more than one column 'n'"):
+        list(Query(server_url, "SELECT 1 AS id, 'x' AS content, 1 AS n, 2 AS n").documents())
+
+
+def test_the_callers_connection_keeps_its_own_loaders(server_url: str) -> None:
+    with psycopg.connect(server_url) as connection:
+        read(Query(connection, "SELECT 1 AS id, 'x' AS content"))
+        row = connection.execute("SELECT '[1,5)'::int4range").fetchone()
+        assert row is not None and not isinstance(row[0], str)

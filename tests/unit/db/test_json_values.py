@@ -6,6 +6,7 @@ import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import ip_address, ip_interface
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from embeddb.db.json_values import jsonable
+from embeddb.errors import InvalidMetadataError
 
 
 class Colour(Enum):
@@ -39,6 +41,8 @@ ID = UUID("12345678-1234-5678-1234-567812345678")
         (Colour.RED, "red"),
         (ID, str(ID)),
         (np.int64(7), 7),
+        (ip_address("10.0.0.1"), "10.0.0.1"),
+        (ip_interface("10.0.0.1/8"), "10.0.0.1/8"),
         (np.array([1.5, 2.5]), [1.5, 2.5]),
         ({1: (date(2020, 2, 1), ID)}, {"1": ["2020-02-01", str(ID)]}),
     ],
@@ -59,3 +63,8 @@ def test_what_json_cannot_hold_is_left_to_the_check_of_all_documents() -> None:
 @pytest.mark.parametrize("text", ["0.12345678901234567890123", "-1.00000000000000000001"])
 def test_a_number_that_no_float_holds_keeps_its_digits(text: str) -> None:
     assert jsonable(Decimal(text)) == Decimal(text)
+
+
+def test_bytes_are_refused() -> None:
+    with pytest.raises(InvalidMetadataError, match="bytes"):
+        jsonable({"a": [b"x"]})

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from embeddb.errors import SourceError
+from embeddb.errors import ConfigurationError, SourceError
 from embeddb.sources import CSV, JSONLines, Parquet, jsonl
 from tests.support.sources import put, put_lines, read
 
@@ -217,3 +217,115 @@ def test_a_file_that_is_not_parquet_is_named(tmp_path: Path) -> None:
     path = put(tmp_path / "a.parquet", "text")
     with pytest.raises(SourceError, match="is not a Parquet file"):
         list(Parquet(path).documents())
+
+
+BIG = 123456789012345678901234
+
+
+def test_integers_of_any_size_stay_exact(tmp_path: Path) -> None:
+    path = put_lines(
+        tmp_path / "a.jsonl",
+        {"id": BIG, "content": "x", "top": -BIG, "deep": {"list": [1, [BIG]]}, "most": 2**64 - 1},
+        {"id": "b", "content": "x", "metadata": {"token": BIG, "float": 1e300}},
+    )
+    documents, failures = read(JSONLines(path))
+    assert failures == []
+    expected = {"top": -BIG, "deep": {"list": [1, [BIG]]}, "most": 2**64 - 1}
+    assert documents[str(BIG)].metadata == expected
+    assert documents["b"].metadata == {"token": BIG, "float": 1e300}
+    assert type(documents["b"].metadata["token"]) is int
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_json_lines_may_have_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    text = '{"id": "a", "content": "Grüße"}\r\n\r\n{"id": "b", "content": "日本"}\r\n'
+    documents, failures = read(JSONLines(put(tmp_path / "a.jsonl", text.encode(encoding))))
+    assert failures == []
+    assert [document.content for document in documents.values()] == ["Grüße", "日本"]
+
+
+def test_the_encoding_of_json_lines_can_be_given(tmp_path: Path) -> None:
+    lines = b'{"id": "a", "content": "Gr\xfc\xdfe"}\n{"id": "b", "content": "\x81"}\n'
+    path = put(tmp_path / "a.jsonl", lines)
+    documents, failures = read(JSONLines(path, encoding="cp1252"))
+    assert documents["a"].content == "Grüße"
+    assert [failure.id for failure in failures] == ["line 2"]
+    with pytest.raises(ConfigurationError, match="no encoding 'nonsense'"):
+        JSONLines(path, encoding="nonsense")
+
+
+ODD = {
+    "nanoseconds": (
+        pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns", tz="UTC")),
+        "2023-11-14T22:13:20.123456789+00:00",
+    ),
+    "duration": (pa.array([1_234_567_891, None], pa.duration("ns")), 1.234567891),
+    "time": (pa.array([1_000_000_001, None], pa.time64("ns")), "00:00:01.000000001"),
+    "year 29349": (pa.array([10_000_000, None], pa.date32()), "29349-01-26"),
+    "year 10000": (
+        pa.array([253_402_300_800, None], pa.timestamp("s")),
+        "10000-01-01T00:00:00.000",
+    ),
+    "nested": (
+        pa.array([{"at": [1_700_000_000_123_456_789]}, None]).cast(
+            pa.struct([("at", pa.list_(pa.timestamp("ns")))])
+        ),
+        {"at": ["2023-11-14T22:13:20.123456789"]},
+    ),
+    "category": (pa.array(["x", None]).dictionary_encode(), "x"),
+    "large text": (pa.array(["x", None], pa.large_string()), "x"),
+    "decimal": (
+        pa.array([Decimal("0.12345678901234567890"), None]),
+        Decimal("0.12345678901234567890"),
+    ),
+}
+
+
+@pytest.mark.parametrize("label", ODD)
+def test_a_value_that_python_lacks_becomes_text(tmp_path: Path, label: str) -> None:
+    column, expected = ODD[label]
+    table = pa.table({"id": ["a", "b"], "content": ["x", "y"], "value": column})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    documents, failures = read(Parquet(tmp_path / "a.parquet"))
+    assert failures == []
+    assert documents["a"].metadata == {"value": expected}
+    assert documents["b"].metadata == {"value": None}
+
+
+@pytest.mark.parametrize("column", ["content", "value"])
+def test_text_that_is_not_utf_8_fails_its_own_row(tmp_path: Path, column: str) -> None:
+    offsets = pa.py_buffer(np.array([0, 2, 4], dtype=np.int32).tobytes())
+    broken = pa.Array.from_buffers(pa.string(), 2, [None, offsets, pa.py_buffer(b"ok\xff\xfe")])
+    table = pa.table({"id": ["a", "b"], "content": ["x", "y"], "value": ["u", "v"]})
+    table = table.set_column(table.schema.get_field_index(column), column, broken)
+    parquet.write_table(table, tmp_path / "a.parquet")
+    documents, (failure,) = read(Parquet(tmp_path / "a.parquet"))
+    assert list(documents) == ["a"]
+    assert failure.id == "b" and f"{column!r} cannot be read" in failure.message
+
+
+def test_bytes_fail_their_own_row_and_name_the_column(tmp_path: Path) -> None:
+    table = pa.table({"id": ["a", "b"], "content": ["x", "y"], "blob": [b"\xff", None]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    documents, (failure,) = read(Parquet(tmp_path / "a.parquet"))
+    assert list(documents) == ["b"]
+    assert (failure.id, failure.error) == ("a", "InvalidMetadataError")
+    assert "'blob' holds bytes" in failure.message
+
+
+def test_a_vector_with_a_gap_is_not_taken_for_a_whole_one(tmp_path: Path) -> None:
+    vectors = pa.array([[1.0, 2.0], [1.0, None]], pa.list_(pa.float32()))
+    parquet.write_table(pa.table({"id": ["a", "b"], "embedding": vectors}), tmp_path / "a.parquet")
+    documents, _ = read(Parquet(tmp_path / "a.parquet"))
+    gap = documents["b"].embedding
+    assert gap is not None and np.isnan(gap[1])
+
+
+def test_two_columns_of_one_name_in_parquet_are_refused(tmp_path: Path) -> None:
+    table = pa.table(
+        [pa.array(["a"]), pa.array(["x"]), pa.array([1]), pa.array([2])],
+        names=["id", "content", "n", "n"],
+    )
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match="more than one column 'n'"):
+        list(Parquet(tmp_path / "a.parquet").documents())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -134,6 +136,8 @@ def test_a_text_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
         ({"a": {"b": ["x\0"]}}, "NUL character"),
         ({"\0": 1}, "NUL character"),
         ({1: "a"}, "is not JSON"),
+        ({"a": 10**5_000}, "is not JSON"),
+        ({"a": Decimal("NaN")}, "is not JSON"),
     ],
 )
 def test_what_jsonb_cannot_hold_is_found_at_any_depth(metadata: Any, message: str) -> None:  # noqa: ANN401
@@ -144,3 +148,12 @@ def test_what_jsonb_cannot_hold_is_found_at_any_depth(metadata: Any, message: st
 def test_null_and_a_written_out_nul_are_fine() -> None:
     written = metadata_json(Document(id="x", metadata={"a": None, "b": "\\u0000"}))
     assert json.loads(written) == {"a": None, "b": "\\u0000"}
+
+
+def test_numbers_of_any_size_are_written_in_full() -> None:
+    big, exact = 123456789012345678901234, Decimal("0.12345678901234567890")
+    metadata = {"a": big, "b": [{"c": -big}, exact], "d": 2**64 - 1, "e": date(2020, 1, 2)}
+    written = metadata_json(Document(id="x", metadata=metadata))
+    assert b'"e":"2020-01-02"' in written
+    read = json.loads(written, parse_float=Decimal)
+    assert (read["a"], read["b"], read["d"]) == (big, [{"c": -big}, exact], 2**64 - 1)
