@@ -14,7 +14,12 @@ MAX_TOKENS = 280_000
 _BYTES_PER_TOKEN = 3
 """A low estimate: English has 4 to 5 bytes a token, Chinese and code about 3."""
 
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"(?<![\w.-])\d+(?![\w-]|\.\d)")
+"""A number by itself, not a part of a version or of a request's id."""
+
+_OF_SIZE = re.compile(r"\b(tokens?|characters?|bytes?|[kmg]i?b)\b|\d[kmg]i?b\b|<html")
+"""Words of a limit that is not one of the number of texts, and pages of a proxy."""
+
 _HTTP_STATUS = re.compile(r"^HTTP \d+:")
 
 
@@ -73,7 +78,7 @@ def _cost(text: str) -> int:
 def _named_limit(words: str, count: int) -> int | None:
     """Return the most texts of a request, where a refusal of `count` texts names it."""
     said = _HTTP_STATUS.sub("", words).lower()
-    if "token" in said or "character" in said:
+    if _OF_SIZE.search(said):
         return None
     numbers = [int(number) for number in _NUMBER.findall(said) if 0 < int(number) < count]
     return max(numbers, default=None)

@@ -16,7 +16,7 @@ SET search_path TO pg_catalog, pg_temp
 SET standard_conforming_strings TO on
 AS $function$
 DECLARE
-    _most CONSTANT integer := 100000;  -- characters; models read fewer
+    _most CONSTANT integer := 100000;  -- characters
     _setup CONSTANT text := 'Run `embeddb sql-encoder serve-setup` as the owner of the schema, or '
         'train an encoder that needs no worker: `embeddb sql-encoder train`.';
     _dblink text;
@@ -24,6 +24,10 @@ DECLARE
     _embedding real[];
     _problem text;
 BEGIN
+    IF pg_catalog.char_length(_text) OPERATOR(pg_catalog.>) _most THEN
+        RAISE WARNING 'The text is longer than the % characters that are handed to a worker: the '
+            'rest of it is left out.', _most;
+    END IF;
     SELECT n.nspname INTO _dblink
       FROM pg_catalog.pg_extension x
       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) x.extnamespace

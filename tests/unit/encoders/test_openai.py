@@ -413,6 +413,22 @@ def test_requests_stay_within_the_limits() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "texts"),
+    [
+        ("HTTP 400: batch size is invalid, it should not be larger than 10.: input.contents", 10),
+        ("HTTP 422: batch size 256 > maximum allowed batch size 32 (Validation)", 32),
+        ("HTTP 400: total number of texts must be at most 96, received 256", 96),
+        ("HTTP 400: too many inputs (request 12ab-34)", 128),
+        ("HTTP 413: <html>413 Request Entity Too Large nginx 1.18.0 on 7</html>", 128),
+        ("HTTP 413: payload of at most 4 MB", 128),
+        ("HTTP 500: input is too large to process (current batch size: 64 tokens)", 128),
+    ],
+)
+def test_refusal_names_how_many_texts_go_into_a_request(words: str, texts: int) -> None:
+    assert len(RequestLimits().parts(range(256), words)[0]) == texts
+
+
+@pytest.mark.parametrize(
     ("headers", "seconds"),
     [
         ({"retry-after": "2", "retry-after-ms": "5"}, 2),

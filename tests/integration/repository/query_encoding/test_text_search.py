@@ -269,8 +269,12 @@ def test_without_dblink_it_is_said_what_to_do(
 
 def test_a_huge_text_is_bounded(store: embeddb.Store, docs: embeddb.Collection) -> None:
     encoder = HashEncoder()
-    with answering(store, encoder):
-        assert rows(store.url, SEARCH, ["number 7 " + "x" * 3_000_000])
+    told: list[str] = []
+    with answering(store, encoder), session(store.url) as connection:
+        connection.add_notice_handler(lambda notice: told.append(notice.message_primary or ""))
+        assert connection.execute(SEARCH, ["number 7 " + "x" * 3_000_000]).fetchall()
+    assert len(told) == 1
+    assert "longer than the 100000 characters" in told[0]
     assert [len(text) for text in encoder.texts] == [100_000]
 
 
