@@ -75,6 +75,10 @@ class IndexBuildWarning(EmbedDBWarning):
     """The index was built, but slowly, or it will find too little."""
 
 
+class FilterWarning(EmbedDBWarning):
+    """The filter asks for what no document has."""
+
+
 class EmbedDBError(Exception):
     """Something went wrong in embeddb; no message shows a password."""
 

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from embeddb.evaluation.recall import RecallReport
     from embeddb.repository.catalog.recall_history import MeasuredRecall
 
-SHOWN_SETTINGS = ("method", "on", "ef_search", "probes", "oversample", "target", "queries", "truth", "reachable")
+SHOWN_SETTINGS = (
+    "method",
+    "on",
+    "ef_search",
+    "probes",
+    "oversample",
+    "target",
+    "queries",
+    "truth",
+    "reachable",
+)
 
 
 @with_groups

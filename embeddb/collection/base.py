@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +15,7 @@ from embeddb.errors import (
     ConfigurationError,
     DatabaseError,
     EmbedDBError,
+    FilterWarning,
     GenerationChangedError,
     IndexBuildWarning,
 )
@@ -44,6 +45,7 @@ from embeddb.repository.search.searcher import (
     make_request,
     split_filter,
 )
+from embeddb.repository.search.unmatched import Unmatched
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.index_rules import check_hidden
 from embeddb.schema.indexes import HNSW, IndexSpec
@@ -232,6 +234,17 @@ class CollectionBase:
         if record != self._record:
             self._use(record, self._model.loaded)
             self.__dict__.pop("_searcher", None)
+            self.__dict__.pop("_unmatched", None)
+
+    @cached_property
+    def _unmatched(self) -> Unmatched:
+        return Unmatched(self._database, self._record)
+
+    def _warn_of_unmatched(self, filter: Filter, *, short: bool) -> None:
+        """Warn of what no document has of what a filter asks for, where too few have passed."""
+        if short and filter and isinstance(filter, Mapping):
+            for sentence in self._unmatched.sentences(filter):
+                warnings.warn(sentence, FilterWarning, stacklevel=3)
 
     def _condition(self, filter: Filter) -> tuple[Any, dict[str, Any]]:
         wanted, values = split_filter(filter)

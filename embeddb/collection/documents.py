@@ -159,7 +159,9 @@ class DocumentMethods(CollectionBase):
         with self._writing():
             if wanted is not None:
                 return self._documents.delete_ids(wanted)
-            return self._documents.delete(*self._condition(None if all else filter))
+            deleted = self._documents.delete(*self._condition(None if all else filter))
+        self._warn_of_unmatched(filter, short=deleted == 0)
+        return deleted
 
 
 def _ownership(sources: DocumentSources, uri: str | None, name: str | None) -> Ownership:

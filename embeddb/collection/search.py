@@ -41,7 +41,9 @@ class SearchMethods(CollectionBase):
             DimensionMismatchError, InvalidVectorError: the query cannot be compared.
         """
         request = self._request(limit, options)
-        return self._read(lambda: self._searcher.search(self._model.query(query), *request))
+        hits = self._read(lambda: self._searcher.search(self._model.query(query), *request))
+        self._warn_of_unmatched(options.get("filter"), short=len(hits) < limit)
+        return hits
 
     def search_many(
         self,
@@ -64,9 +66,12 @@ class SearchMethods(CollectionBase):
             DimensionMismatchError, InvalidVectorError: a query cannot be compared.
         """
         request = self._request(limit, options, FILTERS)
-        return self._read(
+        found = self._read(
             lambda: self._searcher.search_many(self._model.queries(queries), *request)
         )
+        short = any(len(hits) < limit for hits in found)
+        self._warn_of_unmatched(options.get("filter"), short=short)
+        return found
 
     def search_with_plan(
         self, query: Query, limit: int = 10, **options: Unpack[SearchOptions]
@@ -85,7 +90,9 @@ class SearchMethods(CollectionBase):
             DimensionMismatchError, InvalidVectorError: the query cannot be compared.
         """
         request = self._request(limit, options)
-        return self._read(lambda: self._plans.search(self._model.query(query), request))
+        hits, plan = self._read(lambda: self._plans.search(self._model.query(query), request))
+        self._warn_of_unmatched(options.get("filter"), short=len(hits) < limit)
+        return hits, plan
 
     def plan(self, query: Query, limit: int = 10, **options: Unpack[SearchOptions]) -> SearchPlan:
         """Return how Postgres answers a search: its strategy, and how many rows that reads.
@@ -123,7 +130,9 @@ class SearchMethods(CollectionBase):
             raise InvalidVectorError(
                 f"The chunks of document {id!r} point into opposite directions: their mean is zero."
             )
-        return self._searcher.search(vector, *request)
+        hits = self._searcher.search(vector, *request)
+        self._warn_of_unmatched(options.get("filter"), short=len(hits) < limit)
+        return hits
 
     def get(self, ids: Id | Iterable[Id], *, embeddings: bool = False) -> list[Document]:
         """Return the documents of these ids, in their order; those not there are left out.
@@ -145,7 +154,9 @@ class SearchMethods(CollectionBase):
     def count(self, filter: Filter = None) -> int:
         """Return the number of documents that pass a filter; without one, of all."""
         condition, values = self._condition(filter)
-        return self._documents.count(condition, values)
+        count = self._documents.count(condition, values)
+        self._warn_of_unmatched(filter, short=count == 0)
+        return count
 
     def count_chunks(self) -> int:
         """Return the number of chunks."""

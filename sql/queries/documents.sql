@@ -158,3 +158,33 @@ SELECT c.id, c.chunk_no, {vector}
   FROM {chunks} c
  ORDER BY pg_catalog.random()
  LIMIT %(limit)s
+
+-- name: sampled_percent
+-- Return how much of a table is as many documents as are wanted, by what ANALYZE counted.
+SELECT LEAST(100, 100.0 * %(rows)s / GREATEST(k.reltuples, 1))
+  FROM pg_catalog.pg_class k
+ WHERE k.oid = {table}::pg_catalog.regclass
+
+-- name: field_types
+-- Return the types that the values at some paths have in a sample of the documents, how many these
+-- are, and whether they were drawn from all pages.
+WITH drawn AS MATERIALIZED (
+    SELECT d.metadata FROM {documents} d {sampled} LIMIT %(most)s
+)
+SELECT t.types, (SELECT pg_catalog.count(*) FROM drawn), ({percent}) >= 100
+  FROM pg_catalog.unnest(%(paths)s::text[]) WITH ORDINALITY f (path, number)
+  LEFT JOIN LATERAL (
+       SELECT pg_catalog.array_agg(DISTINCT pg_catalog.jsonb_typeof(v.value)) AS types
+         FROM drawn s,
+              pg_catalog.jsonb_path_query(s.metadata, f.path::jsonpath, '{{}}', true) v (value)) t
+       ON true
+ ORDER BY f.number
+
+-- name: field_names
+-- Return the names of fields at a path, in a sample of the documents.
+WITH drawn AS MATERIALIZED (
+    SELECT d.metadata FROM {documents} d {sampled} LIMIT %(most)s
+)
+SELECT DISTINCT v.value #>> '{{}}'
+  FROM drawn s, pg_catalog.jsonb_path_query(s.metadata, %(path)s::jsonpath, '{{}}', true) v (value)
+ LIMIT %(most)s
