@@ -25,20 +25,13 @@ def collection_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _names(options: dict[str, Any]) -> Sequence[str]:
-    import psycopg
-
-    from embeddb.db.queries import Name, query
+    from embeddb.repository.catalog.reader import read_names
 
     settings = Settings.from_environment()
     url = options.get("dsn") or settings.dsn or _running(settings)
     if url is None:
         return []
-    schema = options.get("schema") or settings.schema
-    limit = {"name": "statement_timeout", "value": f"{SECONDS}s", "local": True}
-    with psycopg.connect(url, connect_timeout=SECONDS) as connection:
-        connection.execute(query("settings.set"), limit)
-        statement = query("collections.names", collections=Name(schema, "collections"))
-        return sorted(row[0] for row in connection.execute(statement, {}).fetchall())
+    return read_names(url, options.get("schema") or settings.schema, seconds=SECONDS)
 
 
 def _running(settings: Settings) -> str | None:

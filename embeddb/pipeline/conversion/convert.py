@@ -16,7 +16,6 @@ from psycopg import errors as pg
 
 from embeddb.db.boundary import translated
 from embeddb.db.database import Database
-from embeddb.db.queries import query
 from embeddb.errors import (
     ConfigurationError,
     DatabaseError,
@@ -294,8 +293,7 @@ def _switch(
         for found, vectors in switchover.missing_now(connection):
             documents.insert_chunks(connection, transition.chunks(found, vectors))
         switchover.switch(connection)
-        limit = {"milliseconds": str(SWITCH_TIMEOUT_MS)}
-        connection.execute(query("generations.lock_timeout"), limit)
+        switchover.limit_waits(connection, SWITCH_TIMEOUT_MS)
         Functions(database).create_search(connection, active)
     return active
 

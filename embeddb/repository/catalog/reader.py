@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import psycopg
 from psycopg import sql
 
 from embeddb.db.database import Connection, TransactionSource
@@ -87,3 +88,18 @@ def missing(name: str, known: Sequence[str]) -> str:
         return f"There is no collection {name!r}; none was created yet."
     listed = ", ".join(map(repr, known[:LISTED])) + (", …" if len(known) > LISTED else "")
     return f"There is no collection {name!r}; there are: {listed}.{did_you_mean(name, known)}"
+
+
+def read_names(url: str, schema: str, *, seconds: int) -> list[str]:
+    """Return the names of all collections, over a connection of its own; psycopg's errors come raw.
+
+    Args:
+        url: the server.
+        schema: where embeddb's tables are.
+        seconds: how long to wait for the connection, and for the answer.
+    """
+    limit = {"name": "statement_timeout", "value": f"{seconds}s", "local": True}
+    with psycopg.connect(url, connect_timeout=seconds) as connection:
+        connection.execute(query("settings.set"), limit)
+        names = query("collections.names", collections=Name(schema, "collections"))
+        return sorted(row[0] for row in connection.execute(names, {}).fetchall())

@@ -165,6 +165,11 @@ class Switchover:
             {"name": name, "number": self._target.generation.number},
         )
 
+    def limit_waits(self, connection: Connection, milliseconds: int) -> None:
+        """Wait no longer than this for any lock, until the caller's transaction ends."""
+        limit = {"milliseconds": str(milliseconds)}
+        connection.execute(query("generations.lock_timeout"), limit)
+
     def _missing_sql(self, block: str) -> sql.Composed:
         sent = Written(as_text(Vectors.of(self._source, self._database).sent("c"))[0])
         return query("generations." + block, **self._names, part=self._part, vector=sent)
