@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import ndcg_score  # type: ignore[import-untyped]
 
 from benchmarks.common import parser, show
 from embeddb.chunkers import make_chunker, with_context

@@ -1,4 +1,4 @@
-"""What is left out of the chunks: lines that belong to a page or a site, and say nothing themselves.
+"""What is left out of chunks: lines that belong to a page or a site, and say nothing themselves.
 
 Each kind is taken only where it is clear. A line with words of its own is never left out, unless it
 repeats at the edge of most pages or is an entry of a table of contents.
@@ -49,7 +49,7 @@ _NEAR_CONTENTS = 3
 # in a form that is found fast
 _NAVIGATION = re.compile(r"[Pp]rev|PREV|[Nn]ext|NEXT|[Ss]kip to|[Bb]ack to top|[Jj]ump to")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
-_BETWEEN = re.compile(r"[|·•‹›«»←→<>/\[\]()*_\\,–—-]|\s{2,}|&[a-z]+;")  # noqa: RUF001
+_BETWEEN = re.compile(r"[|·•‹›«»←→<>/\[\]()*_\\,–—-]|\s{2,}|&[a-z]+;")
 _WAYS = frozenset(
     {
         *("prev", "previous", "previous page", "next", "next page", "up", "home", "top", "index"),
@@ -100,11 +100,14 @@ def is_text(content: str) -> bool:
 
 
 # ASCII's punctuation, that of other scripts, and what rules are drawn with
-_PUNCTUATION = re.compile(r"[\s!-/:-@\[-`{-~\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u2010-\u2027\u2030-\u205e\u2500-\u259f\u3000-\u3003]*")  # fmt: skip
+_PUNCTUATION = re.compile(
+    r"[\s!-/:-@\[-`{-~\u00a0\u00a1\u00ab\u00b7\u00bb\u00bf\u2010-\u2027\u2030-\u205e"
+    r"\u2500-\u259f\u3000-\u3003]*"
+)
 
 
 def _running_lines(content: str) -> Iterator[Span]:
-    """Yield the lines at the edges of pages that are the same on many, but for the page's number."""
+    """Yield the lines at the edges of pages that are the same on many, but for a page's number."""
     pages = list(_edges(content))
     if len(pages) < FEWEST_PAGES:
         return
@@ -253,7 +256,7 @@ def _is_navigation(line: str) -> bool:
     if all(_JUMPS.fullmatch(word) for word in words):
         return True
     turns = sum(_TURNS.search(word) is not None for word in words)
-    is_linked = plain != line or "|" in line or any(arrow in line for arrow in "←→«»‹›")  # noqa: RUF001
+    is_linked = plain != line or "|" in line or any(arrow in line for arrow in "←→«»‹›")
     return turns > 0 and all(word in _WAYS for word in words) and (len(words) > 1 or is_linked)
 
 

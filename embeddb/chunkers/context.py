@@ -10,7 +10,7 @@ from embeddb.chunkers.rulers import TokenCounter
 CONTEXT_DIVISOR = 4
 """A context takes at most a quarter of a chunk's tokens: the rest is the chunk's own."""
 
-_BETWEEN = " › "  # noqa: RUF001  # an arrowhead, as in a breadcrumb trail
+_BETWEEN = " › "
 _AFTER = "\n\n"
 
 

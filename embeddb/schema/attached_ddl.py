@@ -15,6 +15,7 @@ from embeddb.db.session import as_clauses
 from embeddb.schema import attached_sql
 from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.chunkers import TITLE, ChunkerSpec
 from embeddb.schema.keys import has_key_function, key_text, key_value
 
 EVENTS = ("insert", "update", "delete", "truncate")
@@ -264,10 +265,12 @@ def _keys_of(
 
 
 def _watched(record: CollectionRecord) -> tuple[str, ...]:
-    """Return the columns that chunks are made of: the text, and what they are laid out by."""
-    layout = record.generation.layout
+    """Return the columns that chunks are made of: texts, titles, and what they are laid out by."""
+    source, layout = source_of(record), record.generation.layout
     by_layout = () if layout is None else (layout.field,)
-    return tuple(dict.fromkeys((*source_of(record).content_columns, *by_layout)))
+    has_title = ChunkerSpec.stored(record.generation.chunker).reads_title
+    titles = [TITLE] if has_title and TITLE in source.metadata else []
+    return tuple(dict.fromkeys((*source.content_columns, *by_layout, *titles)))
 
 
 def _updates(source: SourceTable, watched: Sequence[str]) -> sql.Composable:

@@ -15,6 +15,9 @@ ContextKind: TypeAlias = Literal["headings", "none"]
 KINDS: tuple[str, ...] = get_args(ChunkerKind)
 CONTEXTS: tuple[str, ...] = get_args(ContextKind)
 
+TITLE = "title"
+"""The field of a document's metadata that stands first in the contexts of its chunks."""
+
 VERSION = 2
 """The way of cutting that new collections get. A collection keeps the one that it was created with:
 version 1 has no context, and is what a stored spec without a version means."""
@@ -107,6 +110,11 @@ class ChunkerSpec:
         """
         return value if isinstance(value, ChunkerSpec) else cls.from_json(value)
 
+    @property
+    def reads_title(self) -> bool:
+        """Whether a document with another title is cut and encoded again."""
+        return self.kind != "none" and self._context == "headings"
+
     def short(self) -> str | dict[str, Any]:
         """Return the kind alone, or where more is set, all that is set."""
         given = {name: value for name, value in self.to_json().items() if value is not None}
@@ -166,7 +174,7 @@ class ChunkerSpec:
             )
         if self.version == 1 and self.context == "headings":
             raise ConfigurationError(
-                f"Version 1 of the chunkers has no context: leave version out, or make it {VERSION}."
+                f"Version 1 of the chunkers has no context: leave it out, or make it {VERSION}."
             )
 
 

@@ -47,8 +47,8 @@ def downgrade() -> None:
             from embeddb.errors import MigrationError
 
             raise MigrationError(
-                f"{count} generation(s) are cut in a way that revisions before 0006 do not know: drop "
-                "them first."
+                f"{count} generation(s) are cut in a way that revisions before 0006 do not know: "
+                "drop them first."
             )
     _change_every_table(DROP)
 

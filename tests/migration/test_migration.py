@@ -299,8 +299,33 @@ def test_released_revisions_are_frozen() -> None:
 def test_collections_that_are_there_get_their_view_of_chunks(store: embeddb.Store) -> None:
     docs = store.create_collection("docs", model=HashEncoder())
     docs.add(DOCUMENTS)
+    rows(store.url, "UPDATE embeddb.generations SET chunker = chunker - 'version' - 'context'")
     embeddb.migrate(store.url, revision="0004")
     assert one(store.url, "SELECT to_regclass('embeddb.docs_chunks')") is None
     embeddb.migrate(store.url)
     read = "SELECT id, chunk_no, content FROM embeddb.docs_chunks ORDER BY id"
     assert rows(store.url, read) == [("a", 0, "a cat"), ("b", 0, "a dog")]
+
+
+def test_chunks_of_collections_from_before_get_a_column_for_their_place(
+    store: embeddb.Store,
+) -> None:
+    made = {name: store.create_collection(name, model=HashEncoder()) for name in ("docs", "no%s")}
+    for docs in made.values():
+        docs.add(DOCUMENTS)
+    with pytest.raises(MigrationError, match=r"2 generation\(s\) are cut in a way"):
+        embeddb.migrate(store.url, revision="0004")
+    before = catalog(store.url)
+    rows(store.url, "UPDATE embeddb.generations SET chunker = chunker - 'version' - 'context'")
+    embeddb.migrate(store.url, revision="0004")
+    columns = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'location'"
+    assert one(store.url, columns) == 0
+    embeddb.migrate(store.url)
+    assert one(store.url, columns) == 2
+    assert {row[:2] for row in catalog(store.url)["columns"]} == {
+        row[:2] for row in before["columns"]
+    }
+    for name in made:
+        docs = store.create_collection(name, model=HashEncoder(), exist_ok=True)
+        assert docs.search("a cat", 1)[0].location == {}
+        assert docs.add([{"id": "c", "content": "a cow"}]).added == 1

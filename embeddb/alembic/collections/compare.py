@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("embeddb.alembic")
 
 _FIXED = ("model", "distance", "transform", "normalize")
-"""The fields of a spec that no conversion changes, as the chunker: with another one, rows are encoded
-again."""
+"""The fields of a spec that no conversion changes: with another one, rows are encoded again, as
+with another chunker."""
 
 _SEARCHED_WITH = ("ef_search", "probes", "oversample")
 """What of an index `tune` may have changed: no reason to build it anew."""

@@ -122,8 +122,8 @@ class EmbeddingOptions(FormOptions):
             "--context",
             metavar="KIND",
             rich_help_panel=CHUNKS,
-            help="What is put before a chunk when it is encoded: `headings` (title and headings, or "
-            "class and signature; the default) or `none`.",
+            help="What is put before a chunk when it is encoded: `headings` (title and headings, "
+            "or class and signature; the default) or `none`.",
         ),
     ] = None
 

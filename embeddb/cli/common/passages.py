@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
@@ -98,7 +98,7 @@ def passage(hit: Hit, number: int, query: str | None, console: Console, *, full:
 
 def _where(hit: Hit) -> str:
     """Return where the chunk stands: its source, and what its chunker said of it."""
-    found: dict[str, Any] = getattr(hit, "location", None) or {}
+    found = hit.location
     parts = [] if hit.uri is None or hit.uri == hit.id else [hit.uri]
     if found.get("page") is not None:
         parts.append(f"page {found['page']}")

@@ -49,6 +49,7 @@ from embeddb.repository.collections.documents import (
     same_metadata,
 )
 from embeddb.schema.catalog import Generation
+from embeddb.schema.chunkers import TITLE
 
 Item = TypeVar("Item")
 
@@ -322,13 +323,13 @@ def _note_same(work: Work, before: Known, document: ReadyDocument) -> None:
 
 
 def _reads_title(chunker: Chunker | None) -> TypeGuard[TitledChunker]:
-    """Return whether a chunker is told the titles of documents: one of the user's own may not be."""
+    """Return whether a chunker reads the titles of documents: one of the user's own may not."""
     return isinstance(chunker, TitledChunker) and chunker.reads_title
 
 
 def _title(item: Document) -> str | None:
     """Return the title that a document's metadata holds."""
-    found = item.metadata.get("title")
+    found = item.metadata.get(TITLE)
     if not isinstance(found, str):
         return None
     return repair(found)[:MAX_TITLE].strip() or None

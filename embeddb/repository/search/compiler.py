@@ -25,10 +25,10 @@ class Compiler(Strategies):
     """Compiles the statements that search one collection."""
 
     def select(self, shape: SearchShape) -> sa.Select[Any]:
-        """Return the statement: id, chunk_no, content, metadata, distance, score, uri, span, location.
+        """Return the statement: id, chunk_no, content, metadata, distance, score, uri, span, place.
 
         In a function (no limit) the key of an attached collection stands in the place of the id,
-        and there is no location.
+        and there is no place, which is the column `location`.
         """
         nearest = self._nearest(self._seen(shape))
         rows = self.documents.join(nearest, self.rows.same(nearest))

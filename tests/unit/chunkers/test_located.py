@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from embeddb.chunkers import make_chunker, with_context
 from embeddb.records import Chunk
@@ -37,8 +39,9 @@ def main() -> None:
 '''
 
 
-def cut(text: str, media_type: str, max_tokens: int = 60, **options: Any) -> list[Chunk]:
-    title = options.pop("title", None)
+def cut(
+    text: str, media_type: str, max_tokens: int = 60, title: str | None = None, **options: object
+) -> list[Chunk]:
     chunker = make_chunker({"kind": "auto", "max_tokens": max_tokens, **options}, word_piece())
     return chunker.chunks(text, media_type, title=title)  # type: ignore[call-arg]
 
@@ -118,7 +121,7 @@ def test_the_context_of_code_is_its_class_and_signature() -> None:
     )
     chunks = cut(long, "text/x-python", 100)
     rest = containing(chunks, "return first + other")
-    assert rest.context == "class Store › def search(self, query: str) -> list[str]"  # noqa: RUF001
+    assert rest.context == "class Store › def search(self, query: str) -> list[str]"
     assert containing(cut(CLASS, "text/x-python", 40), "def search").context == "class Store"
     assert containing(cut(CLASS, "text/x-python", 40), "def main").context == ""
 
@@ -175,7 +178,8 @@ def test_pages_are_counted_from_form_feeds() -> None:
     [
         (
             "text/x-rst",
-            f"=====\nTitle\n=====\n\nPart\n----\n\n{BODY}\n\nOther ``part``\n--------------\n\n{BODY}",
+            f"=====\nTitle\n=====\n\nPart\n----\n\n{BODY}\n\n"
+            f"Other ``part``\n--------------\n\n{BODY}",
         ),
         ("text/x-rst", f"Title\n#####\n\nOther part\n**********\n\n{BODY}"),
         (
@@ -213,7 +217,7 @@ def test_a_long_context_loses_its_outer_headings() -> None:
     title=st.one_of(st.none(), st.text(max_size=40)),
 )
 def test_a_chunk_fits_together_with_its_context(
-    tokenizer_of: Any, pieces: list[str], title: str | None
+    tokenizer_of: Callable[[], Tokenizer | None], pieces: list[str], title: str | None
 ) -> None:
     tokenizer = tokenizer_of()
     spec = {"kind": "auto", "max_tokens": 32}
