@@ -25,7 +25,7 @@ from embeddb.sources.formats import (
     skip_reason,
 )
 from embeddb.sources.parsers import Parsed, parse
-from embeddb.sources.paths import glob_depth, missing, split_glob
+from embeddb.sources.paths import missing, split_glob
 from embeddb.sources.tree import Disk, Tree
 from embeddb.sources.walk import Walk, unreadable
 
@@ -111,10 +111,8 @@ class Files:
         glob = split_glob(path)
         if glob is None or not glob[0].is_dir():
             raise missing(path)
-        root, pattern = glob
-        tree, include = Disk(root), ["/" + "/".join(pattern)]
-        depth = glob_depth(pattern)
-        return _Plan(tree, Walk(tree, include, self.exclude, depth, selective=True))
+        tree = Disk(glob[0])
+        return _Plan(tree, Walk.of_glob(tree, glob[1], self.exclude))
 
     def _named(self, tree: Tree, name: str) -> Document | Failure:
         """Return the document of a file that is named by itself."""
@@ -127,7 +125,7 @@ class Files:
         except EmbedDBError as error:
             return _failure(name, error)
         except OSError as error:
-            return unreadable(_id(name), error)
+            return unreadable(_id(name), error, document=True)
         return document or _failure(name, EmptyDocumentError("the file has no text"))
 
     def _found(self, tree: Tree, name: str) -> SourceItem:
@@ -142,7 +140,7 @@ class Files:
         except EmbedDBError as error:
             return _failure(name, error)
         except OSError as error:
-            return unreadable(_id(name), error)
+            return unreadable(_id(name), error, document=True)
         return document or Skipped(id=_id(name), reason="empty")
 
     def _document(self, tree: Tree, name: str) -> Document | None:

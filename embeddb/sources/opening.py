@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from embeddb.errors import ConfigurationError
 from embeddb.protocols import Source
-from embeddb.records import Document, Skipped
+from embeddb.records import Document, Failure, Skipped
 from embeddb.sources.byte_streams import without_compression
 from embeddb.sources.csv import CSV
 from embeddb.sources.files import Files
 from embeddb.sources.iterable import Records
 from embeddb.sources.jsonl import JSONLines
 from embeddb.sources.parquet import Parquet
-from embeddb.sources.paths import glob_depth, split_glob
+from embeddb.sources.paths import split_glob
 from embeddb.sources.together import Together
 from embeddb.sources.tree import Disk
 from embeddb.sources.walk import Walk
@@ -79,16 +79,14 @@ def _kind_of(path: Path) -> SourceKind | None:
     return None if kind is Parquet and suffix != path.suffix.lower() else kind
 
 
-def _rows_of_glob(root: Path, pattern: Iterable[str]) -> Iterator[tuple[SourceKind, Path]]:
-    """Yield the files of rows that a glob matches, or nothing if it matches others, too."""
-    parts = list(pattern)
+def _rows_of_glob(root: Path, pattern: Sequence[str]) -> Iterator[tuple[SourceKind, Path]]:
+    """Yield the files of rows that a glob matches; nothing if there is anything else, too."""
     found = []
-    include, depth = ["/" + "/".join(parts)], glob_depth(parts)
-    for name in Walk(Disk(root), include, depth=depth, selective=True).items():
-        if isinstance(name, Skipped):
+    for item in Walk.of_glob(Disk(root), pattern).items():
+        if isinstance(item, Skipped):
             continue
-        kind = _kind_of(root / name) if isinstance(name, str) else None
-        if kind is None or not isinstance(name, str):
+        kind = None if isinstance(item, Failure) else _kind_of(root / item)
+        if isinstance(item, Failure) or kind is None:
             return
-        found.append((kind, root / name))
+        found.append((kind, root / item))
     yield from found

@@ -16,6 +16,7 @@ from embeddb.errors import (
     UnreadableDocumentError,
 )
 from embeddb.records import Failure, Skipped
+from embeddb.sources.paths import glob_depth
 from embeddb.sources.tree import Entry, Tree
 
 IGNORE_FILES = (".gitignore", ".ignore")
@@ -71,6 +72,16 @@ class Walk:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_included", _patterns(self.include, "include"))
         object.__setattr__(self, "_excluded", _patterns(self.exclude, "exclude"))
+
+    @classmethod
+    def of_glob(cls, tree: Tree, pattern: Sequence[str], exclude: Sequence[str] = ()) -> Walk:
+        """Return the walk to the files that a glob matches, given as its parts."""
+        depth = glob_depth(pattern)
+        return cls(tree, ["/" + "/".join(pattern)], exclude, depth, selective=True)
+
+    def files(self) -> Iterator[str]:
+        """Yield the name of each file to read."""
+        return (found for found in self.items() if isinstance(found, str))
 
     def items(self) -> Iterator[str | Skipped | Failure]:
         """Yield the name of each file to read, and a record of everything else.
@@ -155,11 +166,11 @@ class Walk:
         ]
 
 
-def unreadable(name: str, error: OSError) -> Failure:
-    """Return the failure for a file or folder that the system does not let one read."""
-    reason = error.strerror or str(error)
-    message = f"it cannot be read: {reason}"
-    return Failure(id=name, error=UnreadableDocumentError.__name__, message=message)
+def unreadable(name: str, error: OSError, *, document: bool = False) -> Failure:
+    """Return the failure for a folder, or a document, that the system does not let one read."""
+    message = f"it cannot be read: {error.strerror or error}"
+    kind = UnreadableDocumentError.__name__
+    return Failure(id=name, error=kind, message=message, document=document)
 
 
 def _is_ignored(name: str, scopes: Sequence[_Scope]) -> bool:
