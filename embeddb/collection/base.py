@@ -242,7 +242,7 @@ class CollectionBase:
 
     def _warn_of_unmatched(self, filter: Filter, *, short: bool) -> None:
         """Warn of what no document has of what a filter asks for, where too few have passed."""
-        if short and filter and isinstance(filter, Mapping):
+        if short and isinstance(filter, Mapping) and filter:
             for sentence in self._unmatched.sentences(filter):
                 warnings.warn(sentence, FilterWarning, stacklevel=3)
 

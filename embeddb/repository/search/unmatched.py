@@ -178,5 +178,5 @@ def _path(field: str) -> str:
     return "$." + ".".join(json.dumps(part, ensure_ascii=False) for part in parts)
 
 
-def _literal(name: sql.Identifier) -> sql.Literal:
+def _literal(name: sql.Composable) -> sql.Literal:
     return sql.Literal(name.as_string())
