@@ -77,6 +77,7 @@ FILTERS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::embeddb.errors.FilterWarning")
 def test_a_filter_is_obeyed_in_every_form(docs: Collection) -> None:
     metadata = {f"v{i}": {"number": i, "even": i % 2 == 0, "tenth": i % 10} for i in range(400)}
     for wanted in FILTERS:
@@ -255,6 +256,7 @@ def test_a_session_keeps_its_settings(database: str, index: HNSW | IVFFlat) -> N
         assert settings() == before
 
 
+@pytest.mark.filterwarnings("ignore::embeddb.errors.FilterWarning")
 def test_a_repeated_filtered_search_is_planned_once_for_every_filter(database: str) -> None:
     with ConnectionPool(database, min_size=1, max_size=1) as pool, embeddb.connect(pool) as store:
         docs = store.create_collection("docs", model=None, dim=DIM)
