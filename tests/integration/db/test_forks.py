@@ -170,7 +170,8 @@ def test_a_child_that_ends_like_any_program_says_nothing(database: str) -> None:
         assert kept.execute("SELECT 1").fetchone() == (1,)
         kept.close()
     """
-    command = [sys.executable, "-W", "error::ResourceWarning", "-c", script, database]
+    warnings = ["-W", "error::ResourceWarning", "-W", "ignore::DeprecationWarning"]
+    command = [sys.executable, *warnings, "-c", script, database]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stdout + result.stderr) == (0, "")
 
