@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from embeddb.records import Failure, IngestReport, Skipped
 from tests.support.encoders import HashEncoder
 from tests.support.faults import GatedEncoder
 from tests.support.postgres import check_chunks, rows, session, stored_chunks, stored_documents
+from tests.support.sources import put, put_lines
 from tests.support.vectors import as_documents, clustered
 
 SMALL_CHUNKS = {"kind": "text", "max_tokens": 20, "overlap": 0}
@@ -353,3 +356,34 @@ def test_everything_that_a_source_holds_is_accounted_for(store: embeddb.Store) -
     report = docs.ingest(items)
     assert sum(_counts(report)) + sum(report.skipped.values()) == len(items)
     assert (_counts(report), len(report.repaired)) == ((2, 2, 1, 0, 5), 1)
+
+
+def test_numbers_of_any_size_go_in_by_every_door_and_come_back(
+    store: embeddb.Store, tmp_path: Path
+) -> None:
+    big = 123456789012345678901234
+    docs = store.create_collection("docs", model=None, dim=2)
+    row = {"id": big, "embedding": [1.0, 0.0], "metadata": {"token": big}}
+    docs.add([row, embeddb.Document(id="b", embedding=np.ones(2), metadata={"token": -big})])
+    assert docs.ingest(put_lines(tmp_path / "a.jsonl", row)).unchanged == 1
+    (found,) = docs.get(str(big))
+    assert found.metadata == {"token": big} and type(found.metadata["token"]) is int
+    assert docs.count({"token": big}) == 1
+    assert docs.count({"token": {"$lt": 0}}) == 1
+
+
+def test_decimals_are_stored_in_full(store: embeddb.Store) -> None:
+    docs = store.create_collection("docs", model=None, dim=2)
+    exact = Decimal("0.12345678901234567890")
+    record = {"id": "a", "embedding": [1.0, 0.0], "metadata": {"share": exact}}
+    docs.add([record])
+    assert docs.add([record]).unchanged == 1
+    assert rows(store.url, "SELECT metadata ->> 'share' FROM embeddb.docs") == [(str(exact),)]
+
+
+def test_the_types_of_csv_are_reported_and_asked_for(store: embeddb.Store, tmp_path: Path) -> None:
+    path = put(tmp_path / "a.csv", "id,content,year,code\na,one,1979,007\nb,two,1995,8\n")
+    docs = store.create_collection("docs", model=HashEncoder())
+    assert docs.ingest(path).types == {"year": "int", "code": "text"}
+    assert docs.count({"year": {"$lt": 1990}}) == 1
+    assert docs.count({"code": "007"}) == 1
