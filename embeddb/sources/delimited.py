@@ -175,8 +175,8 @@ class Delimited:
 
     def _called(self, names: list[str]) -> str:
         if len(names) > 1:
-            return self._name
-        return f"{self._name}, read with the delimiter {self._delimiter!r} (--delimiter),"
+            return f"The header of {self._name}"
+        return f"The header of {self._name}, read with the delimiter {self._delimiter!r} (--delimiter),"
 
     def _record(self) -> list[str] | str | None:
         """Return the fields of the next row, what is wrong with it, or None at the end."""

@@ -364,7 +364,9 @@ def test_numbers_of_any_size_go_in_by_every_door_and_come_back(
     big = 123456789012345678901234
     docs = store.create_collection("docs", model=None, dim=2)
     row = {"id": big, "embedding": [1.0, 0.0], "metadata": {"token": big}}
-    docs.add([row, embeddb.Document(id="b", embedding=np.ones(2), metadata={"token": -big})])
+    docs.add(
+        [row, embeddb.Document(id="b", embedding=np.ones(2, np.float32), metadata={"token": -big})]
+    )
     assert docs.ingest(put_lines(tmp_path / "a.jsonl", row)).unchanged == 1
     (found,) = docs.get(str(big))
     assert found.metadata == {"token": big} and type(found.metadata["token"]) is int
