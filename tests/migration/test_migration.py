@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -215,6 +216,35 @@ def test_going_down_is_refused_while_there_are_attached_collections(database: st
     rows(database, "DELETE FROM embeddb.collections")
     assert embeddb.migrate(database, revision="0002").after == "0002"
     assert embeddb.migrate(database).after == head()
+
+
+def test_documents_of_older_schemas_get_a_source_with_the_next_ingest(
+    store: embeddb.Store, tmp_path: Path
+) -> None:
+    (tmp_path / "a.md").write_text("a cat")
+    texts = store.create_collection("docs", model=HashEncoder())
+    vectors = store.create_collection('My "own" 100%', model=None, dim=2)
+    vectors.add([{"id": "v", "embedding": [1, 0]}])
+    texts.ingest(tmp_path)
+    grants = ("GRANT USAGE ON SCHEMA embeddb TO {}", "GRANT INSERT ON embeddb.docs TO {}")
+    with role(store.url, *grants) as writer:
+        indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname = 'embeddb' ORDER BY 1"
+        before = rows(store.url, indexes)
+        assert embeddb.migrate(store.url, revision="0004").after == "0004"
+        old = "SELECT attrelid::regclass::text FROM pg_attribute WHERE attname = 'source_id'"
+        assert rows(store.url, old + " AND NOT attisdropped") == []
+        assert embeddb.migrate(store.url).after == head()
+        assert rows(store.url, indexes) == before
+        may = "SELECT has_table_privilege('embeddb.sources', 'SELECT, INSERT, UPDATE')"
+        assert rows(writer, may) == [(True,)]
+    with embeddb.connect(store.url) as again:
+        docs = again.collection("docs", encoder=HashEncoder())
+        (tmp_path / "b.md").write_text("a dog")
+        report = docs.ingest(tmp_path, prune=True)
+        assert (report.added, report.unchanged, report.deleted) == (1, 1, 0)
+        owned = "SELECT id, source_id IS NOT NULL FROM embeddb.docs ORDER BY id"
+        assert rows(store.url, owned) == [("a.md", True), ("b.md", True)]
+        assert again.collection('My "own" 100%').add([{"id": "v", "embedding": [0, 1]}]).updated
 
 
 def test_the_status_of_nothing_is_nothing(store: embeddb.Store) -> None:

@@ -80,7 +80,7 @@ class EncodeStage:
                 yield part
 
     def encode(self, work: Work) -> None:
-        """Give a work its vectors; documents that the model fails on leave it for its failures."""
+        """Add the vectors to a work; documents that the model fails on become failures of it."""
         chunks = [chunk for document in work.documents for chunk in document.chunks]
         vectors = np.zeros((len(chunks), self._form.dim), dtype=np.float32)
         todo: list[int] = []

@@ -21,7 +21,7 @@ DESTRUCTIVE: dict[tuple[str, ...], tuple[list[str], str]] = {
     ("sql-encoder", "drop"): (["notes"], "Remove the SQL encoder of 'notes'?"),
     ("jobs", "purge"): ([], "Forget 1 failed row(s) of every collection?"),
 }
-"""Commands with --yes, and what they ask. `index repair` asks on a terminal only."""
+"""Commands with --yes, and what they ask. `index repair` and `ingest` ask on a terminal only."""
 
 COUNTS = """
 SELECT (SELECT count(*) FROM embeddb.collections), (SELECT count(*) FROM embeddb.generations),
@@ -34,7 +34,7 @@ SELECT (SELECT count(*) FROM embeddb.collections), (SELECT count(*) FROM embeddb
 
 def test_every_command_that_asks_is_tested() -> None:
     asking = {path for path, command in leaves().items() if "--yes" in options(command)}
-    assert asking == {*DESTRUCTIVE, ("index", "repair")}
+    assert asking == {*DESTRUCTIVE, ("index", "repair"), ("ingest",)}
 
 
 @pytest.mark.parametrize("path", DESTRUCTIVE, ids=" ".join)

@@ -57,6 +57,7 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
         "every_collection": ("INSERT",),
         "docs": ALL,
         "docs_g1": ("SELECT", "INSERT", "DELETE"),
+        "sources": ("SELECT", "INSERT", "UPDATE"),
     },
     "worker": {
         **dict.fromkeys(CATALOG, READ),
