@@ -130,21 +130,122 @@ _BY_SUFFIX = {
 
 # Their bytes need no look. What an unknown suffix stands for is seen by the bytes.
 _IMAGES = frozenset(
-    ".png .jpg .jpeg .gif .bmp .tif .tiff .webp .avif .heic .ico .icns .psd .svg .svgz".split()
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".avif",
+        ".heic",
+        ".ico",
+        ".icns",
+        ".psd",
+        ".svg",
+        ".svgz",
+    ]
 )
 _WITHOUT_PARSER = frozenset(
-    ".zip .gz .tgz .bz2 .xz .zst .7z .rar .tar .jar .whl .iso .dmg .deb .rpm "
-    ".mp3 .m4a .wav .flac .ogg .opus .wma .mp4 .m4v .mkv .mov .avi .webm .wmv "
-    ".woff .woff2 .ttf .otf .eot .exe .dll .so .dylib .a .o .lib .class .pyc .pyd .wasm "
-    ".db .sqlite .sqlite3 .parquet .feather .npy .npz .pkl .pt .onnx .safetensors .gguf "
-    ".msg .pst .mobi .azw3 .djvu .xlsb .vsd .vsdx .mdb .accdb".split()
+    [
+        ".zip",
+        ".gz",
+        ".tgz",
+        ".bz2",
+        ".xz",
+        ".zst",
+        ".7z",
+        ".rar",
+        ".tar",
+        ".jar",
+        ".whl",
+        ".iso",
+        ".dmg",
+        ".deb",
+        ".rpm",
+        ".mp3",
+        ".m4a",
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".opus",
+        ".wma",
+        ".mp4",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".avi",
+        ".webm",
+        ".wmv",
+        ".woff",
+        ".woff2",
+        ".ttf",
+        ".otf",
+        ".eot",
+        ".exe",
+        ".dll",
+        ".so",
+        ".dylib",
+        ".a",
+        ".o",
+        ".lib",
+        ".class",
+        ".pyc",
+        ".pyd",
+        ".wasm",
+        ".db",
+        ".sqlite",
+        ".sqlite3",
+        ".parquet",
+        ".feather",
+        ".npy",
+        ".npz",
+        ".pkl",
+        ".pt",
+        ".onnx",
+        ".safetensors",
+        ".gguf",
+        ".msg",
+        ".pst",
+        ".mobi",
+        ".azw3",
+        ".djvu",
+        ".xlsb",
+        ".vsd",
+        ".vsdx",
+        ".mdb",
+        ".accdb",
+    ]
 )
 _MINIFIED = re.compile(r"\.min\.[cm]?js$|\.min\.css$|\.(?:[cm]?js|css)\.map$")
 _LOCK_FILES = frozenset(
-    "package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock bun.lockb deno.lock "
-    "poetry.lock pipfile.lock uv.lock pdm.lock pixi.lock conda-lock.yml cargo.lock gemfile.lock "
-    "composer.lock go.sum flake.lock mix.lock pubspec.lock podfile.lock gradle.lockfile "
-    "packages.lock.json".split()
+    [
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "bun.lock",
+        "bun.lockb",
+        "deno.lock",
+        "poetry.lock",
+        "pipfile.lock",
+        "uv.lock",
+        "pdm.lock",
+        "pixi.lock",
+        "conda-lock.yml",
+        "cargo.lock",
+        "gemfile.lock",
+        "composer.lock",
+        "go.sum",
+        "flake.lock",
+        "mix.lock",
+        "pubspec.lock",
+        "podfile.lock",
+        "gradle.lockfile",
+        "packages.lock.json",
+    ]
 )
 
 ZIP_START = b"PK\x03\x04"

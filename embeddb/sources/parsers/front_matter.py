@@ -76,7 +76,7 @@ class _Unreadable(Exception):
 def _read(block: str, mark: str) -> dict[str, Any] | None:
     """Return what a block says, or None where it is a text between two rules."""
     try:
-        found = tomllib.loads(block) if mark == "+++" else yaml.load(block, _Loader)  # noqa: S506
+        found = tomllib.loads(block) if mark == "+++" else yaml.load(block, _Loader)
     except (tomllib.TOMLDecodeError, yaml.YAMLError, ValueError, OverflowError) as error:
         raise _Unreadable(" ".join(str(error).split())) from error
     except RecursionError as error:

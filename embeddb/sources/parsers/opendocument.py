@@ -17,9 +17,22 @@ _MANIFEST = "META-INF/manifest.xml"
 
 # Deleted text, comments, forms and what is only declared.
 _NOT_TEXT = frozenset(
-    "tracked-changes annotation annotation-end forms sequence-decls variable-decls "
-    "user-field-decls note-citation ruby-text bibliography-source calculation-settings "
-    "content-validations named-expressions database-ranges".split()
+    [
+        "tracked-changes",
+        "annotation",
+        "annotation-end",
+        "forms",
+        "sequence-decls",
+        "variable-decls",
+        "user-field-decls",
+        "note-citation",
+        "ruby-text",
+        "bibliography-source",
+        "calculation-settings",
+        "content-validations",
+        "named-expressions",
+        "database-ranges",
+    ]
 )
 
 # One cell may stand for all that follow it in its row, and one row for the rest of the sheet.
@@ -88,7 +101,9 @@ class _Writer:
             if kind in _NOT_TEXT:
                 continue
             if kind == "h":
-                yield "#" * min(int(_attribute(child, "outline-level") or 1), 6) + " " + _line(child)
+                yield (
+                    "#" * min(int(_attribute(child, "outline-level") or 1), 6) + " " + _line(child)
+                )
             elif kind == "p":
                 yield self._paragraph(child)
             elif kind == "list":

@@ -8,8 +8,20 @@ from typing import Any
 _NOT_TEXT = "script style noscript template svg nav iframe object canvas select input datalist"
 _ROLES = frozenset({"navigation", "search", "menu", "menubar", "dialog", "alertdialog"})
 _CLASSES = frozenset(
-    "navheader navfooter related sphinxsidebar breadcrumb breadcrumbs nav-panel md-header "
-    "md-footer md-sidebar skip-link edit-this-page".split()
+    [
+        "navheader",
+        "navfooter",
+        "related",
+        "sphinxsidebar",
+        "breadcrumb",
+        "breadcrumbs",
+        "nav-panel",
+        "md-header",
+        "md-footer",
+        "md-sidebar",
+        "skip-link",
+        "edit-this-page",
+    ]
 )
 _HIDDEN = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 
@@ -20,7 +32,7 @@ _LINK_MARKS = frozenset({"¶", "#", "§", "∞", "\N{LINK SYMBOL}", "\N{ANCHOR}"
 _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"})
 
 # A strip of links to the pages around: "Prev | Up | Next".
-_STRIPS = frozenset("table div p ul ol center header footer".split())
+_STRIPS = frozenset(["table", "div", "p", "ul", "ol", "center", "header", "footer"])
 _AROUND = frozenset({"prev", "previous", "next"})
 _STEPS = _AROUND | {"up", "home", "contents", "index", "top", "back"}
 _PUNCTUATION = " \t\r\n\xa0:,;|[]()<>«»‹›←→⟨⟩-–—"
@@ -34,8 +46,22 @@ _MAX_OTHER_ELSEWHERE = 40
 _MIN_FORM = 200
 _MIN_HEADER = 300
 _MIN_FOOTER = 1_000
-_PARAGRAPHS = "p h1 h2 h3 h4 h5 h6 pre table article section blockquote dl".split()
-_PARTS = "main article section aside blockquote".split()
+_PARAGRAPHS = [
+    "p",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "pre",
+    "table",
+    "article",
+    "section",
+    "blockquote",
+    "dl",
+]
+_PARTS = ["main", "article", "section", "aside", "blockquote"]
 
 # A main part is one if it holds this share of the text that is no link.
 _MIN_MAIN = 0.5
