@@ -305,8 +305,7 @@ def media_type_of(path: PurePath) -> str | None:
 def recognize(name: str, data: bytes, encoding: str = "utf-8") -> str:
     """Return the media type of a file: that of its name, unless its bytes contradict it.
 
-    Args:
-        encoding: of texts without a byte order mark: one of UTF-16 may hold zero bytes.
+    `encoding` is that of texts without a byte order mark: one of UTF-16 may hold zero bytes.
     """
     named = media_type_of(PurePosixPath(name))
     found = _by_bytes(data, named) or named

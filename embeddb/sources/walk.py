@@ -1,4 +1,4 @@
-"""What is below a folder, in a stable order: files to read, and what is left out, with its reason."""
+"""What is below a folder, in a stable order: files to read, and what is left out, and why."""
 
 from __future__ import annotations
 

@@ -47,8 +47,7 @@ _OF_TEXT: Mapping[str, Callable[[bytes, str], Parsed]] = {
 def parse(data: bytes, media_type: str, encoding: str) -> Parsed:
     """Return the text of a file, its title, and what else it says of itself.
 
-    Args:
-        encoding: of a text without a byte order mark.
+    `encoding` is that of a text without a byte order mark.
 
     Raises:
         UnreadableDocumentError: the file is damaged or in another encoding.

@@ -23,8 +23,7 @@ def open_archive(data: bytes, what: str) -> ZipFile:
     Its members say how large they are; zipfile unpacks no more than that, and so members
     that lie are damaged.
 
-    Args:
-        what: what the archive should be, for errors, such as `a Word document`.
+    `what` is what the archive should be, for errors, such as `a Word document`.
 
     Raises:
         UnreadableDocumentError: it is damaged or needs a password.

@@ -61,7 +61,7 @@ def split(text: str) -> Page:
         return Page(text, {})
     try:
         found = _read(text[opening.end() : closing.start()], mark)
-    except _Unreadable as error:
+    except _UnreadableError as error:
         return Page(text, {ERROR_KEY: str(error)[:MAX_ERROR_CHARACTERS]}, closing.end())
     if found is None:
         return Page(text, {})
@@ -69,7 +69,7 @@ def split(text: str) -> Page:
     return Page(text[blank.end() if blank else closing.end() :], found)
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     pass
 
 
@@ -78,22 +78,22 @@ def _read(block: str, mark: str) -> dict[str, Any] | None:
     try:
         found = tomllib.loads(block) if mark == "+++" else yaml.load(block, _Loader)
     except (tomllib.TOMLDecodeError, yaml.YAMLError, ValueError, OverflowError) as error:
-        raise _Unreadable(" ".join(str(error).split())) from error
+        raise _UnreadableError(" ".join(str(error).split())) from error
     except RecursionError as error:
-        raise _Unreadable(f"nested more than {MAX_DEPTH} deep") from error
+        raise _UnreadableError(f"nested more than {MAX_DEPTH} deep") from error
     if found is None:
         return {}
     return _object(found, 0) if isinstance(found, dict) else None
 
 
-def _object(found: Mapping[object, object], depth: int) -> dict[str, Any]:
+def _object(found: Mapping[Any, Any], depth: int) -> dict[str, Any]:
     return {str(_value(key, depth)): _value(value, depth) for key, value in found.items()}
 
 
 def _value(value: object, depth: int) -> Any:  # noqa: ANN401
     """Return a value as JSON has it: dates become text, and so do numbers that JSON lacks."""
     if depth > MAX_DEPTH:
-        raise _Unreadable(f"nested more than {MAX_DEPTH} deep")
+        raise _UnreadableError(f"nested more than {MAX_DEPTH} deep")
     if isinstance(value, Mapping):
         return _object(value, depth + 1)
     if isinstance(value, list | tuple | set):
@@ -107,7 +107,7 @@ def _value(value: object, depth: int) -> Any:  # noqa: ANN401
     return str(value)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML 1.2 as far as front matter goes: `no` is a word, and `12:30` and `007` are texts."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401

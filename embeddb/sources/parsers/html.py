@@ -27,8 +27,7 @@ _UNDECLARED = "windows-1252"
 def html_file(data: bytes, encoding: str) -> Parsed:
     """Return the text of a page as Markdown, its title, and its front matter if it has any.
 
-    Args:
-        encoding: of pages that declare none and are not UTF-8.
+    `encoding` is that of pages that declare none and are not UTF-8.
 
     Raises:
         UnreadableDocumentError: it is nested too deep.

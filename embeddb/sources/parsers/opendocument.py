@@ -78,7 +78,7 @@ def _parsed(archive: ZipFile) -> Parsed:
 def _title_styles(root: Any) -> frozenset[str]:  # noqa: ANN401
     """Return the names of the style `Title` and of those that only refine it."""
     refined = (
-        _attribute(style, "name")
+        str(_attribute(style, "name"))
         for style in root.iterfind("{*}automatic-styles/{*}style")
         if _attribute(style, "parent-style-name") == "Title"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 _NOT_TEXT = "script style noscript template svg nav iframe object canvas select input datalist"
@@ -35,7 +36,7 @@ _HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"})
 _STRIPS = frozenset(["table", "div", "p", "ul", "ol", "center", "header", "footer"])
 _AROUND = frozenset({"prev", "previous", "next"})
 _STEPS = _AROUND | {"up", "home", "contents", "index", "top", "back"}
-_PUNCTUATION = " \t\r\n\xa0:,;|[]()<>«»‹›←→⟨⟩-–—"
+_PUNCTUATION = " \t\r\n\xa0:,;|[]()<>«»\u2039\u203a←→⟨⟩-\u2013—"
 _MAX_WORD = 20
 _MAX_STRIP = 400
 _MAX_OTHER = {"table": 200}
@@ -85,20 +86,23 @@ def clean(page: Any) -> Any:  # noqa: ANN401
     for element in _inside(body, *_NOT_TEXT.split()):
         element.drop_tree()
     whole = _size(body)
-    for element in _inside(body):
-        if _is_aside(element) and 2 * _size(element) <= whole:
-            element.drop_tree()
+    _remove_small(body, _is_aside, whole)
     for form in _inside(body, "form"):
         if _size(form) < _MIN_FORM and next(form.iter(*_PARAGRAPHS), None) is None:
             form.drop_tree()
         else:
             form.tag = "div"
-    for element in _inside(body):
-        if _is_strip_of_site(element) and 2 * _size(element) <= whole:
-            element.drop_tree()
+    _remove_small(body, _is_strip_of_site, whole)
     for strip in _strips(body):
         strip.drop_tree()
     return _main(body)
+
+
+def _remove_small(body: Any, is_unwanted: Callable[[Any], bool], whole: int) -> None:  # noqa: ANN401
+    """Remove elements of a kind, but none that holds more than half of the text."""
+    for element in _inside(body):
+        if is_unwanted(element) and 2 * _size(element) <= whole:
+            element.drop_tree()
 
 
 def _inside(body: Any, *tags: str) -> list[Any]:  # noqa: ANN401
@@ -153,7 +157,7 @@ def _is_strip_of_site(element: Any) -> bool:  # noqa: ANN401
 
 def _strips(body: Any) -> list[Any]:  # noqa: ANN401
     """Return the strips of links to the pages around, the outermost element of each."""
-    found = {}
+    found: dict[Any, None] = {}
     for element in body.iter():
         if _word(element.text) in _AROUND:
             strip = _strip_around(element, body)

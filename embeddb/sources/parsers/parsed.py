@@ -21,5 +21,5 @@ class Parsed(NamedTuple):
 
 
 def pages(texts: Sequence[str]) -> str:
-    """Return pages as one text, from which their numbers can be counted; nothing if all are empty."""
+    """Return pages as one text, in which they can be counted; nothing if all are empty."""
     return PAGE_BREAK.join(texts) if any(texts) else ""

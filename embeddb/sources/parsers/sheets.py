@@ -59,7 +59,7 @@ def _rows(rows: Iterable[tuple[object, ...]]) -> Iterator[list[str]]:
 
 
 def _shown(value: object) -> str:
-    """Return a value as a sheet shows it: whole numbers without a fraction, dates as ISO has them."""
+    """Return a value as a sheet shows it: whole numbers without a fraction, dates in ISO."""
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

@@ -70,7 +70,7 @@ def test_no_text_is_lost(body: str) -> None:
         "<!-- gone -->",
         "<table><tr><td><a href='a'>Prev</a></td><td>Up</td><td>Next</td></tr>"
         "<tr><td>gone</td></tr></table>",
-        "<table><tr><th colspan=3>gone: a chapter with a long title of its own, as it goes</th></tr>"
+        "<table><tr><th colspan=3>gone: a chapter with a long title of its own</th></tr>"
         "<tr><td><a href='a'>Prev</a></td><td><a href='u'>Up</a></td><td>Next</td></tr></table>",
         "<div class='header'><p>Next: <a href='b'>gone</a>, Previous: <a href='a'>gone</a>, Up: "
         "<a href='t'>gone</a> &nbsp; [<a href='c'>Contents</a>][<a href='i'>Index</a>]</p></div>",
@@ -117,8 +117,8 @@ def test_the_title_is_that_of_the_page_or_its_heading(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "markup",
     [
-        '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<!DOCTYPE html PUBLIC "-//W3C//DTD '
-        'XHTML 1.0 Strict//EN" "x.dtd"><html xmlns="http://www.w3.org/1999/xhtml"><head><title>T'
+        '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n<!DOCTYPE html PUBLIC "-//W3C//'
+        'DTD XHTML 1.0 Strict//EN" "x.dtd"><html xmlns="http://www.w3.org/1999/xhtml"><head><title>T'
         "</title></head><body><p>Text.</p></body></html>",
         '\ufeff<?xml version="1.0"?><?xml-stylesheet href="a.xsl"?><html><p>Text.</p></html>',
         '<?xml version="1.0"?><rss><p>Text.</p></rss>',

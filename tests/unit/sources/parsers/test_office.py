@@ -83,7 +83,7 @@ def book(**more: str) -> bytes:
             '<item id="a" href="a.xhtml" media-type="application/xhtml+xml"/></manifest>'
             '<spine><itemref idref="n"/><itemref idref="a"/><itemref idref="b"/></spine></package>',
             "in/n.xhtml": "<html><body><p>Contents</p></body></html>",
-            "in/a.xhtml": '<?xml version="1.0"?><html><body><h1>One</h1><p>First.</p></body></html>',
+            "in/a.xhtml": '<?xml version="1.0"?><html><h1>One</h1><p>First.</p></html>',
             "in/b c.xhtml": "<html><body><h1>Two</h1><p>Second.</p></body></html>",
             **more,
         }
