@@ -75,7 +75,8 @@ class Contexts:
         if above and above[0].name.casefold() == title:
             return True
         head = self._content[start : start + 2 * len(title) + 16].lstrip("#= \t\r\n")
-        return " ".join(head.split()).casefold().startswith(title)
+        said, found, after = " ".join(head.split()).casefold().partition(title)
+        return bool(found) and not said and not after[:1].isalnum()
 
     def _fitting(self, words: Sequence[str]) -> tuple[str, int]:
         """Return as much of a path as a context may hold, the inner parts first."""

@@ -127,6 +127,21 @@ def test_a_changed_embedding(application: Application, name: str) -> None:
     assert code in script
 
 
+def test_an_embedding_that_is_cut_in_the_older_way_is_no_difference(
+    application: Application,
+) -> None:
+    application.metadata = models(Embedding("title", model=MODEL))
+    application.migrate()
+    application.run("UPDATE embeddb.generations SET chunker = chunker - 'version' - 'context'")
+    assert not application.differs()
+    chosen = {"kind": "auto", "context": "headings"}
+    application.metadata = models(Embedding("title", model=MODEL, chunker=chosen))
+    assert application.differs()
+    text = application.there_and_back()
+    assert "chunker={'kind': 'auto', 'context': 'headings'}" in body(text)
+    assert "chunker={'kind': 'auto', 'version': 1}" in text
+
+
 def test_another_model_is_another_collection(
     application: Application, monkeypatch: pytest.MonkeyPatch
 ) -> None:

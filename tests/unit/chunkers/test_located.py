@@ -81,6 +81,7 @@ def test_a_title_is_the_context_of_prose() -> None:
     chunks = cut(BODY, "text/plain", title="Rain")
     assert {chunk.context for chunk in chunks} == {"Rain"}
     assert cut("Rain\n\n" + BODY, "text/plain", title="Rain")[0].context == ""
+    assert cut("Rains\n\n" + BODY, "text/plain", title="Rain")[0].context == "Rain"
 
 
 def test_context_none_puts_nothing_before_chunks() -> None:

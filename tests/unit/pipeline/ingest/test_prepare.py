@@ -21,9 +21,10 @@ from embeddb.pipeline.ingest import prepare
 from embeddb.pipeline.ingest.prepare import Preparer
 from embeddb.pipeline.ingest.work import Work
 from embeddb.protocols import Chunker
-from embeddb.records import Document, Failure
-from embeddb.repository.collections.documents import Documents
+from embeddb.records import Chunk, Document, Failure
+from embeddb.repository.collections.documents import Documents, ReadyDocument
 from embeddb.schema.catalog import Generation
+from embeddb.schema.chunkers import ContextKind
 from tests.support.encoders import HashEncoder
 from tests.support.generations import generation, record
 from tests.support.tokenizers import word_piece
@@ -160,3 +161,38 @@ def test_a_batch_holds_whole_documents_up_to_its_size(monkeypatch: pytest.Monkey
     assert ids == [item.id for item in items]
     assert all(work.chunks >= 5 for work in works[:-1])
     assert sum(work.seen for work in works) == 7
+
+
+class Lines:
+    """A chunker of a user's own, from before there were titles and places."""
+
+    def chunks(self, content: str, media_type: str | None = None) -> list[Chunk]:
+        found: list[Chunk] = []
+        for line in content.splitlines(keepends=True):
+            start = found[-1].stop if found else 0
+            found.append(Chunk(content=line, start=start, stop=start + len(line)))
+        return found
+
+
+def test_a_chunker_that_knows_no_titles_goes_on_working() -> None:
+    item = Document(id="a", content="one\ntwo\n", metadata={"title": "Numbers"})
+    (document,) = only(preparer(TEXTS, chunker=Lines()).batches([item])).documents
+    assert [(chunk.data, chunk.location, chunk.context) for chunk in document.chunks] == [
+        (b"one\n", None, ""),
+        (b"two\n", None, ""),
+    ]
+
+
+def test_a_title_is_content_where_contexts_begin_with_it() -> None:
+    def prepared(title: object, context: ContextKind) -> ReadyDocument:
+        chunker = TextChunker(40, context=context)
+        item = Document(id="a", content="one two", metadata={"title": title})
+        return only(preparer(TEXTS, chunker=chunker).batches([item])).documents[0]
+
+    one, two = prepared("Numbers", "headings"), prepared("Words", "headings")
+    assert one.chunks[0].context == "Numbers"
+    assert one.content_hash != two.content_hash
+    assert one.chunks[0].content_hash != two.chunks[0].content_hash
+    plain = prepared("Numbers", "none")
+    assert plain.content_hash == prepared("Words", "none").content_hash
+    assert plain.content_hash == prepared(7, "headings").content_hash
