@@ -176,7 +176,8 @@ class Delimited:
     def _called(self, names: list[str]) -> str:
         if len(names) > 1:
             return f"The header of {self._name}"
-        return f"The header of {self._name}, read with the delimiter {self._delimiter!r} (--delimiter),"
+        delimiter = repr(self._delimiter)
+        return f"The header of {self._name}, read with the delimiter {delimiter} (--delimiter),"
 
     def _record(self) -> list[str] | str | None:
         """Return the fields of the next row, what is wrong with it, or None at the end."""

@@ -87,12 +87,3 @@ def test_settings_are_written_without_what_is_not_set() -> None:
 )
 def test_an_age_is_in_the_unit_that_it_fills(seconds: int, age: str) -> None:
     assert jobs._age(datetime.now(UTC) - timedelta(seconds=seconds + 0.01)) == age
-
-
-def test_a_place_is_a_page_and_headings_or_a_symbol() -> None:
-    assert output.place({"page": 3, "headings": ["Install", "Linux"], "lines": [1, 2]}) == [
-        "p. 3",
-        "Install › Linux",
-    ]
-    assert output.place({"symbol": "Store.search"}) == ["Store.search"]
-    assert output.place({}) == []
