@@ -174,6 +174,7 @@ class Delimited:
         return names
 
     def _called(self, names: list[str]) -> str:
+        called = f"The header of {self._name}"
         if len(names) > 1:
             return f"The header of {self._name}"
         delimiter = repr(self._delimiter)
