@@ -92,8 +92,9 @@ class Delimited:
     """The rows of one stream, which is read once.
 
     After a row that cannot be read, reading goes on in the line after the one that it began on,
-    for a quote that is not closed takes in the rows after it. From there a line counts as a row
-    once it looks like the rows before.
+    for a quote that is not closed takes in the rows after it. That next line is refused as well,
+    because it may be the rest of the cell. From there a line counts as a row once it looks like the
+    rows before.
 
     Args:
         file: the text, with its line ends as they are.
@@ -124,15 +125,24 @@ class Delimited:
         while (record := self._record()) is not None:
             problem = record if isinstance(record, str) else self._problem(record, lost)
             if problem is not None:
-                lost = lost or isinstance(record, str) or self._lines.taken > 1
+                is_open = self._lines.taken > 1  # its quote took in the lines after it
+                lost = lost or isinstance(record, str) or is_open
                 yield self._failure(problem)
                 self._lines.go_back()
+                if is_open:
+                    yield from self._doubtful()
             elif isinstance(record, list) and any(map(str.strip, record)):
                 lost = False
                 self._known.append(record[self._id])
                 yield Row(self._lines.first, self._named(record))
             elif record:
                 yield Skipped(id=f"line {self._lines.first}", reason="empty row")
+
+    def _doubtful(self) -> Iterator[Failure]:
+        """Yield a failure for the line after an open quote: nobody can tell whose text it is."""
+        self._lines.begin()
+        if next(self._lines, None) is not None:
+            yield self._failure("it follows a quote that is not closed, and may belong to its cell")
 
     def _find_delimiter(self) -> str:
         first = next(self._lines, "")
@@ -176,9 +186,8 @@ class Delimited:
     def _called(self, names: list[str]) -> str:
         called = f"The header of {self._name}"
         if len(names) > 1:
-            return f"The header of {self._name}"
-        delimiter = repr(self._delimiter)
-        return f"The header of {self._name}, read with the delimiter {delimiter} (--delimiter),"
+            return called
+        return f"{called}, read with the delimiter {self._delimiter!r} (--delimiter),"
 
     def _record(self) -> list[str] | str | None:
         """Return the fields of the next row, what is wrong with it, or None at the end."""

@@ -23,7 +23,6 @@ def contents(source: CSV) -> dict[str, str | None]:
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ('3,"12 inch pipe', "never closed"),
         ('3,"pipe"s', "follows a closing quote"),
         ('3,"pipe"s\n', "follows a closing quote"),
     ],
@@ -36,11 +35,17 @@ def test_a_broken_quote_costs_its_own_row(tmp_path: Path, broken: str, message: 
     assert failure.id == "line 4" and message in failure.message
 
 
-def test_a_quote_that_a_later_row_closes_takes_in_no_row(tmp_path: Path) -> None:
-    text = 'id,content\n1,one\n2,"12 inch pipe\n3,three\n4,four\n5,12"\n6,six\n'
-    documents, (failure,) = read(CSV(put(tmp_path / "a.csv", text)))
-    assert list(documents) == ["1", "3", "4", "5", "6"]
-    assert failure.id == "line 3" and "looks like a row" in failure.message
+@pytest.mark.parametrize(
+    ("last", "message"), [("5,five", "never closed"), ('5,12"', "looks like a row")]
+)
+def test_an_open_quote_costs_its_own_row_and_the_next(
+    tmp_path: Path, last: str, message: str
+) -> None:
+    text = f'id,content\n1,one\n2,"12 inch pipe\n3,three\n4,four\n{last}\n6,six\n'
+    documents, (failure, next_one) = read(CSV(put(tmp_path / "a.csv", text)))
+    assert list(documents) == ["1", "4", "5", "6"]
+    assert failure.id == "line 3" and message in failure.message
+    assert next_one.id == "line 4" and "may belong to its cell" in next_one.message
 
 
 def test_every_broken_row_is_a_failure(tmp_path: Path) -> None:

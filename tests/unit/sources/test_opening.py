@@ -9,7 +9,7 @@ import pytest
 
 from embeddb.errors import SourceError
 from embeddb.records import Document
-from embeddb.sources import CSV, Files, JSONLines, open_source
+from embeddb.sources import CSV, Files, open_source
 from embeddb.sources.together import Together
 from tests.support.sources import put
 
@@ -42,7 +42,8 @@ def test_a_glob_of_files_of_rows_is_read_by_row(tmp_path: Path) -> None:
     assert isinstance(open_source(tmp_path / "*"), Together)
     assert ids(tmp_path / "*") == ["a", "b", "c"]
     assert ids(tmp_path / "[ab].*") == ["a", "b", "c"]
-    assert isinstance(open_source(tmp_path / "*.jsonl"), JSONLines)
+    one = open_source(tmp_path / "*.jsonl")
+    assert isinstance(one, Together) and one.path == tmp_path / "*.jsonl"
 
 
 def test_a_glob_of_other_files_too_is_read_as_a_folder_is(tmp_path: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 import embeddb
 from embeddb.errors import IngestAbortedError, PruneRefusedError
-from embeddb.records import Failure, IngestReport
+from embeddb.records import Document, Failure, IngestReport
 from embeddb.sources import Query
 from tests.support.encoders import HashEncoder
 from tests.support.postgres import check_chunks, rows
@@ -334,3 +334,35 @@ def test_metadata_that_differs_by_its_type_alone_is_a_change(docs: embeddb.Colle
         assert docs.ingest([document]).unchanged == 1, value
         stored = docs.get("a")[0].metadata["value"]
         assert (float(stored) if isinstance(value, float) else stored) == value
+
+
+class Typed:
+    """A source whose column is what it was before, or else a whole number."""
+
+    def __init__(self, path: Path, known: Mapping[str, str]) -> None:
+        self.path = path
+        self.known = dict(known)
+
+    def documents(self) -> Iterator[Document]:
+        kind = self.types()["year"]
+        yield Document(id="a", content="text", metadata={"kind": kind})
+
+    def count(self) -> int | None:
+        return 1
+
+    def typed(self, known: Mapping[str, str]) -> Typed:
+        return Typed(self.path, known)
+
+    def types(self) -> Mapping[str, str]:
+        return {"year": "int"} | self.known
+
+
+def test_the_types_of_a_source_are_remembered(
+    docs: embeddb.Collection, store: embeddb.Store, tmp_path: Path
+) -> None:
+    report = docs.ingest(Typed(tmp_path / "years.csv", {}))
+    assert report.types == {"year": "int"}
+    rows(store.url, 'UPDATE embeddb.sources SET types = \'{"year": "float"}\'')
+    report = docs.ingest(Typed(tmp_path / "years.csv", {}))
+    assert report.types == {"year": "float"}
+    assert docs.get("a")[0].metadata == {"kind": "float"}
