@@ -167,7 +167,7 @@ def main() -> None:
             documents = collection.count()
         skipped = sum(report.skipped.values())
         lost = files - documents - report.failed - skipped
-        row = {"files": files, "documents": documents, "failures": report.failed}
+        row: dict[str, float] = {"files": files, "documents": documents, "failures": report.failed}
         reasons = ", ".join(f"{count} {reason}" for reason, count in report.skipped.items())
         row |= {"left out": skipped, "lost": lost, "files/s": files / seconds}
         show(options, f"A folder of mixed files; left out: {reasons}", [row])
