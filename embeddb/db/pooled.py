@@ -83,7 +83,7 @@ class PooledDatabase:
                 return self.open()
         except errors.DatabaseUnavailableError as error:
             if missing := missing_database(self.url):
-                raise errors.DatabaseUnavailableError(missing) from error
+                raise errors.DatabaseUnavailableError(missing) from error.__cause__
             raise
 
     @property

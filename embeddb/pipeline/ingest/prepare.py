@@ -348,8 +348,8 @@ def _ready(
     if uri is not None and utf8(uri) is None:
         uri = repair(uri)
         repaired.append("uri")
-    if (title := broken_title(item.metadata)) is not None:
-        item = replace(item, metadata={**item.metadata, "title": repair(title)})
+    if (broken := broken_title(item.metadata)) is not None:
+        item = replace(item, metadata={**item.metadata, TITLE: repair(broken)})
         repaired.append("title")
     if repaired:
         work.repaired.append(_repair_of(item.id, repaired))
