@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from embeddb.errors import (
     EmbedDBError,
@@ -26,12 +28,14 @@ from embeddb.sources.formats import (
 )
 from embeddb.sources.parsers import Parsed, parse
 from embeddb.sources.paths import missing, split_glob
+from embeddb.sources.remote import is_address, open_remote
 from embeddb.sources.tree import Disk, Tree
 from embeddb.sources.walk import Walk, unreadable
 
 # A file is parsed in memory, and what it becomes there can be ten times as large.
 MAX_FILE_BYTES = 128 * 1024 * 1024
 
+_FILE = "file://"
 _OWN_KEYS = ("path", "title")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -53,7 +57,8 @@ class Files:
     below the folder. A file that you name by itself is always read.
 
     Attributes:
-        path: a file, a folder, or a glob such as `docs/**/*.md`.
+        path: a file, a folder, a glob such as `docs/**/*.md`, or the address of a file or folder
+            in an object store, such as `s3://bucket/docs` (the extra `remote`).
         include: patterns, as in .gitignore, of the files of a folder to read.
         exclude: patterns of files and folders to leave out.
         encoding: of text files without a byte order mark.
@@ -71,8 +76,8 @@ class Files:
 
     def __post_init__(self) -> None:
         plan = self._plan()
-        if plan.file is not None:
-            _check_readable(Path(self.path).expanduser(), plan.file, self.encoding)
+        if plan.file is not None and isinstance(plan.tree, Disk):
+            _check_readable(plan.tree.root / plan.file, plan.file, self.encoding)
 
     def documents(self) -> Iterator[SourceItem]:
         """Yield each file's document, a Failure, or why it is left out.
@@ -101,6 +106,8 @@ class Files:
         return sum(isinstance(found, str) for found in plan.walk.items())
 
     def _plan(self) -> _Plan:
+        if is_address(self.path):
+            return self._remote(str(self.path))
         path = Path(self.path).expanduser()
         if path.is_dir():
             tree = Disk(path.absolute())
@@ -113,6 +120,12 @@ class Files:
             raise missing(path)
         tree = Disk(glob[0])
         return _Plan(tree, Walk.of_glob(tree, glob[1], self.exclude))
+
+    def _remote(self, address: str) -> _Plan:
+        if address.startswith(_FILE):
+            return replace(self, path=url2pathname(urlsplit(address).path))._plan()
+        remote, file = open_remote(address)
+        return _Plan(remote, Walk(remote, self.include, self.exclude), file)
 
     def _named(self, tree: Tree, name: str) -> Document | Failure:
         """Return the document of a file that is named by itself."""

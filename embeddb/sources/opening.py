@@ -16,6 +16,7 @@ from embeddb.sources.iterable import Records
 from embeddb.sources.jsonl import JSONLines
 from embeddb.sources.parquet import Parquet
 from embeddb.sources.paths import split_glob
+from embeddb.sources.remote import is_address
 from embeddb.sources.together import Together
 from embeddb.sources.tree import Disk
 from embeddb.sources.walk import Walk
@@ -43,7 +44,7 @@ def open_source(given: object) -> Source:
         ConfigurationError: `given` holds no documents.
     """
     if isinstance(given, str | Path):
-        return together([kind(path) for kind, path in at_path(Path(given))], Path(given))
+        return together([kind(path) for kind, path in at_path(given)], given)
     if isinstance(given, Source):
         return given
     if isinstance(given, Mapping | Document | bytes) or not isinstance(given, Iterable):
@@ -54,8 +55,11 @@ def open_source(given: object) -> Source:
     return Records(given)
 
 
-def at_path(path: Path) -> list[tuple[SourceKind, Path]]:
+def at_path(given: str | Path) -> list[tuple[SourceKind, str | Path]]:
     """Return what reads a path: a class, or one for each file of a glob of files of rows."""
+    if is_address(given):
+        return [(Files, given)]
+    path = Path(given)
     found = path.expanduser()
     if found.is_dir():
         return [(Files, path)]
@@ -65,11 +69,12 @@ def at_path(path: Path) -> list[tuple[SourceKind, Path]]:
     return [(_kind_of(found) or Files, path)]
 
 
-def together(sources: list[Source], path: Path | None = None) -> Source:
-    """Return sources as one; several files of one glob are the source that its `path` names."""
-    if len(sources) == 1 and (path is None or getattr(sources[0], "path", path) == path):
-        return sources[0]
-    return Together(sources, path)
+def together(sources: list[Source], given: str | Path | None = None) -> Source:
+    """Return sources as one; the files of rows of one glob are the source that it names."""
+    if given is not None and not isinstance(sources[0], Files):
+        path = Path(given)
+        return sources[0] if split_glob(path.expanduser()) is None else Together(sources, path)
+    return sources[0] if len(sources) == 1 else Together(sources)
 
 
 def _kind_of(path: Path) -> SourceKind | None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from inspect import signature
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -189,12 +188,12 @@ class SourceOptions:
             return self._standard_input()
         given = self._files() | self._columns() | self._delimited() | self._encoding()
         opened = []
-        for kind, found in at_path(Path(path)):
+        for kind, found in at_path(path):
             known = signature(kind).parameters
             unknown = {name: value for name, value in given.items() if name not in known}
             _refuse(unknown | self._format(), str(found))
             opened.append(kind(found, **given))
-        return together(opened, Path(path))
+        return together(opened, path)
 
     def _standard_input(self) -> Source:
         from embeddb.cli.common.standard_input import NAME, DelimitedInput, JSONInput
