@@ -139,7 +139,10 @@ def to_id(value: object) -> str:
     if isinstance(value, str) and value:
         return value
     if isinstance(value, int | np.integer | UUID) and not isinstance(value, bool):
-        return str(value)
+        try:
+            return str(value)
+        except ValueError as error:  # Python writes out no more than 4,300 digits
+            raise InvalidDocumentError("the id is a number of too many digits") from error
     if value is None or value == "":
         raise InvalidDocumentError("the id is missing")
     raise InvalidDocumentError(f"the id is of type {type(value).__name__}: it must be text")

@@ -31,6 +31,7 @@ FAULTY_DOCUMENTS: list[tuple[str, Any, str]] = [
     ("no content", {"id": "x"}, "EmptyDocumentError"),
     ("a number for content", {"id": "x", "content": 5}, "InvalidDocumentError"),
     ("no id", {"content": "text"}, "InvalidDocumentError"),
+    ("a number of 5,001 digits", {"id": 10**5000, "content": "text"}, "InvalidDocumentError"),
     ("an empty id", {"id": "", "content": "text"}, "InvalidDocumentError"),
     ("a list for an id", {"id": ["x"], "content": "text"}, "InvalidDocumentError"),
     ("NUL in the id", {"id": "x\0", "content": "text"}, "InvalidTextError"),
