@@ -202,7 +202,7 @@ BEGIN
                               FROM pg_catalog.jsonb_array_elements(_operand) WITH ORDINALITY e
                              GROUP BY e.ordinality OPERATOR(pg_catalog./) 32) g;
                 ELSE
-                    -- a long list: sorted, and cut into ranges of eight ranges of eight …
+                    -- a long list: sorted, and cut into ranges of eight ranges of eight, and so on
                     _some := '{{}}';
                     FOREACH _type IN ARRAY ARRAY['number', 'string'] LOOP
                         -- texts by their bytes in UTF-8, as jsonpath compares them

@@ -168,7 +168,7 @@ SELECT o.rolname::text, o.rolsuper, o.rolname = %(role)s,
  WHERE n.nspname = %(schema)s
 
 -- name: owned
--- Return what is in the schema and not owned by a role, as ALTER … OWNER takes it. What belongs to
+-- Return what is in the schema and not owned by a role, as ALTER OWNER takes it. What belongs to
 -- a table goes with it.
 SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END,
        pg_catalog.format('%%I.%%I', n.nspname, c.relname)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.architecture.code import trees
+from tests.architecture.code import ROOT, trees
 
 # At the start of a line, and in upper case as SQL is written here: messages quote statements, too,
 # and GRANT is what their remedies begin with.
@@ -58,6 +58,11 @@ def _built_sql(tree: ast.Module) -> Iterator[int]:
 def test_no_statement_is_built_from_strings() -> None:
     places = [f"{name}:{line}" for name, tree in trees() for line in _built_sql(tree)]
     assert not places
+
+
+def test_sql_is_ascii_for_databases_in_any_encoding() -> None:
+    files = sorted((ROOT / "sql").glob("*/*.sql"))
+    assert files and not [file.name for file in files if not file.read_text("utf-8").isascii()]
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,7 @@ def test_a_filter_that_all_pass_deletes_nothing_by_mistake(
     assert docs.delete(filter=wanted, all=True) == 2
 
 
+@pytest.mark.filterwarnings("ignore::embeddb.errors.FilterWarning")
 @pytest.mark.parametrize(
     "wanted",
     [{"$or": [{}, {"a": 1}], "a": 1}, {"a": {"$in": []}}, {"$not": {}}, {"a": {"$nin": [1]}}],

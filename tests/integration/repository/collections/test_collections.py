@@ -194,7 +194,8 @@ def test_a_collection_is_remembered_as_it_was_made(store: embeddb.Store) -> None
         assert generation.distance.label == "l2"
         assert generation.storage.label == "halfvec"
         assert generation.index == HNSW(m=8, ef_construction=32, ef_search=50)
-        assert generation.chunker == {"kind": "text", "max_tokens": 20, "overlap": 3}
+        cut = {"kind": "text", "max_tokens": 20, "overlap": 3, "context": None, "version": 2}
+        assert generation.chunker == cut
         assert generation.normalize
         assert vecs.record.generation.model is None
         assert vecs.record.generation.index is None

@@ -64,7 +64,7 @@ def test_errors_are_those_of_a_search(docs: Collection) -> None:
         docs.search_many(QUERIES, filter={"a": {"$nope": 1}})
     with pytest.raises(InvalidVectorError, match="Query vector 1"):
         docs.search_many([QUERIES[0], QUERIES[0] * np.nan])
-    rows(docs._database.url, "DROP TABLE embeddb.docs_g1")
+    rows(docs._database.url, "DROP TABLE embeddb.docs_g1 CASCADE")
     with pytest.raises(DatabaseError, match="docs_g1"):
         docs.search_many(QUERIES)
 
