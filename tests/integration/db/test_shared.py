@@ -61,5 +61,6 @@ def test_it_knows_its_server_and_where_it_is(database: str) -> None:
             "SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector'",
         )
         assert connection.info.dbname in repr(shared)
-        with pytest.raises(SchemaMissingError, match=r"no embeddb schema 'elsewhere'.*migrate --schema"):
+        missing = r"no embeddb schema 'elsewhere'.*migrate --schema"
+        with pytest.raises(SchemaMissingError, match=missing):
             SharedDatabase(connection, schema="elsewhere").vector_schema()
