@@ -48,7 +48,7 @@ def downgrade() -> None:
 
             raise MigrationError(
                 f"{count} generation(s) are cut in a way that revisions before 0006 do not know: "
-                "drop them first."
+                "drop their collections first with `embeddb collection drop`."
             )
     _change_every_table(DROP)
 

@@ -20,7 +20,8 @@ def test_a_collection_is_created_as_the_options_say(run_cli: RunCLI, database: s
     data = loaded(created)
     assert (data["storage"], data["distance"], data["dim"]) == ("halfvec", "l2", 64)
     assert (data["index"]["m"], data["index"]["ef_construction"]) == (8, 32)
-    assert data["chunker"] == {"kind": "text", "max_tokens": 100, "overlap": None}
+    chosen = {"kind": "text", "max_tokens": 100, "overlap": None}
+    assert data["chunker"] == {**chosen, "context": None, "version": 2}
     assert data["model"]["name"] == MODEL
     assert data.pop("notes") == []
     assert loaded(run_cli("collection", "show", "n", "--json", dsn=database)) == data

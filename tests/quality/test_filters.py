@@ -256,6 +256,7 @@ def test_where_the_nearest_do_not_pass_all_that_pass_are_compared(
     assert [row[0] for row in found] == [hit.id for hit in exact]
 
 
+@pytest.mark.filterwarnings("ignore::embeddb.errors.FilterWarning")
 def test_rows_that_nobody_has_are_looked_for_without_the_index(
     collection: Callable[[str], Collection],
 ) -> None:
