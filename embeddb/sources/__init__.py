@@ -10,6 +10,7 @@ from embeddb.sources.opening import open_source
 from embeddb.sources.parquet import Parquet
 from embeddb.sources.python_docs import PythonDocs
 from embeddb.sources.sql import Query
+from embeddb.sources.urls import URLs
 
 __all__ = [
     "CSV",
@@ -19,5 +20,6 @@ __all__ = [
     "PythonDocs",
     "Query",
     "Records",
+    "URLs",
     "open_source",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -36,8 +35,6 @@ from embeddb.sources.walk import Walk, unreadable
 MAX_FILE_BYTES = 128 * 1024 * 1024
 
 _FILE = "file://"
-_OWN_KEYS = ("path", "title")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class _Plan(NamedTuple):
@@ -173,7 +170,7 @@ class Files:
         return Document(
             id=id,
             content=parsed.text,
-            metadata=_metadata(id, parsed),
+            metadata={"path": id, **parsed.about()},
             uri=tree.uri(name),
             media_type=media_type,
         )
@@ -201,22 +198,6 @@ def _unsupported(path: object) -> UnsupportedFormatError:
     return UnsupportedFormatError(
         f"{path} is a binary file of unknown kind: convert it to text, Markdown, HTML, PDF or DOCX."
     )
-
-
-def _metadata(id: str, parsed: Parsed) -> dict[str, Any]:
-    """Return what is known of a file; its path and title come before what it says of itself."""
-    said = {key: value for key, value in parsed.metadata.items() if key not in _OWN_KEYS}
-    title = {} if parsed.title is None else {"title": parsed.title}
-    return {"path": id, **_repaired({**title, **said})}
-
-
-def _repaired(value: Any) -> Any:  # noqa: ANN401
-    """Return a value with U+FFFD for what Postgres cannot store in texts."""
-    if isinstance(value, str):
-        return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", value)
-    if isinstance(value, Mapping):
-        return {_repaired(key): _repaired(item) for key, item in value.items()}
-    return [_repaired(item) for item in value] if isinstance(value, list) else value
 
 
 def _id(name: str) -> str:

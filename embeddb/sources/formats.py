@@ -307,7 +307,11 @@ def recognize(name: str, data: bytes, encoding: str = "utf-8") -> str:
 
     `encoding` is that of texts without a byte order mark: one of UTF-16 may hold zero bytes.
     """
-    named = media_type_of(PurePosixPath(name))
+    return recognize_as(media_type_of(PurePosixPath(name)), data, encoding)
+
+
+def recognize_as(named: str | None, data: bytes, encoding: str = "utf-8") -> str:
+    """Return the media type of bytes: the one that they are said to be, unless they contradict."""
     found = _by_bytes(data, named) or named
     if found is not None:
         return found

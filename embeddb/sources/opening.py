@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from embeddb.errors import ConfigurationError
+from embeddb.errors import ConfigurationError, SourceError
 from embeddb.protocols import Source
 from embeddb.records import Document, Failure, Skipped
 from embeddb.sources.byte_streams import without_compression
@@ -57,6 +57,8 @@ def open_source(given: object) -> Source:
 
 def at_path(given: str | Path) -> list[tuple[SourceKind, str | Path]]:
     """Return what reads a path: a class, or one for each file of a glob of files of rows."""
+    if not str(given):
+        raise SourceError("A path is empty: name a file or a folder; `.` is the current one.")
     if is_address(given):
         return [(Files, given)]
     path = Path(given)

@@ -73,6 +73,11 @@ def open_remote(address: str) -> tuple[Remote, str | None]:
         MissingDependencyError: fsspec, or its package for the protocol, is not installed.
     """
     protocol = address.partition(MARK)[0].lower()
+    if protocol in ("http", "https"):
+        raise SourceError(
+            f"Pages are read from {protocol}{MARK} addresses only where their hosts are allowed: "
+            "use embeddb.sources.URLs([…], allow=[HOST]), or --allow-host HOST."
+        )
     if protocol not in PROTOCOLS:
         known = ", ".join(name + MARK for name in sorted(PROTOCOLS))
         raise SourceError(

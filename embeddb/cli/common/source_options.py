@@ -36,7 +36,7 @@ class SourceOptions:
         list[str] | None,
         typer.Argument(
             metavar="SOURCE",
-            help="Files, folders, globs, or `-` for JSON Lines or CSV on stdin.",
+            help="Files, folders, globs, web pages, or `-` for JSON Lines or CSV on stdin.",
         ),
     ] = None
     include: Annotated[
@@ -55,6 +55,16 @@ class SourceOptions:
             metavar="PATTERN",
             rich_help_panel=FILES,
             help="Of folders: leave out files that match. May be repeated.",
+        ),
+    ] = None
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            metavar="HOST",
+            rich_help_panel=FILES,
+            help="Of http:// and https:// sources: a host that they may be read from, such as "
+            "docs.example.org or *.example.org. May be repeated.",
         ),
     ] = None
     source_name: Annotated[
@@ -186,6 +196,8 @@ class SourceOptions:
 
         if path == STDIN:
             return self._standard_input()
+        if path.lower().startswith(("http://", "https://")) and self.allow:
+            return self._url(path)
         given = self._files() | self._columns() | self._delimited() | self._encoding()
         opened = []
         for kind, found in at_path(path):
@@ -194,6 +206,13 @@ class SourceOptions:
             _refuse(unknown | self._format(), str(found))
             opened.append(kind(found, **given))
         return together(opened, path)
+
+    def _url(self, url: str) -> Source:
+        from embeddb.sources import URLs
+
+        unused = self._files() | self._columns() | self._delimited()
+        _refuse(unused | self._encoding() | self._format(), url)
+        return URLs([url], allow=self.allow or ())
 
     def _standard_input(self) -> Source:
         from embeddb.cli.common.standard_input import NAME, DelimitedInput, JSONInput
