@@ -105,3 +105,16 @@ def test_a_role_that_may_make_no_temporary_tables_is_refused_where_policies_need
     assert "temporary tables" in str(collection_refusal(store.url, worker, record))
     store.grant("worker", worker, with_source=True)
     assert collection_refusal(store.url, worker, record) is None
+
+
+def test_no_privilege_is_lacked_on_a_view_that_is_not_there(
+    store: embeddb.Store, worker: str, record: CollectionRecord
+) -> None:
+    store.grant("worker", worker)
+    rows(store.url, f'GRANT SELECT ON articles TO "{worker}"')
+    rows(store.url, "DROP VIEW IF EXISTS embeddb.articles_chunks")  # as before PostgreSQL 15
+    assert collection_refusal(store.url, worker, record) is None
+    rows(store.url, f'REVOKE INSERT ON embeddb.articles_g1 FROM "{worker}"')
+    assert "lacks INSERT on embeddb.articles_g1." in str(
+        collection_refusal(store.url, worker, record)
+    )
