@@ -81,8 +81,8 @@ def _read(block: str, mark: str) -> dict[str, Any] | None:
         raise _UnreadableError(" ".join(str(error).split())) from error
     except RecursionError as error:
         raise _UnreadableError(f"nested more than {MAX_DEPTH} deep") from error
-    if found is None:
-        return {}
+    if found is None:  # to YAML a heading of Markdown is a comment; a rule has a blank line below
+        return None if block.strip() and not block.splitlines()[0].strip() else {}
     return _object(found, 0) if isinstance(found, dict) else None
 
 

@@ -131,6 +131,13 @@ def test_comments_alone_are_front_matter_too(tmp_path: Path) -> None:
     assert (document.content, document.metadata) == ("Text.", {"path": "a.md"})
 
 
+def test_a_heading_between_two_rules_stays_in_the_text(tmp_path: Path) -> None:
+    text = "---\n\n# Heading\n\n---\nText."
+    document = page(tmp_path, text)
+    assert (document.content, document.metadata["title"]) == (text, "Heading")
+    assert page(tmp_path, "---\n\n---\nText.").content == "Text."
+
+
 @pytest.mark.parametrize("title", ["[a, b]", "{a: b}", "", "false"])
 def test_a_title_that_is_no_text_gives_way_to_the_heading(tmp_path: Path, title: str) -> None:
     document = page(tmp_path, f"---\ntitle: {title}\n---\n# Heading\n")
