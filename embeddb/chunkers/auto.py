@@ -28,6 +28,7 @@ _MARKDOWN = frozenset(
 _MARKDOWN_TOO = frozenset(
     {
         "application/epub+zip",
+        "application/mbox",
         "application/rtf",
         "text/rtf",
         "application/vnd.oasis.opendocument.presentation",

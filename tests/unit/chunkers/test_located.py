@@ -189,6 +189,7 @@ def test_pages_are_counted_from_form_feeds() -> None:
         ),
         ("message/rfc822", f"# Title\n\n## Other part\n\n{BODY}"),
         ("application/epub+zip", f"# Title\n\n## Other part\n\n{BODY}"),
+        ("application/mbox", f"# Title\n\n## Other part\n\n{BODY}"),
     ],
 )
 def test_headings_of_other_markup(media_type: str, text: str) -> None:
