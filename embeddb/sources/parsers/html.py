@@ -61,6 +61,7 @@ def html_text(markup: str) -> Parsed:
     # Highlighted code is half a dozen elements a line, and all that follows takes time for each.
     lxml.etree.strip_elements(root, *_WITHOUT_TEXT, with_tail=False)
     lxml.etree.strip_tags(root, *_WITHOUT_MARKUP)
+    _escape_cells(root)
     rest = lxml.html.tostring(root, encoding="unicode", with_tail=False)
     converter = MarkdownConverter(
         heading_style="ATX",
@@ -93,6 +94,17 @@ def _tree(markup: str) -> Any:  # noqa: ANN401
         # without this the text below would be missing without a word
         raise UnreadableDocumentError(f"the page is cut: {parser.error_log[-1].message}")
     return root
+
+
+def _escape_cells(root: Any) -> None:  # noqa: ANN401
+    """Escape the pipes in tables, which would end a cell in Markdown."""
+    for table in root.iter("table"):
+        if next(table.iterancestors("table"), None) is not None:
+            continue  # it was part of the outer one
+        for node in table.iter():
+            node.text = node.text and node.text.replace("|", r"\|")
+            if node is not table:
+                node.tail = node.tail and node.tail.replace("|", r"\|")
 
 
 def _decoded(data: bytes, encoding: str) -> str:

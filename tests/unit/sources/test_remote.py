@@ -76,7 +76,7 @@ def test_an_address_with_nothing_at_it_is_named(address: str) -> None:
     "address", ["http://127.0.0.1/a.md", "https://x.org/a.md", "postgresql://u:secret@h/d"]
 )
 def test_other_addresses_are_refused_without_their_passwords(address: str) -> None:
-    with pytest.raises(SourceError, match="are (not )?read from") as caught:
+    with pytest.raises(SourceError, match=r"are (not )?read from") as caught:
         Files(address)
     assert "secret" not in str(caught.value)
 

@@ -305,7 +305,7 @@ def test_deleting_takes_ids_or_a_filter(store: embeddb.Store) -> None:
     assert docs.delete(filter=docs.columns.id == "d19") == 1
     assert (docs.count(), docs.count_chunks()) == (9, 18)
     for arguments in ({}, {"ids": ["a"], "filter": {"n": 1}}):
-        with pytest.raises(ConfigurationError, match="A deletion (needs|takes) ids"):
+        with pytest.raises(ConfigurationError, match=r"A deletion (needs|takes) ids"):
             docs.delete(**arguments)  # type: ignore[arg-type]
     assert docs.delete(all=True) == 9
     assert docs.count_chunks() == 0

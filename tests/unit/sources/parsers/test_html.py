@@ -181,3 +181,11 @@ def test_a_page_nested_as_deep_as_some_tools_write_is_read(tmp_path: Path) -> No
 def test_a_page_without_text_is_empty(tmp_path: Path, markup: str) -> None:
     put(tmp_path / "a.html", markup)
     assert skipped(Files(tmp_path)) == {"a.html": "empty"}
+
+
+def test_a_pipe_in_a_cell_does_not_end_it() -> None:
+    inner = "<table><tr><td>x|y</td></tr></table>"
+    page = f"<p>a|b</p><table><tr><th>k|<b>m</b>|n</th></tr><tr><td>{inner}</td></tr></table>c|d"
+    text = html_text(page).text
+    assert "a|b" in text and "c|d" in text
+    assert r"k\|**m**\|n" in text and r"x\|y" in text
