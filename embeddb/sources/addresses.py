@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 import httpx
 
@@ -13,11 +13,8 @@ from embeddb.errors import ConfigurationError, SourceError
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _BELOW = "*."
 
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-"""Addresses that stand for IPv4 ones, which are their last four bytes (RFC 6052, RFC 8215)."""
-
-_COMPATIBLE = IPv6Network("::/96")
-"""IPv4-compatible addresses, deprecated by RFC 4291."""
+_TRANSLATED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+"""NAT64 (RFC 6052, RFC 8215), and IPv4-compatible addresses, deprecated by RFC 4291."""
 
 
 @dataclass(frozen=True)
@@ -85,24 +82,18 @@ def checked_address(url: httpx.URL, *, allow_private: bool) -> str:
 
 
 def is_public(text: str) -> bool:
-    """Return whether an address is one of the internet; what stands for another is that one."""
+    """Return whether an address is one of the internet; one that stands for another is not."""
     address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address):
-        inner = _inner(address)
-        if inner is not None:
-            return is_public(str(inner))
-        if address.teredo is not None:
-            return False
+    if isinstance(address, IPv6Address) and _stands_for_another(address):
+        return False
     return address.is_global and not address.is_multicast
 
 
-def _inner(address: IPv6Address) -> IPv4Address | None:
-    """Return the IPv4 address that an IPv6 one stands for."""
-    if address.ipv4_mapped is not None or address.sixtofour is not None:
-        return address.ipv4_mapped or address.sixtofour
-    if any(address in network for network in (*_NAT64, _COMPATIBLE)):
-        return IPv4Address(address.packed[-4:])
-    return None
+def _stands_for_another(address: IPv6Address) -> bool:
+    """Return whether an IPv6 address leads to an IPv4 one, which may be a private one."""
+    if address.ipv4_mapped or address.sixtofour or address.teredo:
+        return True
+    return any(address in network for network in _TRANSLATED)
 
 
 def _name(url: httpx.URL) -> str:

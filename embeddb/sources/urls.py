@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+import zlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -29,6 +32,8 @@ SECONDS = 30.0
 MAX_REDIRECTS = 5
 READ_SECONDS = 10.0
 """The longest silence of a server, within the time of the page."""
+
+_GZIP = ("gzip", "x-gzip")
 
 _UNTOLD = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 """Media types of servers that do not know what they send."""
@@ -118,28 +123,48 @@ class URLs:
         )
 
     def _fetched(self, given: str) -> _Page:
-        """Return what is at a URL, after its redirects.
+        """Return what is at a URL, after its redirects, within the time of a page.
+
+        A server that sends a byte now and then never meets a limit on reads, so the time is that
+        of a thread, which ends once its connections are closed.
 
         Raises:
             SourceError: it may not be asked, or does not answer with a page.
             DocumentTooLargeError: the page has more than `max_bytes`.
         """
+        # neither proxies nor passwords of the environment, which would see or be sent the request
+        client = httpx.Client(trust_env=False, follow_redirects=False)
+        answer: Future[_Page] = Future()
+
+        def fetch() -> None:
+            try:
+                answer.set_result(self._fetch(client, given))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=fetch, name="embeddb-page", daemon=True).start()
+        try:
+            return answer.result(timeout=self.seconds)
+        except TimeoutError:
+            raise self._late() from None
+        finally:
+            client.close()
+
+    def _fetch(self, client: httpx.Client, given: str) -> _Page:
         ends = time.monotonic() + self.seconds
         url = _parsed(given)
-        # neither proxies nor passwords of the environment, which would see or be sent the request
-        with httpx.Client(trust_env=False, follow_redirects=False) as client:
-            for _ in range(MAX_REDIRECTS + 1):
-                try:
-                    with closing(self._answer(client, url, ends)) as response:
-                        if not response.has_redirect_location:
-                            return self._page(url, response, ends)
-                        following = _parsed(str(url.join(response.headers["location"])))
-                except (httpx.HTTPError, httpx.InvalidURL) as error:
-                    what = str(error) or type(error).__name__
-                    raise SourceError(f"{url} cannot be read: {what}") from error
-                if url.scheme == "https" and following.scheme != "https":
-                    raise SourceError(f"{url} leads from https to http, which is not followed")
-                url = following
+        for _ in range(MAX_REDIRECTS + 1):
+            try:
+                with closing(self._answer(client, url, ends)) as response:
+                    if not response.has_redirect_location:
+                        return self._page(url, response)
+                    following = _parsed(str(url.join(response.headers["location"])))
+            except (httpx.HTTPError, httpx.InvalidURL, zlib.error) as error:
+                what = str(error) or type(error).__name__
+                raise SourceError(f"{url} cannot be read: {what}") from error
+            if url.scheme == "https" and following.scheme != "https":
+                raise SourceError(f"{url} leads from https to http, which is not followed")
+            url = following
         raise SourceError(f"more than {MAX_REDIRECTS} redirects, the last one to {url}")
 
     def _answer(self, client: httpx.Client, url: httpx.URL, ends: float) -> httpx.Response:
@@ -157,26 +182,41 @@ class URLs:
         request = client.build_request(
             "GET",
             url.copy_with(host=address),
-            headers={"Host": url.netloc.decode("ascii"), "User-Agent": "embeddb"},
+            headers={
+                "Host": url.netloc.decode("ascii"),
+                "User-Agent": "embeddb",
+                "Accept-Encoding": "identity",
+            },
             timeout=wait,
             extensions={"sni_hostname": url.raw_host.decode("ascii")},
         )
         return client.send(request, stream=True)
 
-    def _page(self, url: httpx.URL, response: httpx.Response, ends: float) -> _Page:
+    def _page(self, url: httpx.URL, response: httpx.Response) -> _Page:
         if response.status_code != httpx.codes.OK:
             raise SourceError(
                 f"{url} answers with {response.status_code} {response.reason_phrase}".rstrip()
             )
-        data = bytearray()
-        for part in response.iter_bytes():  # unpacked, so that the limit is on what it becomes
-            data += part
-            if len(data) > self.max_bytes:
-                raise DocumentTooLargeError(f"{url} has more than {self.max_bytes:,} bytes")
-            if time.monotonic() > ends:
-                raise self._late()
+        data = self._read(url, response)
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return _Page(url, bytes(data), media_type, response.charset_encoding)
+        return _Page(url, data, media_type, response.charset_encoding)
+
+    def _read(self, url: httpx.URL, response: httpx.Response) -> bytes:
+        """Return the bytes of an answer; the limit is on those sent, and on what they become."""
+        packing = response.headers.get("content-encoding", "identity").strip().lower()
+        if packing not in ("identity", "", *_GZIP):
+            raise SourceError(f"{url} is packed with {packing}, though nothing asked for that")
+        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS) if packing in _GZIP else None
+        data, sent = bytearray(), 0
+        for part in response.iter_raw():
+            sent += len(part)
+            room = self.max_bytes + 1 - len(data)
+            data += part if unpacker is None else unpacker.decompress(part, room)
+            if max(sent, len(data)) > self.max_bytes:
+                raise DocumentTooLargeError(f"{url} has more than {self.max_bytes:,} bytes")
+        if unpacker is not None and not unpacker.eof:
+            raise SourceError(f"{url} cannot be read: its gzip data are cut")
+        return bytes(data)
 
     def _late(self) -> SourceError:
         return SourceError(f"the page was not there within {self.seconds:g} seconds")
