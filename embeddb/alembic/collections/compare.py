@@ -16,9 +16,8 @@ from embeddb.alembic.collections.operations import (
     AlterCollectionOp,
     AttachCollectionOp,
     DetachCollectionOp,
-    FollowCollectionOp,
-    UnfollowCollectionOp,
 )
+from embeddb.alembic.collections.placing import let_columns_change, place_change
 from embeddb.config import Settings
 from embeddb.errors import SchemaMissingError
 from embeddb.repository.catalog.sqlalchemy_reader import read_records
@@ -116,9 +115,9 @@ def _compare(
         alter = AlterCollectionOp(
             wanted.name, attachment.table, changes, schema=attachment.schema, before=before
         )
-        _place(upgrade, attachment, alter)
+        place_change(upgrade, attachment, alter)
     else:
-        _let_columns_change(upgrade, there)
+        let_columns_change(upgrade, there)
 
 
 def _detach(there: Attachment) -> DetachCollectionOp:
@@ -132,38 +131,6 @@ def _read(declared: DeclaredEmbedding) -> dict[str, Any]:
         "metadata": declared.metadata,
         "where": declared.where,
     }
-
-
-def _changes_of(upgrade: ops.UpgradeOps, attachment: Attachment) -> list[ops.ModifyTableOps]:
-    place = attachment.schema, attachment.table
-    return [
-        change
-        for change in upgrade.ops
-        if isinstance(change, ops.ModifyTableOps) and (change.schema, change.table_name) == place
-    ]
-
-
-def _place(upgrade: ops.UpgradeOps, attachment: Attachment, op: AlterCollectionOp) -> None:
-    """Put a change of what is read after columns that are added, and before those dropped."""
-    for change in _changes_of(upgrade, attachment):
-        for position, part in enumerate(change.ops):
-            if isinstance(part, ops.DropColumnOp):
-                change.ops.insert(position, op)
-                return
-    upgrade.ops.append(op)
-
-
-def _let_columns_change(upgrade: ops.UpgradeOps, attachment: Attachment) -> None:
-    """Have triggers and view removed while a column that they read changes its type."""
-    for change in _changes_of(upgrade, attachment):
-        if any(
-            isinstance(part, ops.AlterColumnOp)
-            and part.modify_type is not None
-            and part.column_name in attachment.types
-            for part in change.ops
-        ):
-            change.ops.insert(0, UnfollowCollectionOp(attachment.name, attachment.table))
-            change.ops.append(FollowCollectionOp(attachment.name, attachment.table))
 
 
 def _is_another(wanted: Attachment, there: Attachment) -> bool:
