@@ -144,7 +144,7 @@ class IVFPQCodebook:
         corrections = np.empty(rows, np.float32)
         for block in blocks(rows, max(self.lists, self.dim, CODES)):
             taken = self._scaled(checked(vectors[block], self.dim))
-            lists[block] = nearest(taken, self.centroids)
+            lists[block] = filed(taken, self.centroids, self.distance)
             codes[block] = encode(
                 self._rotated(taken - self.centroids[lists[block]]), self.codewords, self.widths
             )
@@ -190,7 +190,9 @@ class IVFPQCodebook:
         if probes < 1:
             raise IndexSpecError(f"probes must be at least 1, not {probes}.")
         products = self.centroids @ self._query(query)[0]
-        order = np.argsort(-self._nearness(products), kind="stable")[:probes]
+        order = np.argsort(-nearness(products, self.centroids, self.distance), kind="stable")[
+            :probes
+        ]
         return order.astype(np.int32), np.asarray(products[order], dtype=np.float32)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -236,17 +238,36 @@ class IVFPQCodebook:
         ratios = _squared_lengths(rows) / np.where(squares > 0, squares, np.float32(np.inf))
         return np.asarray(np.sqrt(ratios), np.float32)
 
-    def _nearness(self, products: Vector) -> Vector:
-        """Return how near each list's centre is; under cosine its length must not count."""
-        squares = _squared_lengths(self.centroids)
-        match self.distance:
-            case "cosine":
-                lengths = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
-                return np.asarray(products / lengths, np.float32)
-            case "l2":
-                return np.asarray(products - squares / 2, np.float32)
-            case _:
-                return products
+
+def filed(rows: Vector, centroids: Vector, distance: str) -> NDArray[np.intp]:
+    """Return the list that each row belongs in, shape (n,); under cosine rows have length 1.
+
+    A search reads the lists whose centres are nearest by the index's own distance, so a row has
+    to be where a search for the row itself looks first. Under cosine that is the nearest centre
+    by cosine: by l2 the lengths of the centres would count. By inner product the nearest by l2
+    serves best wherever a centre describes the row. A row that is further from every centre than
+    from zero, as of a direction that came after the training, is filed by inner product.
+    """
+    products = rows @ centroids.T
+    if distance != "inner_product":
+        return np.asarray(np.argmax(nearness(products, centroids, distance), axis=1))
+    near = nearness(products, centroids, "l2")
+    undescribed = near.max(axis=1) < 0
+    near[undescribed] = products[undescribed]
+    return np.asarray(np.argmax(near, axis=1))
+
+
+def nearness(products: Vector, centroids: Vector, distance: str) -> Vector:
+    """Return how near centres are, larger is nearer, from inner products of shape (…, lists)."""
+    squares = _squared_lengths(centroids)
+    match distance:
+        case "cosine":  # the length of a centre must not count
+            lengths = np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))
+            return np.asarray(products / lengths, np.float32)
+        case "l2":
+            return np.asarray(products - squares / 2, np.float32)
+        case _:
+            return products
 
 
 def nearest(rows: Vector, centres: Vector) -> NDArray[np.intp]:

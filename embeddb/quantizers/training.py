@@ -8,7 +8,7 @@ import numpy as np
 
 from embeddb.errors import IndexSpecError
 from embeddb.protocols import Progress
-from embeddb.quantizers.ivfpq import CODES, IVFPQCodebook, nearest, require_distance, split_widths
+from embeddb.quantizers.ivfpq import CODES, IVFPQCodebook, filed, require_distance, split_widths
 from embeddb.quantizers.rotation import MAX_ROTATION_DIM, balancing_rotation
 from embeddb.quantizers.rows import blocks, checked, unit
 from embeddb.quantizers.sizing import MAX_LISTS, MIN_ROWS_PER_LIST
@@ -70,7 +70,7 @@ def train(
         sample = unit(sample)
     centroids = _centres(sample, lists, seed)
     steps.done()
-    sample = _residuals(_draw(sample, CODES * ROWS_PER_CODEWORD, random), centroids)
+    sample = _residuals(_draw(sample, CODES * ROWS_PER_CODEWORD, random), centroids, distance)
     rotation = None
     if rotate and sample.shape[1] <= MAX_ROTATION_DIM:
         rotation = balancing_rotation(sample, widths)
@@ -122,10 +122,10 @@ def _draw(rows: Vector, most: int, random: np.random.Generator) -> Vector:
     return np.asarray(rows[np.sort(random.choice(len(rows), most, replace=False))])
 
 
-def _residuals(rows: Vector, centroids: Vector) -> Vector:
+def _residuals(rows: Vector, centroids: Vector, distance: str) -> Vector:
     left = np.empty_like(rows)
     for block in blocks(len(rows), max(len(centroids), rows.shape[1])):
-        left[block] = rows[block] - centroids[nearest(rows[block], centroids)]
+        left[block] = rows[block] - centroids[filed(rows[block], centroids, distance)]
     return left
 
 

@@ -97,9 +97,29 @@ def test_codes_are_one_byte_a_subvector(codebook: IVFPQCodebook) -> None:
 
 
 def test_rows_go_to_the_nearest_centre(codebook: IVFPQCodebook) -> None:
-    rows = unit(DATA) if codebook.distance == "cosine" else DATA
-    away = np.linalg.norm(rows[:, np.newaxis] - codebook.centroids, axis=2)
-    np.testing.assert_array_equal(codebook.assign(DATA)[0], away.argmin(axis=1))
+    rows, centres = DATA, codebook.centroids
+    if codebook.distance == "cosine":
+        rows, centres = unit(DATA), unit(centres)
+    away = np.linalg.norm(rows[:, np.newaxis] - centres, axis=2)
+    described = np.full(len(rows), True)
+    if codebook.distance == "inner_product":
+        described = away.min(axis=1) <= np.linalg.norm(rows, axis=1)
+        assert described.mean() > 0.9
+    np.testing.assert_array_equal(
+        codebook.assign(DATA)[0][described], away.argmin(axis=1)[described]
+    )
+
+
+def test_a_search_for_a_row_looks_first_where_the_row_is(codebook: IVFPQCodebook) -> None:
+    # directions that the training has not seen: no centre is near, and lengths must not decide
+    new = np.random.default_rng(7).normal(size=(200, DATA.shape[1])).astype(np.float32)
+    new -= (new @ codebook.centroids.mean(axis=0))[:, np.newaxis] * unit(
+        codebook.centroids.mean(axis=0)[np.newaxis]
+    )
+    lists = codebook.assign(new)[0]
+    first = [codebook.nearest_lists(row, 2)[0] for row in new]
+    found = sum(home in read for home, read in zip(lists, first, strict=True))
+    assert found >= 190
 
 
 def test_lists_are_read_in_the_order_of_the_distance(codebook: IVFPQCodebook) -> None:

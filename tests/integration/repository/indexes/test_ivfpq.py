@@ -138,6 +138,26 @@ def test_it_finds_what_exact_search_finds(
     _check_codes(store)
 
 
+@pytest.mark.parametrize("distance", ["cosine", "l2", "inner_product"])
+def test_rows_of_new_directions_are_found_by_their_own_vector(
+    store: embeddb.Store, distance: str
+) -> None:
+    # one side of space in training, the other afterwards: no centre is near
+    seen = np.abs(VECTORS)
+    docs = _made(store, distance=distance)
+    docs.ingest(as_documents(seen))
+    new = -np.abs(np.random.default_rng(3).normal(size=(60, DIM)).astype(np.float32))
+    new *= (np.arange(60) % 5 + 1)[:, np.newaxis].astype(np.float32)
+    docs.add(
+        embeddb.Document(id=f"new{place}", content=f"new {place}", embedding=vector)
+        for place, vector in enumerate(new)
+    )
+    asked = range(60) if distance != "inner_product" else range(4, 60, 5)  # the longest ones
+    found = [f"new{place}" in _ids(docs.search(new[place], 10)) for place in asked]
+    true = [f"new{place}" in _ids(docs.search(new[place], 10, exact=True)) for place in asked]
+    assert sum(found) >= 0.8 * sum(true) > 0
+
+
 def test_only_the_nearest_lists_are_read(store: embeddb.Store) -> None:
     docs = _loaded(store)
     plan = docs.explain(QUERIES[0], 10, analyze=True)
