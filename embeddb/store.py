@@ -28,7 +28,7 @@ from embeddb.repository.attached.resolve import SourceSpec
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.queue.workers import WorkerInfo, Workers
 from embeddb.repository.roles.grants import GrantReport, Grants
-from embeddb.schema.catalog import Generation
+from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec, as_written
 
 if TYPE_CHECKING:
@@ -257,6 +257,61 @@ class Store:
                 "it with its documents."
             )
         self._catalog.drop(name)
+
+    def unfollow(self, name: str) -> None:
+        """Take triggers and view off the table of an attached collection, for maintenance.
+
+        Columns that it reads can change then. What is written to the table is not noticed, and
+        searches fail, until `follow` is called. Vectors stay.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            ConfigurationError: it is attached to no table.
+            PermissionDeniedError: the role may not.
+        """
+        Attachments(self._database).unfollow(self._attached(name))
+
+    def follow(self, name: str) -> None:
+        """Follow the table of an attached collection again, as it is now, after `unfollow`.
+
+        Workers look at every row, and encode those whose text changed.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            ConfigurationError: it is attached to no table.
+            AttachError: the table cannot be had any more.
+            PermissionDeniedError: the role may not.
+        """
+        Attachments(self._database).follow(self._attached(name))
+
+    def pause(self, name: str) -> None:
+        """Have workers leave the queue of an attached collection alone, until `resume` is called.
+
+        Changes are still noticed and wait; searches go on. A batch that a worker has at hand is
+        finished.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            ConfigurationError: it is attached to no table.
+            PermissionDeniedError: the role may not.
+        """
+        Attachments(self._database).pause(self._attached(name), paused=True)
+
+    def resume(self, name: str) -> None:
+        """Have workers work on a collection again that was paused.
+
+        Raises:
+            CollectionNotFoundError: there is none of that name.
+            ConfigurationError: it is attached to no table.
+            PermissionDeniedError: the role may not.
+        """
+        Attachments(self._database).pause(self._attached(name), paused=False)
+
+    def _attached(self, name: str) -> CollectionRecord:
+        record = self._catalog.get(name)
+        if record.source is None:
+            raise ConfigurationError(f"Collection {name!r} is attached to no table.")
+        return record
 
     def collection(
         self, name: str, *, encoder: Encoder | Callable[..., Any] | None = None

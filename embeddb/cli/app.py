@@ -20,6 +20,7 @@ from embeddb.cli import (
     index,
     ingest,
     jobs,
+    maintenance,
     migrate,
     recall,
     search,
@@ -94,6 +95,10 @@ app.command("delete", rich_help_panel=DOCUMENTS)(documents.delete)
 TABLES = "Tables of your own"
 app.command("attach", rich_help_panel=TABLES)(attach.attach)
 app.command("detach", rich_help_panel=TABLES)(attach.detach)
+app.command("pause", rich_help_panel=TABLES)(maintenance.pause)
+app.command("resume", rich_help_panel=TABLES)(maintenance.resume)
+app.command("unfollow", rich_help_panel=TABLES)(maintenance.unfollow)
+app.command("follow", rich_help_panel=TABLES)(maintenance.follow)
 app.command("worker", rich_help_panel=TABLES)(worker.worker)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=TABLES)
 

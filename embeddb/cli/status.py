@@ -97,6 +97,8 @@ def _waiting(sync: SyncStatus | None) -> tuple[str, str]:
     if sync.pending is None or sync.failed is None:
         return ("not shown", "not shown")
     waiting = f"{sync.pending:,}"
+    if sync.paused_at is not None:
+        waiting += ", paused"
     if sync.backfill_finished_at is None:
         waiting += " and more"
     if sync.oldest_pending_seconds is not None:

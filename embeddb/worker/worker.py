@@ -263,7 +263,7 @@ class Worker:
     def _refresh(self) -> None:
         """Take up collections that are new, let go of those that are gone, reread the rest."""
         names = self._options.collections
-        attached = self._connection.run(self._context.jobs.collections, names)
+        attached = self._connection.run(self._context.jobs.collections, names, at_work=True)
         records = {record.name: record for record in self._catalog.all()}
         self._collections = {
             id: self._refreshed(id, records[name])

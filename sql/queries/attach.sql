@@ -138,6 +138,13 @@ DELETE FROM {jobs} j
 -- Store a source as it is now.
 UPDATE {collections} c SET source = %(source)s WHERE c.name = %(name)s
 
+-- name: pause
+-- Have workers leave a queue alone, or not any more. They see it when they next read the catalog.
+UPDATE {collections} c
+   SET paused_at = CASE WHEN %(paused)s THEN COALESCE(c.paused_at, pg_catalog.clock_timestamp()) END
+ WHERE c.name = %(name)s
+RETURNING pg_catalog.pg_notify('embeddb_jobs', c.id::text)
+
 -- name: drop_view
 -- Remove the view of a collection that is attached.
 DROP VIEW IF EXISTS {view}

@@ -2,7 +2,7 @@
 -- Read what is waiting and going on in a collection.
 SELECT s.source, s.pending, extract(epoch FROM s.oldest_pending)::double precision, s.failed,
        s.last_error, s.workers, s.per_minute, s.backfill_done, s.backfill_total,
-       s.backfill_finished_at
+       s.backfill_finished_at, s.paused_at
   FROM {status} s
  WHERE s.name = %(name)s
 

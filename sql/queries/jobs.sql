@@ -3,10 +3,11 @@
 LISTEN embeddb_jobs
 
 -- name: collections
--- The ids and names of the attached collections.
+-- The ids and names of the attached collections; those that are paused are left out on request.
 SELECT c.id, c.name
   FROM {collections} c
  WHERE c.source IS NOT NULL
+   AND (c.paused_at IS NULL OR NOT %(at_work)s)
    AND (%(names)s::text[] IS NULL OR c.name = ANY (%(names)s::text[]))
  ORDER BY c.name
 

@@ -17,7 +17,8 @@ SELECT c.name,
        CASE WHEN NOT h.is_hidden THEN w.per_minute END AS per_minute,
        CASE WHEN NOT h.is_hidden THEN b.done END AS backfill_done,
        CASE WHEN NOT h.is_hidden THEN b.total END AS backfill_total,
-       b.finished_at AS backfill_finished_at
+       b.finished_at AS backfill_finished_at,
+       c.paused_at
   FROM {schema}.collections c
   LEFT JOIN {schema}.backfills b ON b.collection_id OPERATOR(pg_catalog.=) c.id
  CROSS JOIN LATERAL (

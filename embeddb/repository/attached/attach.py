@@ -135,6 +135,20 @@ class Attachments:
         with self._attaching() as connection:
             self._unfollow(connection, record)
 
+    def follow(self, record: CollectionRecord) -> CollectionRecord:
+        """Create triggers and view again, for the table as it is now, and look at every row.
+
+        Raises:
+            AttachError: the table cannot be had, or has another primary key now.
+        """
+        return self.reattach(record, declaration_of(attached_ddl.source_of(record)))
+
+    def pause(self, record: CollectionRecord, *, paused: bool) -> None:
+        """Have workers leave the queue of a collection alone, or work on it again."""
+        with self._database.transaction() as connection:
+            values = {"name": record.name, "paused": paused}
+            connection.execute(query("attach.pause", **self._names), values)
+
     def detach(self, record: CollectionRecord) -> None:
         """Remove a collection; the source is left as it was before it was attached."""
         self._catalog.drop(record.name)

@@ -27,6 +27,7 @@ class SyncStatus:
         backfill_done: rows that were there before and are in the queue or through it.
         backfill_total: of so many.
         backfill_finished_at: None while it goes on, or has not begun.
+        paused_at: since when workers leave the queue alone; None: they do not.
     """
 
     source: str
@@ -39,6 +40,7 @@ class SyncStatus:
     backfill_done: int | None
     backfill_total: int | None
     backfill_finished_at: datetime | None
+    paused_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,10 +161,21 @@ class Jobs:
         self._execute(connection, "listen", {})
 
     def collections(
-        self, connection: Connection, names: Sequence[str] | None = None
+        self,
+        connection: Connection,
+        names: Sequence[str] | None = None,
+        *,
+        at_work: bool = False,
     ) -> dict[int, str]:
-        """Return the names of the attached collections by id; `names` chooses among them."""
-        rows = self._execute(connection, "collections", {"names": _list(names)}).fetchall()
+        """Return the names of the attached collections by id.
+
+        Args:
+            connection: where to read.
+            names: chooses among them; None: all.
+            at_work: whether to leave out those that are paused.
+        """
+        values = {"names": _list(names), "at_work": at_work}
+        rows = self._execute(connection, "collections", values).fetchall()
         return {row[0]: row[1] for row in rows}
 
     def claim(

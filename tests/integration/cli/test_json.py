@@ -56,6 +56,10 @@ COMMANDS: dict[tuple[str, ...], tuple[list[str], set[str]]] = {
         {"processed", "succeeded", "problems"},
     ),
     ("index", "drop"): (["notes", "--yes"], {"name", "method", "valid"}),
+    ("pause",): (["bodies"], {"paused"}),
+    ("resume",): (["bodies"], {"resumed"}),
+    ("unfollow",): (["bodies", "--yes"], {"unfollowed"}),
+    ("follow",): (["bodies"], {"followed"}),
     ("detach",): (["bodies", "--yes"], {"detached", "chunks"}),
     ("collection", "drop"): (["made", "--yes"], {"dropped", "documents"}),
 }

@@ -11,6 +11,7 @@ DESTRUCTIVE: dict[tuple[str, ...], tuple[list[str], str]] = {
     ("migrate",): (["--to", "base"], "Go down to base"),
     ("collection", "drop"): (["notes"], "Drop collection 'notes' with its 30 documents?"),
     ("detach",): (["articles"], "Detach 'articles' and drop its 9 chunks?"),
+    ("unfollow",): (["articles"], "Stop following the table of 'articles'?"),
     ("delete",): (["notes", "--id", "n1", "--id", "n2"], "Delete 2 document(s) of 'notes'?"),
     ("index", "drop"): (["notes"], "Drop the vector index of 'notes'?"),
     ("convert",): (["notes", "--storage", "int8"], "Convert 'notes', 30 chunks stored as vector"),
