@@ -15,7 +15,7 @@ ZERO: sa.ColumnElement[float] = sa.literal_column("0::double precision", sa.Doub
 ONE: sa.ColumnElement[float] = sa.literal_column("1::double precision", sa.Double)
 
 
-def cte(statement: sa.Select[Any], name: str) -> sa.CTE:
+def cte(statement: sa.Select[Any], name: str | None) -> sa.CTE:
     """Return a statement as a CTE that Postgres evaluates by itself, and at most once."""
     return statement.cte(name).prefix_with("MATERIALIZED")
 

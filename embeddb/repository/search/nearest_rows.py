@@ -62,7 +62,7 @@ class NearestRows(Compiler):
             condition: over `documents`, the collection's documents.
         """
         if self._generation.index is None:
-            return self._all(limit, condition).subquery()
+            return sa.select(self._all_rows(limit, condition)).subquery()
         looks = [CHUNKS_A_ROW * limit]
         if condition is None and MORE_CHUNKS_A_ROW * limit <= MOST_CHUNKS:
             looks.append(MORE_CHUNKS_A_ROW * limit)
@@ -75,7 +75,7 @@ class NearestRows(Compiler):
             enough = sa.select(count_all() >= number(limit)).select_from(best).scalar_subquery()
             strategies.append(sa.select(best).where(enough))
             lacking.append(sa.not_(enough))
-        strategies.append(sa.select(_materialized(self._all(limit, condition).where(*lacking))))
+        strategies.append(sa.select(self._all_rows(limit, condition, *lacking)))
         found = sa.union_all(*strategies).subquery()
         return sa.select(found).order_by(found.c.distance).limit(number(limit)).subquery()
 
@@ -103,6 +103,12 @@ class NearestRows(Compiler):
         ctes = [element for element in every_part(found) if isinstance(element, sa.CTE)]
         chosen = found.add_cte(*ctes, nest_here=True).subquery()
         return sa.select(chosen.c.id, chosen.c.distance)
+
+    def _all_rows(self, limit: int, condition: Expression | None, *gates: Expression) -> sa.CTE:
+        found = _materialized(self._all(limit, condition).where(*gates))
+        if condition is not None or not self._is_attached:
+            return found
+        return self._of_rows(found, self._all(limit, sa.true()).where(*gates))
 
     def _all(self, limit: int, condition: Expression | None) -> sa.Select[Any]:
         """Return a comparison of every chunk of every row that passes."""

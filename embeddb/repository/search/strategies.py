@@ -60,6 +60,7 @@ class Strategies:
             self._codes = CodeScan(record, self.vectors, schema)
         self.rows = document_rows(record, schema)
         self.documents = self.rows.documents
+        self._is_attached = record.source is not None
         self._is_hiding = record.source is not None and record.source.row_security
         chunks = sa.Table(
             record.tables.chunks_name,
@@ -79,6 +80,28 @@ class Strategies:
         self._shares_partitions = isinstance(record.generation.layout, HashPartitions)
 
     def _nearest(self, shape: SearchShape) -> sa.CTE:
+        found = self._nearest_chunks(shape)
+        if not self._is_attached or shape.filter is not False:
+            return found
+        return self._of_rows(found, self._exact(shape, "index, then exact", sa.true()), "shown")
+
+    def _of_rows(self, found: sa.CTE, rest: sa.Select[Any], name: str | None = None) -> sa.CTE:
+        """Return what was found, or `rest` where some of it has no row any more.
+
+        Rows go without a trigger's notice where a partition is dropped or triggers are off. Until
+        somebody reconciles, their chunks must not take the places of others. `rest` costs nothing
+        as long as there are none.
+        """
+        living = cte(
+            sa.select(found).where(self._passes(sa.true(), found)), name and "living_" + name
+        )
+        counted = sa.select(count_all()).select_from(found).scalar_subquery()
+        all_there = sa.select(count_all() == counted).select_from(living).scalar_subquery()
+        others = cte(rest.where(sa.not_(all_there)), name and "other_" + name)
+        either = sa.union_all(sa.select(living).where(all_there), sa.select(others))
+        return cte(sa.select(either.subquery()), name)
+
+    def _nearest_chunks(self, shape: SearchShape) -> sa.CTE:
         if self._compares_all(shape):
             return cte(self._exact(shape), "nearest")
         if shape.filter is not False:
