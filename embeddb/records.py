@@ -268,3 +268,18 @@ def as_array(values: Any) -> Any:  # noqa: ANN401  (whatever a model returns)
     tensor = values.detach().cpu()
     # NumPy has no bfloat16
     return tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciled:
+    """What a comparison of an attached collection with its table came to.
+
+    Attributes:
+        looked_at: documents that have chunks, and rows, that were looked at.
+        removed: documents whose row was gone; their chunks are removed.
+        enqueued: rows without chunks, or with those of another text; workers encode them.
+    """
+
+    looked_at: int
+    removed: int
+    enqueued: int

@@ -59,7 +59,7 @@ def _offline() -> None:
         dialect_opts={"paramstyle": "named"},  # a percent sign in a name is not doubled
         literal_binds=True,
         version_table_schema=schema,
-        transactional_ddl=True,
+        transactional_ddl=config.attributes.get("transaction", True),
     )
     with context.begin_transaction():
         write = context.get_context().impl.static_output

@@ -23,6 +23,7 @@ from embeddb.cli import (
     maintenance,
     migrate,
     recall,
+    reconcile,
     search,
     sql_encoder,
     status,
@@ -95,6 +96,7 @@ app.command("delete", rich_help_panel=DOCUMENTS)(documents.delete)
 TABLES = "Tables of your own"
 app.command("attach", rich_help_panel=TABLES)(attach.attach)
 app.command("detach", rich_help_panel=TABLES)(attach.detach)
+app.command("repair", rich_help_panel=TABLES)(reconcile.repair)
 app.command("pause", rich_help_panel=TABLES)(maintenance.pause)
 app.command("resume", rich_help_panel=TABLES)(maintenance.resume)
 app.command("unfollow", rich_help_panel=TABLES)(maintenance.unfollow)

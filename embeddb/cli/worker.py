@@ -82,6 +82,15 @@ def worker(
             "--poll-seconds", help="How often to look for jobs that no notification announced."
         ),
     ] = 5.0,
+    reconcile_seconds: Annotated[
+        float,
+        typer.Option(
+            "--reconcile-seconds",
+            min=0,
+            help="How often to compare each collection with its table, for changes that no trigger "
+            "noticed; 0: only after it was attached again.",
+        ),
+    ] = 21_600.0,
     no_index: Annotated[
         bool, typer.Option("--no-index", help="Do not build missing vector indexes.")
     ] = False,
@@ -113,6 +122,7 @@ def worker(
         concurrency=concurrency,
         collections=_names(collections),
         poll_seconds=poll_seconds,
+        reconcile_seconds=reconcile_seconds,
         lease_seconds=lease_seconds,
         max_attempts=max_attempts,
         batch=batch,

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from embeddb.db.database import Database
 from embeddb.diagnostics.findings import Finding, Level
+from embeddb.errors import EmbedDBError
 from embeddb.repository.attached.health import AttachedHealth, SyncStatus
+from embeddb.repository.attached.reconcile import Reconciler
 from embeddb.schema.catalog import CollectionRecord
 
 
@@ -17,7 +19,26 @@ def check_attached(database: Database, record: CollectionRecord) -> Iterator[Fin
         # row security that was turned off only hides chunks that nobody need hide any more
         level: Level = "warn" if fault.kind == "security" and _hides_rows(record) else "fail"
         yield Finding(level, record.name, fault.message, _remedy(record))
-    yield from _queue(record.name, health.status())
+    status = health.status()
+    yield from _queue(record.name, status)
+    if status.pending is not None and status.backfill_finished_at is not None:
+        yield from _differing(database, record)
+
+
+def _differing(database: Database, record: CollectionRecord) -> Iterator[Finding]:
+    """Yield what a sample shows of changes that no trigger noticed."""
+    try:
+        with database.connection() as connection:
+            orphans, missing = Reconciler(database, record).sample(connection)
+    except EmbedDBError:
+        return  # a fault of the source, which is a finding already
+    remedy = f"embeddb repair '{record.name}'"
+    if orphans:
+        message = f"Chunks of rows that are gone: {orphans:,} documents of a sample."
+        yield Finding("fail", record.name, message, remedy)
+    if missing:
+        message = f"Rows without chunks that no worker knows of: {missing:,} of a sample."
+        yield Finding("fail", record.name, message, remedy)
 
 
 def is_readable(database: Database, record: CollectionRecord) -> bool:
@@ -42,6 +63,10 @@ def _remedy(record: CollectionRecord) -> str:
 def _queue(name: str, status: SyncStatus) -> Iterator[Finding]:
     if status.pending is None:
         yield Finding("ok", name, "only workers and owners can see what is waiting")
+        return
+    if status.paused_at is not None:
+        message = f"Workers leave the collection alone; {status.pending:,} rows are waiting."
+        yield Finding("warn", name, message, f"embeddb resume '{name}'")
         return
     if status.failed:
         message = f"{status.failed:,} rows could not be encoded. The last error: "

@@ -34,6 +34,7 @@ RESERVED = frozenset(
         "jobs",
         "models",
         "recall_history",
+        "reconciliations",
         "sources",
         "sql_encoder_tokens",
         "sql_encoders",

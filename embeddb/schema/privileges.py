@@ -47,6 +47,7 @@ QUEUE: Mapping[str, tuple[str, ...]] = {
     "jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "failed_jobs": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "backfills": ("SELECT", "UPDATE"),
+    "reconciliations": ("SELECT", "INSERT", "UPDATE"),
     "workers": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     "encode_requests": ("SELECT", "UPDATE", "DELETE"),
     "encoded_queries": ("SELECT", "INSERT", "DELETE"),

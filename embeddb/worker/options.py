@@ -24,6 +24,8 @@ class WorkerOptions:
         batch: how many jobs are claimed together.
         retry_seconds: the longest pause after the first failure; it doubles with each further one.
         longest_pause_seconds: where the doubling ends.
+        reconcile_seconds: how long after one comparison of a collection with its table the next
+            is made, by whichever worker comes first; 0: only when it is asked for.
         build_indexes: whether to build a missing vector index once a collection's rows are in.
 
     Raises:
@@ -39,6 +41,7 @@ class WorkerOptions:
     batch: int = 256
     retry_seconds: float = 1.0
     longest_pause_seconds: float = 300.0
+    reconcile_seconds: float = 21_600.0
     build_indexes: bool = True
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from embeddb.worker.context import WorkerContext
 from embeddb.worker.failures import describe
 from embeddb.worker.prepare import prepare
 from embeddb.worker.privileges import check_collection
+from embeddb.worker.reconciliation import Reconciliation
 from embeddb.worker.write import BatchWriter
 
 BATCHES_BETWEEN_STAGES = 2
@@ -52,6 +53,7 @@ class ModelPipeline:
         self._options = context.options
         self._collections: tuple[WorkerCollection, ...] = ()
         self._feeder = BackfillFeeder(context)
+        self._reconciliation = Reconciliation(context)
         self._prepared: queue.Queue[JobBatch] = queue.Queue(BATCHES_BETWEEN_STAGES)
         self._encoded: queue.Queue[JobBatch] = queue.Queue(BATCHES_BETWEEN_STAGES)
         self._stopped_at: float | None = None
@@ -131,7 +133,7 @@ class ModelPipeline:
             loaded = collection.load(database, self._context.models)
             claim = self._claim(connection, collection)
             if claim is None:
-                return fed
+                return fed or self._reconciliation.step(connection, collection)
             batches = self._prepare(connection, collection, loaded, claim)
         except StoppedError:
             raise

@@ -16,8 +16,8 @@ from embeddb.errors import CollectionNotFoundError, did_you_mean
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.progress import Display, Silent
 from embeddb.protocols import Encoder
+from embeddb.repository.attached.reconcile import is_drained
 from embeddb.repository.catalog.reader import CatalogReader
-from embeddb.repository.queue.backfills import Backfills
 from embeddb.repository.queue.jobs import Jobs
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.worker.collection import WorkerCollection
@@ -31,6 +31,7 @@ from embeddb.worker.models import Models
 from embeddb.worker.options import WorkerOptions
 from embeddb.worker.pipeline import ModelPipeline
 from embeddb.worker.privileges import check_queue
+from embeddb.worker.reconciliation import interval
 
 ONCE_CHECK_SECONDS = 0.05
 """How soon a worker that is to end notices that there is nothing left to do."""
@@ -121,7 +122,6 @@ class Worker:
             models=Models(self._database, _loader(store), encoders or {}),
         )
         self._catalog = CatalogReader(self._database)
-        self._backfills = Backfills(self._database)
         self._connection = self._context.new_connection()
         self._collections: dict[int, WorkerCollection] = {}
         self._not_ours: set[int] = set()
@@ -316,11 +316,9 @@ class Worker:
         if not ids:
             return not len(self._context.leases)
         run = self._connection.run
-        return (
-            run(self._context.jobs.next_available, ids) is None
-            and not run(self._backfills.unfinished, ids)
-            and not len(self._context.leases)
-        )
+        seconds = interval(self._context)
+        drained = run(is_drained, self._database.schema, ids, seconds)
+        return drained and not len(self._context.leases)
 
     def _show_progress(self) -> None:
         if isinstance(self._display, Silent):

@@ -59,7 +59,9 @@ SELECT n.nspname::text, c.relname::text,
 SELECT r.privilege || ' on ' || r.name
   FROM (VALUES ('collections', 'SELECT'), ('jobs', 'SELECT'), ('jobs', 'INSERT'),
                ('jobs', 'UPDATE'), ('jobs', 'DELETE'), ('failed_jobs', 'SELECT'),
-               ('failed_jobs', 'DELETE'), ('backfills', 'SELECT'), ('backfills', 'INSERT')) r (name, privilege)
+               ('failed_jobs', 'DELETE'), ('backfills', 'SELECT'), ('backfills', 'INSERT'),
+               ('reconciliations', 'SELECT'), ('reconciliations', 'INSERT'),
+               ('reconciliations', 'UPDATE')) r (name, privilege)
  WHERE NOT pg_catalog.has_table_privilege(
                pg_catalog.format('%%I.%%I', %(schema)s::text, r.name), r.privilege)
  ORDER BY 1

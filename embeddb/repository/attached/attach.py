@@ -19,6 +19,7 @@ from embeddb.errors import (
     EmbedDBError,
     UnsupportedServerError,
 )
+from embeddb.repository.attached.reconcile import request
 from embeddb.repository.attached.resolve import (
     Resolved,
     SourceSpec,
@@ -86,6 +87,7 @@ class Attachments:
         connection.execute(query("attach.plain_path"), {})
         self._catalog.create_on(connection, record)
         self._follow(connection, record, resolved)
+        request(connection, self._database.schema, record.name, is_same=True)
 
     def default_name(self, declaration: SourceSpec) -> str:
         """Return the name that a collection gets by default: its table's."""
@@ -128,6 +130,8 @@ class Attachments:
             Functions(self._database).create_search(connection, changed)
             self._set_policy(connection, changed)
             self._follow(connection, changed, resolved)
+            # while nobody followed the table, rows may have gone that still have chunks
+            request(connection, self._database.schema, record.name)
         return changed
 
     def unfollow(self, record: CollectionRecord) -> None:

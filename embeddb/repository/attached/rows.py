@@ -69,7 +69,7 @@ class SourceRows:
                 taken for gone.
             psycopg.errors.DataError: the user's SQL fails on one of the rows.
         """
-        self._check_sight(connection)
+        self.check_sight(connection)
         statement = query("source_rows.read", **self._names)
         rows = connection.execute(statement, {"ids": list(keys)}).fetchall()
         return {row[0]: SourceRow(id=row[0], content=row[1], metadata=row[2]) for row in rows}
@@ -102,7 +102,17 @@ class SourceRows:
         found = [row[0] for row in rows]
         return found, split_key(self._source.keys, found[-1]) if found else None
 
-    def _check_sight(self, connection: Connection) -> None:
+    def split(self, key: str) -> list[str]:
+        """Return the texts of a key's columns, as `page` takes and gives them."""
+        return split_key(self._source.keys, key)
+
+    def check_sight(self, connection: Connection) -> None:
+        """Check that the role sees every row.
+
+        Raises:
+            PermissionDeniedError: row-level security hides rows from it, which would be taken for
+                gone.
+        """
         if self._is_checked:
             return
         table = sql.Identifier(self._source.schema, self._source.table).as_string()
