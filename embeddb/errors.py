@@ -14,6 +14,7 @@
     │   │   ├── NoPrimaryKeyError       nothing identifies a row
     │   │   ├── ColumnNotFoundError     the table has no such column
     │   │   └── ExpressionError         SQL that is not a text or condition of one row
+    │   ├── EmbeddingConflictError      a collection's name is that of another table's, or owner's
     │   ├── FilterError                 an unknown operator or a malformed filter
     │   └── PruneRefusedError           pruning would delete too much, or what may still be there
     ├── DatabaseError                   Postgres answered with an error
@@ -128,6 +129,10 @@ class ColumnNotFoundError(AttachError):
 
 class ExpressionError(AttachError):
     """The SQL is not a text, or not a condition, of one row of the table."""
+
+
+class EmbeddingConflictError(ConfigurationError):
+    """The collection of this name belongs to another table, or to another application."""
 
 
 class FilterError(ConfigurationError):

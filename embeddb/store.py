@@ -194,6 +194,7 @@ class Store:
         metadata: Sequence[str] = (),
         where: str | None = None,
         exist_ok: bool = False,
+        owner: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> Collection:
         """Make a collection of a table that is there, and follow what is written to it.
@@ -209,6 +210,8 @@ class Store:
             where: a SQL condition; rows that do not meet it take no part.
             exist_ok: where the collection is there, of the same model, make everything about its
                 source anew as declared now, and look at every row again; what is encoded stays.
+            owner: the chain of migrations that declares the collection; Alembic's operations give
+                their version table. Autogenerate detaches only what its own chain declares.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…`, an encoder or any callable. Optional are `distance`, `storage`,
                 `transform`, `index`, `chunker`, `normalize`, `layout` and `partition_by`; the
@@ -231,7 +234,9 @@ class Store:
         generation, encoder = self._first_generation(spec)
         if encoder is None:
             raise ConfigurationError("The rows of a table bring no vectors: attach needs a model.")
-        declaration = SourceSpec(source=source, text=text, metadata=tuple(metadata), where=where)
+        declaration = SourceSpec(
+            source=source, text=text, metadata=tuple(metadata), where=where, owner=owner
+        )
         attachments = Attachments(self._database)
         try:
             record = attachments.attach(name, declaration, generation)

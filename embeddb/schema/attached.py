@@ -36,6 +36,9 @@ OURS = frozenset(
 SEARCHED = frozenset({"chunk_no", "content", "metadata", "distance", "score", "uri", "span"})
 """What a search returns beside the key, which keeps its own names as far as these allow."""
 
+UNKNOWN_OWNER = ""
+"""The owner of a collection that was attached before owners were kept."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyColumn:
@@ -83,6 +86,8 @@ class SourceTable:
         where_sql: the same of `where`.
         content_columns: the columns that the text reads: what a change of is a change of it.
         row_security: whether the table had row-level security when it was attached.
+        owner: the chain of migrations that declares the collection, by its version table; None: it
+            was attached by hand. Autogenerate detaches only what its own chain declares.
     """
 
     schema: str
@@ -98,6 +103,7 @@ class SourceTable:
     where_sql: str | None = None
     content_columns: tuple[str, ...] = ()
     row_security: bool = False
+    owner: str | None = None
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -126,6 +132,7 @@ class SourceTable:
             "where_sql": self.where_sql,
             "content_columns": list(self.content_columns),
             "row_security": self.row_security,
+            "owner": self.owner,
         }
 
 
@@ -147,6 +154,7 @@ def from_json(value: dict[str, Any] | None) -> SourceTable | None:
         where_sql=value.get("where_sql"),
         content_columns=tuple(value.get("content_columns", ())),
         row_security=bool(value.get("row_security")),
+        owner=value.get("owner", UNKNOWN_OWNER),
     )
 
 

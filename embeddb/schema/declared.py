@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from embeddb.errors import EmbeddingConflictError
 from embeddb.schema.spec import EmbeddingSpec
 
 INFO = "embeddb"
@@ -22,6 +23,7 @@ class DeclaredEmbedding:
         expression: the text in SQL; None where columns are.
         metadata: the columns that searches show and filter by.
         where: which rows take part, in SQL; None: all.
+        named: whether the name was chosen; else it is the table's.
     """
 
     name: str
@@ -30,8 +32,17 @@ class DeclaredEmbedding:
     expression: str | None = None
     metadata: tuple[str, ...] = ()
     where: str | None = None
+    named: bool = field(default=True, compare=False)
 
     @property
     def source_text(self) -> str | tuple[str, ...]:
         """The columns, or the expression."""
         return self.text if self.text is not None else self.expression or ""
+
+
+def name_conflict(name: str, one: str, other: str) -> EmbeddingConflictError:
+    """Return the error that the embeddings of two tables have one name."""
+    return EmbeddingConflictError(
+        f"The embeddings of {one} and {other} are both named {name!r}, and a collection follows "
+        "one table: give one of them a name of its own, Embedding(…, name='…')."
+    )

@@ -12,7 +12,7 @@ from sqlalchemy.sql.selectable import NamedFromClause, TableValuedAlias
 from embeddb.config import Settings
 from embeddb.repository.search.filters import filter_text
 from embeddb.schema.attached import SEARCHED
-from embeddb.sqlalchemy.expression import EmbeddingDistance, QueryVector
+from embeddb.sqlalchemy.expression import EmbeddedTable, EmbeddingDistance, QueryVector
 
 QueryLike: TypeAlias = "str | Sequence[float] | sa.BindParameter[Any]"
 """A text, which the collection's model encodes when the statement is executed; a vector; or a
@@ -22,8 +22,9 @@ parameter that will be either."""
 class EmbeddingAttribute:
     """An embedding on a mapped class, on an alias of one, or on a table."""
 
-    def __init__(self, collection: str, entity: Any) -> None:  # noqa: ANN401  # any of the three
+    def __init__(self, collection: str, table: EmbeddedTable, entity: Any) -> None:  # noqa: ANN401
         self._collection = collection
+        self._declared_on = table
         self._entity = entity
 
     def __repr__(self) -> str:
@@ -31,11 +32,11 @@ class EmbeddingAttribute:
 
     def __get__(self, instance: object, owner: Any) -> EmbeddingAttribute:  # noqa: ANN401
         """Return the attribute of an alias: `aliased(Article).embedding`."""
-        return EmbeddingAttribute(self._collection, owner)
+        return EmbeddingAttribute(self._collection, self._declared_on, owner)
 
     def of(self, alias: NamedFromClause) -> EmbeddingAttribute:
         """Return the attribute of an alias of a table."""
-        return EmbeddingAttribute(self._collection, alias)
+        return EmbeddingAttribute(self._collection, self._declared_on, alias)
 
     def nearest(self, query: QueryLike) -> EmbeddingDistance:
         """Return an ordering, the nearest first: `select(Article).order_by(….nearest("text"))`.
@@ -81,7 +82,7 @@ class EmbeddingAttribute:
         function = getattr(getattr(sa.func, _schema()), f"{self._collection}_search")
         given = sa.null() if filter is None else sa.literal(filter_text(filter), sa.Text)
         called = function(
-            sa.cast(self._bound(query), _Vector()),
+            sa.cast(self._bound(query, by_function=True), _Vector()),
             sa.cast(limit, sa.Integer),
             sa.cast(given, JSONB),
             sa.cast(max_distance, sa.Double),
@@ -103,8 +104,8 @@ class EmbeddingAttribute:
     def _distance(self, query: QueryLike) -> EmbeddingDistance:
         return EmbeddingDistance(self._collection, self._keys(), self._bound(query))
 
-    def _bound(self, query: QueryLike) -> sa.BindParameter[Any]:
-        kind = QueryVector(self._collection)
+    def _bound(self, query: QueryLike, *, by_function: bool = False) -> sa.BindParameter[Any]:
+        kind = QueryVector(self._collection, self._declared_on, by_function=by_function)
         if isinstance(query, sa.BindParameter):
             return query._with_binary_element_type(kind)
         value = query if isinstance(query, str) else tuple(map(float, query))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from weakref import WeakKeyDictionary
@@ -12,29 +12,95 @@ from pgvector import Vector as PgVector
 
 from embeddb.config import Settings
 from embeddb.encoders.loader import EncoderLoader
-from embeddb.errors import CollectionNotFoundError
+from embeddb.errors import CollectionNotFoundError, EmbeddingConflictError
 from embeddb.pipeline.generation.form import StoredForm
 from embeddb.pipeline.generation.model import BoundModel
 from embeddb.protocols import Encoder
-from embeddb.repository.catalog.sqlalchemy_reader import read_records, read_vector_schema
+from embeddb.repository.catalog.sqlalchemy_reader import (
+    Place,
+    read_place,
+    read_record_beside,
+    read_records,
+    read_vector_schema,
+)
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.sqlalchemy.expression import EmbeddedTable, QueryVector
 
 _VECTOR_SCHEMAS: WeakKeyDictionary[sa.Engine, str] = WeakKeyDictionary()
 
 
-def read_record(connection: sa.Connection, name: str) -> CollectionRecord:
-    """Return a collection with its active generation, as this transaction sees it.
+def read_searched(
+    connection: sa.Connection,
+    searched: Iterable[QueryVector],
+    schemas: Mapping[str | None, str | None],
+) -> dict[str, CollectionRecord]:
+    """Return the collections that a statement searches, by name, as this transaction sees them.
+
+    A collection that is named after its table is found by the table too: this may have been
+    renamed since.
+
+    Args:
+        connection: the connection that searches.
+        searched: what the statement's queries are for.
+        schemas: the execution's `schema_translate_map`.
 
     Raises:
         CollectionNotFoundError: there is none of that name.
+        EmbeddingConflictError: the one of that name follows another table.
     """
-    found = read_records(connection, own_schema(), name)
-    if not found:
+    records: dict[str, CollectionRecord] = {}
+    for name, table, by_function in dict.fromkeys(map(_key, searched)):
+        record = _read_record(connection, name, table, table.text(schemas))
+        if (by_function and record.name != name) or records.setdefault(name, record) != record:
+            raise EmbeddingConflictError(
+                f"Collection {record.name!r} follows {table.text(schemas)}, whose Embedding is "
+                f"named {name!r}: write Embedding(…, name={record.name!r})."
+            )
+    return records
+
+
+def _key(searched: QueryVector) -> tuple[str, EmbeddedTable, bool]:
+    return searched.collection, searched.table, searched.by_function
+
+
+def _read_record(
+    connection: sa.Connection, name: str, table: EmbeddedTable, text: str
+) -> CollectionRecord:
+    found = read_record_beside(connection, own_schema(), name, text)
+    record, place = found or (None, read_place(connection, text))
+    if record is not None and not _follows_another(record, place):
+        return record
+    moved = _following(connection, place) if table.names_collection else None
+    if moved is not None:
+        return moved
+    if record is None or record.source is None:
         raise CollectionNotFoundError(
             f"There is no collection {name!r}: generate and apply a revision with "
             "`alembic revision --autogenerate` and `alembic upgrade head`."
         )
-    return found[0]
+    raise EmbeddingConflictError(
+        f"Collection {name!r} follows {record.source.table_text}, and the Embedding of that name "
+        f"is on {text}: give the Embedding a name of its own, Embedding(…, name='…'), and generate "
+        "and apply a revision."
+    )
+
+
+def _follows_another(record: CollectionRecord, place: Place | None) -> bool:
+    """Return whether a collection is attached to another table than the one at a place."""
+    source = record.source
+    return bool(source and place and (source.schema, source.table) != place)
+
+
+def _following(connection: sa.Connection, place: Place | None) -> CollectionRecord | None:
+    """Return the only collection that follows a table; None: there is none, or several."""
+    if place is None:
+        return None
+    found = [
+        record
+        for record in read_records(connection, own_schema())
+        if record.source and (record.source.schema, record.source.table) == place
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def vector_schema(connection: sa.Connection) -> str:

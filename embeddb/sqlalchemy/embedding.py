@@ -10,10 +10,11 @@ from sqlalchemy import event
 from sqlalchemy.orm import Mapper
 
 from embeddb.errors import ConfigurationError
-from embeddb.schema.declared import INFO, DeclaredEmbedding
+from embeddb.schema.declared import INFO, DeclaredEmbedding, name_conflict
 from embeddb.schema.names import check_name
 from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec
 from embeddb.sqlalchemy.attribute import EmbeddingAttribute
+from embeddb.sqlalchemy.expression import EmbeddedTable
 
 
 class Embedding:
@@ -58,7 +59,7 @@ class Embedding:
                 "preset, a path, a hub name, 'openai:…' or 'python:package.module:function'."
             )
         self.name = None if name is None else check_name(name)
-        self._names: dict[type, str] = {}
+        self._declared: dict[type, tuple[str, EmbeddedTable]] = {}
         self._text = text
         self._expression = expression
         self._metadata = (metadata,) if isinstance(metadata, str) else tuple(metadata)
@@ -79,7 +80,7 @@ class Embedding:
             raise AttributeError(
                 f"{owner.__name__}.{self._attribute} searches: ask the class, not an instance."
             )
-        return EmbeddingAttribute(self.collection_of(owner), owner)
+        return EmbeddingAttribute(*self._declared_of(owner), owner)
 
     def collection_of(self, owner: type) -> str:
         """Return the name of a mapped class's collection.
@@ -87,9 +88,16 @@ class Embedding:
         Raises:
             ConfigurationError: the class is not mapped to a table.
         """
+        return self._declared_of(owner)[0]
+
+    def attribute_of(self, table: sa.Table) -> EmbeddingAttribute:
+        """Return what searches, of a table that no class is mapped to."""
+        return EmbeddingAttribute(*self._on(table), table)
+
+    def _declared_of(self, owner: type) -> tuple[str, EmbeddedTable]:
         for base in owner.__mro__:
-            if base in self._names:
-                return self._names[base]
+            if base in self._declared:
+                return self._declared[base]
         raise ConfigurationError(f"{owner.__name__} is mapped to no table, so nothing is embedded.")
 
     def declared_on(
@@ -108,8 +116,9 @@ class Embedding:
         Raises:
             ConfigurationError: it names an unknown column, another embedding of the table has the
                 same name, or it is laid out by a column that is not in its metadata.
+            EmbeddingConflictError: an embedding of another table has the same name.
         """
-        name = self.name or check_name(table.name)
+        name, on = self._on(table)
         named = [_column(table, attributes, key) for key in self._text]
         metadata = tuple(_column(table, attributes, key) for key in self._metadata)
         self._spec.check_metadata(metadata)
@@ -120,23 +129,31 @@ class Embedding:
             expression=self._expression,
             metadata=metadata,
             where=self._where,
+            named=self.name is not None,
         )
+        tables: dict[str, dict[str, DeclaredEmbedding]] = table.metadata.info.setdefault(INFO, {})
+        for other in tables:
+            if name in tables[other] and other != table.key and other in table.metadata.tables:
+                raise name_conflict(name, table.metadata.tables[other].fullname, table.fullname)
         if owner is not None:
-            self._names[owner] = name
-        known: dict[str, DeclaredEmbedding] = table.metadata.info.setdefault(INFO, {}).setdefault(
-            table.key, {}
-        )
+            self._declared[owner] = name, on
+        known = tables.setdefault(table.key, {})
         if known.setdefault(name, declared) != declared:
             raise ConfigurationError(
                 f"Two embeddings of {table.fullname} are named {name!r}: give one of them a "
                 "name of its own, Embedding(…, name='…')."
             )
 
+    def _on(self, table: sa.Table) -> tuple[str, EmbeddedTable]:
+        """Return the name of the collection of a table, and the table."""
+        name = self.name or check_name(table.name)
+        return name, EmbeddedTable(table.schema, table.name, names_collection=self.name is None)
+
 
 def declare(table: sa.Table, embedding: Embedding) -> EmbeddingAttribute:
     """Declare an embedding on a Table that no class is mapped to, and return what searches it."""
     embedding.declared_on(table, {})
-    return EmbeddingAttribute(embedding.name or table.name, table)
+    return embedding.attribute_of(table)
 
 
 def _column(table: sa.Table, attributes: Mapping[str, sa.Column[Any]], key: str) -> str:
@@ -149,6 +166,11 @@ def _column(table: sa.Table, attributes: Mapping[str, sa.Column[Any]], key: str)
         known = ", ".join(column.name for column in table.c)
         raise ConfigurationError(
             f"An Embedding reads {key!r}, and {table.fullname} has no such column: {known}."
+        )
+    if found.table is not table:
+        raise ConfigurationError(
+            f"An Embedding on {table.fullname} reads {key!r}, which is a column of "
+            f"{found.table.description}: declare it on the class of that table."
         )
     return found.name
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from psycopg import sql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
@@ -21,15 +22,47 @@ PREPARED: ContextVar[Mapping[tuple[str, Any], str]] = ContextVar("PREPARED")
 """The vectors of the statement that is being executed, by collection and query."""
 
 
+class EmbeddedTable(NamedTuple):
+    """The table that an Embedding is declared on.
+
+    Attributes:
+        names_collection: whether the collection has its name from the table.
+    """
+
+    schema: str | None
+    name: str
+    names_collection: bool
+
+    def text(self, schemas: Mapping[str | None, str | None]) -> str:
+        """Return the table as SQL names it, its schema translated as the execution says."""
+        schema = schemas.get(self.schema, self.schema)
+        return sql.Identifier(*map(_folded, filter(None, (schema, self.name)))).as_string()
+
+
+def _folded(name: str) -> str:
+    """Return a name as Postgres reads it: one that is not to be quoted is folded."""
+    return name.lower() if getattr(name, "quote", None) is False else str(name)
+
+
 class QueryVector(sa.types.TypeDecorator[Any]):
-    """A query: a text or a vector, sent as a vector."""
+    """A query: a text or a vector, sent as a vector.
+
+    Args:
+        collection: the collection that is searched.
+        table: the table that the Embedding is declared on.
+        by_function: whether the statement has the name of the collection's function in it.
+    """
 
     impl = sa.Text
     cache_ok = True
 
-    def __init__(self, collection: str) -> None:
+    def __init__(
+        self, collection: str, table: EmbeddedTable, *, by_function: bool = False
+    ) -> None:
         super().__init__()
         self.collection = collection
+        self.table = table
+        self.by_function = by_function
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str:  # noqa: ANN401
         """Return the vector that the execution has made of a text, or has checked."""

@@ -37,7 +37,7 @@ def fill_in(
     queries = _queries(statement)
     if queries:
         given = [params, *multiparams] if params else list(multiparams)
-        records = _prepare(connection, queries, given)
+        records = _prepare(connection, queries, given, options)
         statement = _Filling(connection, records, given[0] if given else {}).fill(statement)
     return statement, multiparams, params
 
@@ -55,10 +55,11 @@ def _prepare(
     connection: sa.Connection,
     queries: Sequence[sa.BindParameter[Any]],
     given: Sequence[Mapping[str, Any]],
+    options: Mapping[str, Any],
 ) -> dict[str, CollectionRecord]:
     """Return the collections that are searched, by name, with the queries encoded in PREPARED."""
-    names = dict.fromkeys(map(_collection, queries))
-    records = {name: catalog.read_record(connection, name) for name in names}
+    schemas = options.get("schema_translate_map") or {}
+    records = catalog.read_searched(connection, map(_searched, queries), schemas)
     vectors: dict[tuple[str, Any], str] = {}
     for query in queries:
         name = _collection(query)
@@ -71,9 +72,13 @@ def _prepare(
     return records
 
 
-def _collection(query: sa.BindParameter[Any]) -> str:
+def _searched(query: sa.BindParameter[Any]) -> QueryVector:
     assert isinstance(query.type, QueryVector)
-    return query.type.collection
+    return query.type
+
+
+def _collection(query: sa.BindParameter[Any]) -> str:
+    return _searched(query).collection
 
 
 _TAKEN = frozenset({"c", "d", "p", "s"})

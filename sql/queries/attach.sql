@@ -166,3 +166,18 @@ ALTER TABLE {chunks} DISABLE ROW LEVEL SECURITY
 -- name: drop_policy_itself
 -- Remove the policy that hid some chunks.
 DROP POLICY IF EXISTS embeddb_source ON {chunks}
+
+-- name: place
+-- Return the schema and the name of the ordinary table that a name stands for in this session: no row
+-- where the name stands for nothing, for a view or for a partition.
+SELECT n.nspname::text AS place_schema, r.relname::text AS place_table
+  FROM pg_catalog.pg_class r
+  JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+ WHERE r.oid = pg_catalog.to_regclass(%(table)s::text)
+   AND r.relkind IN ('r', 'p') AND NOT r.relispartition
+
+-- name: list_beside
+-- Read what is listed, each row beside the place of a table.
+SELECT listed.*, place.place_schema, place.place_table
+  FROM ({listed}) listed
+  LEFT JOIN ({place}) place ON true

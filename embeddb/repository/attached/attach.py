@@ -110,6 +110,8 @@ class Attachments:
                     "another name."
                 )
             before = record.source
+            if declaration.owner is None:
+                resolved = replace(resolved, source=replace(resolved.source, owner=before.owner))
             if resolved.source.keys != before.keys:
                 raise AttachError(
                     f"The primary key of {resolved.source.table_text} is not the one that "
@@ -218,4 +220,5 @@ def declaration_of(source: SourceTable) -> SourceSpec:
         text=text,
         metadata=source.metadata,
         where=source.where,
+        owner=source.owner,
     )

@@ -50,12 +50,14 @@ class SourceSpec:
         text: columns, `title, body`, or a SQL expression; a list is columns.
         metadata: columns that are shown and filtered by.
         where: a SQL condition; None: every row takes part.
+        owner: the chain of migrations that declares it; None: nobody new.
     """
 
     source: str
     text: str | Sequence[str]
     metadata: Sequence[str] = ()
     where: str | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +109,7 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
         where_sql=where.text if where else None,
         content_columns=tuple(dict.fromkeys(content_columns)),
         row_security=row_security,
+        owner=spec.owner,
     )
     return Resolved(source=source, followed=_followed(connection, oid))
 
