@@ -56,9 +56,7 @@ class QueryVector(sa.types.TypeDecorator[Any]):
     impl = sa.Text
     cache_ok = True
 
-    def __init__(
-        self, collection: str, table: EmbeddedTable, *, by_function: bool = False
-    ) -> None:
+    def __init__(self, collection: str, table: EmbeddedTable, *, by_function: bool = False) -> None:
         super().__init__()
         self.collection = collection
         self.table = table

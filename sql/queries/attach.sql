@@ -181,3 +181,7 @@ SELECT n.nspname::text AS place_schema, r.relname::text AS place_table
 SELECT listed.*, place.place_schema, place.place_table
   FROM ({listed}) listed
   LEFT JOIN ({place}) place ON true
+
+-- name: count_chunks
+-- Count the chunks of a generation, up to a limit.
+SELECT pg_catalog.count(*) FROM (SELECT FROM {chunks} LIMIT %(limit)s) counted

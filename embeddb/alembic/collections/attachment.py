@@ -64,7 +64,7 @@ def attachment_of(table: sa.Table, declared: DeclaredEmbedding) -> Attachment:
     )
 
 
-def source_offline(attachment: Attachment, default_schema: str) -> SourceTable:
+def source_offline(attachment: Attachment, default_schema: str, owner: str) -> SourceTable:
     """Return the source as far as it is known without asking a database.
 
     Expressions are taken to read every column that they name.
@@ -83,6 +83,7 @@ def source_offline(attachment: Attachment, default_schema: str) -> SourceTable:
         columns=_columns_read(declared, known),
         types=dict(attachment.types),
         content_columns=tuple(content),
+        owner=owner,
     )
 
 

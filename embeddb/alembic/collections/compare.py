@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +11,22 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy.exc import DBAPIError
 
-from embeddb.alembic.collections.attachment import Attachment, attachment_of
+from embeddb.alembic.collections import conflicts, discarding
+from embeddb.alembic.collections.attachment import Attachment
+from embeddb.alembic.collections.models import declared, named_as_found
 from embeddb.alembic.collections.operations import (
     AlterCollectionOp,
     AttachCollectionOp,
     DetachCollectionOp,
 )
 from embeddb.alembic.collections.placing import let_columns_change, place_change
+from embeddb.alembic.collections.scope import Scope
 from embeddb.config import Settings
 from embeddb.errors import SchemaMissingError
 from embeddb.repository.catalog.sqlalchemy_reader import read_records
+from embeddb.schema.attached import UNKNOWN_OWNER, SourceTable
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.declared import INFO, DeclaredEmbedding
+from embeddb.schema.declared import DeclaredEmbedding
 from embeddb.schema.index_rules import resolve_index
 from embeddb.schema.indexes import IndexSpec, to_json
 from embeddb.schema.spec import EmbeddingSpec
@@ -44,37 +48,30 @@ _SEARCHED_WITH = ("ef_search", "probes", "oversample")
 def compare_collections(
     context: AutogenContext, upgrade: ops.UpgradeOps, schemas: set[str | None]
 ) -> None:
-    """Add what has to be done for embeddings: removals before all else, additions after it."""
-    assert context.connection is not None
-    wanted = dict(_declared(context))
-    found = _found(context.connection, schemas, needed=bool(wanted))
-    for name, record in found.items():
-        if name not in wanted:
-            log.info("Detected removed embedding %r", name)
-            upgrade.ops.insert(0, _detach(_as_found(context, record)))
+    """Add what has to be done for embeddings: removals before all else, additions after it.
+
+    Raises:
+        EmbeddingConflictError: two tables have an embedding of one name, or a collection that
+            would have to be detached is not this chain's.
+    """
+    scope = Scope(context, schemas)
+    wanted = declared(context, scope)
+    records = _records(scope.connection, needed=bool(wanted))
+    comparison = _Comparison(context, upgrade, scope)
+    wanted = named_as_found(wanted, records, scope)
+    for name, record in records.items():
+        if name not in wanted and record.source is not None:
+            comparison.remove(record, record.source)
     for name, attachment in wanted.items():
-        if name not in found:
+        if name not in records:
             log.info("Detected added embedding %r", name)
             upgrade.ops.append(AttachCollectionOp(attachment))
         else:
-            _compare(context, upgrade, attachment, found[name])
+            comparison.compare(attachment, records[name])
 
 
-def _declared(context: AutogenContext) -> Iterator[tuple[str, Attachment]]:
-    for table in context.sorted_tables:
-        tables: Mapping[str, Mapping[str, DeclaredEmbedding]] = table.metadata.info.get(INFO, {})
-        embeddings = tables.get(table.key, {})
-        for name, declared in embeddings.items():
-            if context.run_object_filters(table, table.name, "table", False, None):
-                yield name, attachment_of(table, declared)
-
-
-def _found(
-    connection: sa.Connection, schemas: set[str | None], *, needed: bool
-) -> dict[str, CollectionRecord]:
-    """Return the attached collections of the schemas that are compared, by name."""
-    own = connection.dialect.default_schema_name
-    compared = {schema or own for schema in schemas}
+def _records(connection: sa.Connection, *, needed: bool) -> dict[str, CollectionRecord]:
+    """Return the collections of the database, by name."""
     try:
         with connection.begin_nested():
             records = read_records(connection, Settings.from_environment().schema)
@@ -82,20 +79,91 @@ def _found(
         if needed:
             raise SchemaMissingError from error
         return {}  # an application that has vectors, and no embeddings
-    return {
-        record.name: record
-        for record in records
-        if record.source is not None and record.source.schema in compared
-    }
+    return {record.name: record for record in records}
 
 
-def _compare(
-    context: AutogenContext,
-    upgrade: ops.UpgradeOps,
-    attachment: Attachment,
-    record: CollectionRecord,
-) -> None:
-    there = _as_found(context, record)
+class _Comparison:
+    """Collections of the models against those of the catalog, as operations of one revision."""
+
+    def __init__(self, context: AutogenContext, upgrade: ops.UpgradeOps, scope: Scope) -> None:
+        self._context = context
+        self._upgrade = upgrade
+        self._scope = scope
+
+    def remove(self, record: CollectionRecord, source: SourceTable) -> None:
+        """Detach a collection that no model declares, if it is this chain's."""
+        if self._scope.may_detach(source):
+            log.info("Detected removed embedding %r", record.name)
+            note = discarding.note_removed(self._scope.connection, record)
+            self._upgrade.ops.insert(0, _detach(_as_found(self._context, record), note))
+        elif self._is_dropped(source):
+            log.warning(
+                "The revision drops %s, which collection %r of another owner follows: Postgres "
+                "will refuse that until it is detached.",
+                source.table_text,
+                record.name,
+            )
+
+    def compare(self, attachment: Attachment, record: CollectionRecord) -> None:
+        """Change a collection into what is declared: keep what is encoded, if that is possible."""
+        source = record.source
+        if source is None:
+            raise conflicts.own_documents(record.name, attachment.source)
+        there = _as_found(self._context, record)
+        is_moved = not self._scope.follows(
+            source, self._scope.place(attachment.schema, attachment.table)
+        )
+        differences = (["table"] if is_moved else []) + _differences(attachment, there)
+        changes = _changes(attachment, there, record)
+        if differences and not self._scope.may_detach(source):
+            raise conflicts.not_ours(record.name, source, attachment.source, self._scope.owner)
+        if differences:
+            self._replace(attachment, there, record, differences)
+        elif changes and source.owner not in (self._scope.owner, UNKNOWN_OWNER, None):
+            raise conflicts.not_ours(record.name, source, attachment.source, self._scope.owner)
+        elif changes:
+            self._alter(attachment, there, changes)
+        else:
+            let_columns_change(self._upgrade, there)
+
+    def _replace(
+        self,
+        attachment: Attachment,
+        there: Attachment,
+        record: CollectionRecord,
+        differences: Sequence[str],
+    ) -> None:
+        name = attachment.name
+        log.info("Detected another embedding of the name %r: rows are encoded again", name)
+        note = discarding.note_replaced(self._scope.connection, record, differences)
+        self._upgrade.ops.insert(0, _detach(there, note))
+        self._upgrade.ops.append(AttachCollectionOp(attachment))
+
+    def _alter(self, attachment: Attachment, there: Attachment, changes: Mapping[str, Any]) -> None:
+        name, had = attachment.name, there.declared
+        log.info("Detected changed embedding %r: %s", name, ", ".join(changes))
+        form = {"storage": had.spec.storage.label, "index": had.spec.index}
+        before = {key: value for key, value in (_read(had) | form).items() if key in changes}
+        alter = AlterCollectionOp(
+            name, attachment.table, changes, schema=attachment.schema, before=before
+        )
+        # Alembic's own operations have no schema where it is the default one, as what is there
+        place_change(self._upgrade, replace(attachment, schema=there.schema), alter)
+
+    def _is_dropped(self, source: SourceTable) -> bool:
+        return any(
+            isinstance(op, ops.DropTableOp)
+            and self._scope.follows(source, self._scope.place(op.schema, op.table_name))
+            for op in self._upgrade.ops
+        )
+
+
+def _detach(there: Attachment, note: Sequence[str]) -> DetachCollectionOp:
+    return DetachCollectionOp(there.name, there.table, there, note=note)
+
+
+def _changes(attachment: Attachment, there: Attachment, record: CollectionRecord) -> dict[str, Any]:
+    """Return what a conversion or another reading of the table changes, vectors staying."""
     wanted, had = attachment.declared, there.declared
     changes: dict[str, Any] = {}
     if _read(wanted) != _read(had):
@@ -104,24 +172,7 @@ def _compare(
         changes["storage"] = wanted.spec.storage.label
     if _built(wanted.spec.index, record) != _built(had.spec.index, record):
         changes["index"] = wanted.spec.index
-    if _is_another(attachment, there):
-        log.info("Detected another embedding of the name %r: rows are encoded again", wanted.name)
-        upgrade.ops.insert(0, _detach(there))
-        upgrade.ops.append(AttachCollectionOp(attachment))
-    elif changes:
-        log.info("Detected changed embedding %r: %s", wanted.name, ", ".join(changes))
-        form = {"storage": had.spec.storage.label, "index": had.spec.index}
-        before = {name: value for name, value in (_read(had) | form).items() if name in changes}
-        alter = AlterCollectionOp(
-            wanted.name, attachment.table, changes, schema=attachment.schema, before=before
-        )
-        place_change(upgrade, attachment, alter)
-    else:
-        let_columns_change(upgrade, there)
-
-
-def _detach(there: Attachment) -> DetachCollectionOp:
-    return DetachCollectionOp(there.name, there.table, there)
+    return changes
 
 
 def _read(declared: DeclaredEmbedding) -> dict[str, Any]:
@@ -133,17 +184,18 @@ def _read(declared: DeclaredEmbedding) -> dict[str, Any]:
     }
 
 
-def _is_another(wanted: Attachment, there: Attachment) -> bool:
-    """Return whether rows have to be encoded again, or kept in a form that has no way back."""
+def _differences(wanted: Attachment, there: Attachment) -> list[str]:
+    """Return for what rows have to be encoded again, or kept in a form that has no way back."""
     new, old = wanted.declared.spec, there.declared.spec
-    return (
-        (wanted.schema, wanted.table) != (there.schema, there.table)
-        or any(getattr(new, name) != getattr(old, name) for name in _FIXED)
-        or not new.chunker.is_met_by(old.chunker)
-        # a model that declares no layout leaves the one that attach() was given as it is
-        or (new.layout is not None and new.layout != old.layout)
-        or (new.storage is not old.storage and Storage.BIT in (new.storage, old.storage))
-    )
+    found = [name for name in _FIXED if getattr(new, name) != getattr(old, name)]
+    if not new.chunker.is_met_by(old.chunker):
+        found.append("chunker")
+    # a model that declares no layout leaves the one that attach() was given as it is
+    if new.layout is not None and new.layout != old.layout:
+        found.append("layout")
+    if new.storage is not old.storage and Storage.BIT in (new.storage, old.storage):
+        found.append("storage")
+    return found
 
 
 def _as_found(context: AutogenContext, record: CollectionRecord) -> Attachment:

@@ -20,6 +20,7 @@ from embeddb.alembic.collections.operations import (
     FollowCollectionOp,
     UnfollowCollectionOp,
 )
+from embeddb.alembic.collections.owner import owner_of
 from embeddb.config import Settings
 from embeddb.db.shared import SharedDatabase
 
@@ -50,6 +51,7 @@ def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
         text=text if isinstance(text, str) else list(text),
         metadata=declared.metadata,
         where=declared.where,
+        owner=owner_of(migration),
         **declared.spec.fields(),
     )
 
@@ -131,7 +133,8 @@ def _change_source(
     record, source = _attached(migration, op.name)
     # the table's name is that of the migration: an operation before this one may have changed it
     table = table_text(op.schema, op.table_name)
-    declared = replace(declaration_of(source), source=table, **changes)
+    owner = source.owner or owner_of(migration)
+    declared = replace(declaration_of(source), source=table, owner=owner, **changes)
     Attachments(_database(migration)).reattach(record, declared)
 
 

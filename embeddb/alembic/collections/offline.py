@@ -11,6 +11,7 @@ from alembic.util import CommandError
 from psycopg import sql
 
 from embeddb.alembic.collections.attachment import Attachment, source_offline
+from embeddb.alembic.collections.owner import DEFAULT_SCHEMA, owner_of
 from embeddb.config import Settings
 from embeddb.db.database import Connection
 from embeddb.db.queries import query, script, verbatim
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 VECTOR_SCHEMA = "embeddb_vector_schema"
 """With this option of `context.configure` a script knows where pgvector is; else: in public."""
-
-DEFAULT_SCHEMA = "public"
 
 _PARAMETER = re.compile(r"%\((\w+)\)s|%%")
 _MODEL = -1
@@ -52,7 +51,7 @@ def attach_script(migration: MigrationContext, attachment: Attachment) -> None:
         )
     declared.spec.check_metadata(declared.metadata)
     database = _Script(migration)
-    source = source_offline(attachment, DEFAULT_SCHEMA)
+    source = source_offline(attachment, DEFAULT_SCHEMA, owner_of(migration))
     name = check_name(declared.name)
     record = CollectionRecord(
         name=name,

@@ -121,9 +121,17 @@ class DetachCollectionOp(_SourceOp):
 
     verb = "remove_embedding"
 
-    def __init__(self, name: str, table_name: str, attachment: Attachment | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        table_name: str,
+        attachment: Attachment | None = None,
+        *,
+        note: Sequence[str] = (),
+    ) -> None:
         super().__init__(name, table_name)
         self.attachment = attachment
+        self.note = tuple(note)
 
     def reverse(self) -> AttachCollectionOp:
         """Return the operation that attaches it anew; workers encode its rows again."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from alembic.autogenerate.render import renderers
 
 from embeddb.alembic.calls import call
+from embeddb.alembic.collections import discarding
 from embeddb.alembic.collections.operations import (
     AlterCollectionOp,
     AttachCollectionOp,
@@ -44,8 +45,9 @@ def render_attach(context: AutogenContext, op: AttachCollectionOp) -> str:
 
 @renderers.dispatch_for(DetachCollectionOp)
 def render_detach(context: AutogenContext, op: DetachCollectionOp) -> str:
-    """Return `op.detach_collection(…)`."""
-    return call(context, "detach_collection", [op.name, op.table_name], {})
+    """Return `op.detach_collection(…)`, below a comment on what it discards."""
+    note = "".join(f"# {line}\n" for line in op.note or discarding.note_reversed(op.name))
+    return note + call(context, "detach_collection", [op.name, op.table_name], {})
 
 
 @renderers.dispatch_for(UnfollowCollectionOp)
