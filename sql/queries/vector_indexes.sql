@@ -1,10 +1,10 @@
 -- name: list
 -- Return the vector indexes of the database, except those that belong to one of a partitioned
--- table: what they are on, as Postgres writes it, and whether they are valid. An index on a column
--- has the column's name, one on an expression has none.
+-- table: what they are on, as Postgres writes it, whether they are valid, and whether the search
+-- path finds the table. An index on a column has the column's name, one on an expression has none.
 SELECT n.nspname, t.relname, i.relname, x.indisvalid AND x.indisready, a.amname, c.attname,
        pg_catalog.pg_get_indexdef(i.oid, 1, false), o.opcname, i.reloptions,
-       pg_catalog.pg_get_expr(x.indpred, x.indrelid)
+       pg_catalog.pg_get_expr(x.indpred, x.indrelid), pg_catalog.pg_table_is_visible(t.oid)
   FROM pg_catalog.pg_index x
   JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
   JOIN pg_catalog.pg_class t ON t.oid = x.indrelid

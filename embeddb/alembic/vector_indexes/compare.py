@@ -69,19 +69,19 @@ def compare_vector_indexes(
     model: Table | None,
 ) -> None:
     """Add what has to be done for one table's vector indexes to its changes."""
-    found = {
-        name: given
-        for name, given in _FOUND.get(context, {}).get(key, {}).items()
-        if _is_included(context, key, name, _reflected(given.definition, there), True)
+    found = _FOUND.get(context, {}).get(key, {})
+    wanted = {} if model is None else vector_indexes_of(model)
+    declared = {} if model is None else {str(index.name): index for index in model.indexes}
+    reflected = {name: _reflected(given.definition, there) for name, given in found.items()}
+    left_out = {
+        name
+        for name in {*found, *wanted}
+        if not _is_included(
+            context, key, name, declared.get(name), reflected.get(name), name in found
+        )
     }
-    wanted = {}
-    if model is not None:
-        declared = {str(index.name): index for index in model.indexes}
-        wanted = {
-            name: index
-            for name, index in vector_indexes_of(model).items()
-            if _is_included(context, key, name, declared[name], False)
-        }
+    found = {name: given for name, given in found.items() if name not in left_out}
+    wanted = {name: index for name, index in wanted.items() if name not in left_out}
     _drop(changes, found, wanted, with_table=model is None)
     _create(changes, found, wanted, with_table=there is None)
     _alter(context, changes, found, wanted)
@@ -148,16 +148,28 @@ def _changes_types(changes: ops.ModifyTableOps) -> bool:
 
 
 def _is_included(
-    context: AutogenContext, key: TableKey, name: str, index: Index | None, reflected: bool
+    context: AutogenContext,
+    key: TableKey,
+    name: str,
+    model: Index | None,
+    there: Index | None,
+    is_there: bool,
 ) -> bool:
-    """Return whether the application's own `include_name` and `include_object` let an index in."""
+    """Return whether the application's own `include_name` and `include_object` let an index in.
+
+    They are asked as Alembic asks them: once, with both sides of what is compared.
+    """
     named, chosen = context.opts.get("include_name"), context.opts.get("include_object")
-    if reflected and named:
+    if is_there and named:
         parents = {"schema_name": key[0], "table_name": key[1]}
         parents["schema_qualified_table_name"] = ".".join(filter(None, key))
         if not named(name, "index", parents):
             return False
-    return not chosen or bool(chosen(index, name, "index", reflected, None))
+    if not chosen:
+        return True
+    if model is None:
+        return bool(chosen(there, name, "index", True, None))
+    return bool(chosen(model, name, "index", False, there))
 
 
 def _reflected(index: VectorIndex, table: Table | None) -> Index | None:

@@ -31,14 +31,19 @@ TableKey = tuple[str | None, str]
 def read(
     connection: Connection, schema: str | None = None
 ) -> dict[TableKey, dict[str, ReflectedIndex]]:
-    """Return the vector indexes of a database, or of one schema, by table and name."""
+    """Return the vector indexes of a database, or of one schema, by table and name.
+
+    A table that the search path finds is there without a schema too, as Alembic reflects it.
+    """
     own = connection.dialect.default_schema_name
     found: dict[TableKey, dict[str, ReflectedIndex]] = {}
     for row in connection.execute(statement("vector_indexes.list"), {"schema": schema}).all():
-        given = _index(None if row[0] == own else row[0], tuple(row))
-        found.setdefault((given.schema, given.table), {})[given.name] = ReflectedIndex(
-            given, row[3]
-        )
+        keys = {None if row[0] == own else row[0]}
+        if schema is None and row[10]:
+            keys.add(None)
+        for key in keys:
+            given = _index(key, tuple(row))
+            found.setdefault((key, given.table), {})[given.name] = ReflectedIndex(given, row[3])
     return found
 
 
