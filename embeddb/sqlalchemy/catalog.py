@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from weakref import WeakKeyDictionary
@@ -70,7 +70,7 @@ def _read_record(
     record, place = found or (None, read_place(connection, text))
     if record is not None and not _follows_another(record, place):
         return record
-    moved = _following(connection, place) if table.names_collection else None
+    moved = _following(connection, place, table.others) if table.names_collection else None
     if moved is not None:
         return moved
     if record is None or record.source is None:
@@ -91,14 +91,25 @@ def _follows_another(record: CollectionRecord, place: Place | None) -> bool:
     return bool(source and place and (source.schema, source.table) != place)
 
 
-def _following(connection: sa.Connection, place: Place | None) -> CollectionRecord | None:
-    """Return the only collection that follows a table; None: there is none, or several."""
+def _following(
+    connection: sa.Connection, place: Place | None, others: Collection[str]
+) -> CollectionRecord | None:
+    """Return the only collection that models declare on a table; None: there is none, or several.
+
+    Args:
+        connection: the connection that searches.
+        place: where the table is.
+        others: the names of its other embeddings.
+    """
     if place is None:
         return None
     found = [
         record
         for record in read_records(connection, own_schema())
-        if record.source and (record.source.schema, record.source.table) == place
+        if record.source
+        and (record.source.schema, record.source.table) == place
+        and record.source.owner is not None
+        and record.name not in others
     ]
     return found[0] if len(found) == 1 else None
 

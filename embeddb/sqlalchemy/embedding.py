@@ -59,7 +59,7 @@ class Embedding:
                 "preset, a path, a hub name, 'openai:…' or 'python:package.module:function'."
             )
         self.name = None if name is None else check_name(name)
-        self._declared: dict[type, tuple[str, EmbeddedTable]] = {}
+        self._tables: dict[type, sa.Table] = {}
         self._text = text
         self._expression = expression
         self._metadata = (metadata,) if isinstance(metadata, str) else tuple(metadata)
@@ -80,7 +80,7 @@ class Embedding:
             raise AttributeError(
                 f"{owner.__name__}.{self._attribute} searches: ask the class, not an instance."
             )
-        return EmbeddingAttribute(*self._declared_of(owner), owner)
+        return EmbeddingAttribute(*self._searched(self._table_of(owner)), owner)
 
     def collection_of(self, owner: type) -> str:
         """Return the name of a mapped class's collection.
@@ -88,16 +88,16 @@ class Embedding:
         Raises:
             ConfigurationError: the class is not mapped to a table.
         """
-        return self._declared_of(owner)[0]
+        return self._name_on(self._table_of(owner))
 
     def attribute_of(self, table: sa.Table) -> EmbeddingAttribute:
         """Return what searches, of a table that no class is mapped to."""
-        return EmbeddingAttribute(*self._on(table), table)
+        return EmbeddingAttribute(*self._searched(table), table)
 
-    def _declared_of(self, owner: type) -> tuple[str, EmbeddedTable]:
+    def _table_of(self, owner: type) -> sa.Table:
         for base in owner.__mro__:
-            if base in self._declared:
-                return self._declared[base]
+            if base in self._tables:
+                return self._tables[base]
         raise ConfigurationError(f"{owner.__name__} is mapped to no table, so nothing is embedded.")
 
     def declared_on(
@@ -118,7 +118,7 @@ class Embedding:
                 same name, or it is laid out by a column that is not in its metadata.
             EmbeddingConflictError: an embedding of another table has the same name.
         """
-        name, on = self._on(table)
+        name = self._name_on(table)
         named = [_column(table, attributes, key) for key in self._text]
         metadata = tuple(_column(table, attributes, key) for key in self._metadata)
         self._spec.check_metadata(metadata)
@@ -136,7 +136,7 @@ class Embedding:
             if name in tables[other] and other != table.key and other in table.metadata.tables:
                 raise name_conflict(name, table.metadata.tables[other].fullname, table.fullname)
         if owner is not None:
-            self._declared[owner] = name, on
+            self._tables[owner] = table
         known = tables.setdefault(table.key, {})
         if known.setdefault(name, declared) != declared:
             raise ConfigurationError(
@@ -144,10 +144,14 @@ class Embedding:
                 "name of its own, Embedding(…, name='…')."
             )
 
-    def _on(self, table: sa.Table) -> tuple[str, EmbeddedTable]:
-        """Return the name of the collection of a table, and the table."""
-        name = self.name or check_name(table.name)
-        return name, EmbeddedTable(table.schema, table.name, names_collection=self.name is None)
+    def _name_on(self, table: sa.Table) -> str:
+        return self.name or check_name(table.name)
+
+    def _searched(self, table: sa.Table) -> tuple[str, EmbeddedTable]:
+        """Return the name of a table's collection, and the table as a search knows it."""
+        name = self._name_on(table)
+        others = frozenset(table.metadata.info[INFO][table.key]) - {name}
+        return name, EmbeddedTable(table.schema, table.name, self.name is None, others)
 
 
 def declare(table: sa.Table, embedding: Embedding) -> EmbeddingAttribute:

@@ -27,11 +27,13 @@ class EmbeddedTable(NamedTuple):
 
     Attributes:
         names_collection: whether the collection has its name from the table.
+        others: the names of the other embeddings that are declared on it.
     """
 
     schema: str | None
     name: str
     names_collection: bool
+    others: frozenset[str] = frozenset()
 
     def text(self, schemas: Mapping[str | None, str | None]) -> str:
         """Return the table as SQL names it, its schema translated as the execution says."""

@@ -173,7 +173,9 @@ def test_the_schema_of_a_search_path_of_ones_own(application: Application) -> No
     declare(table, Embedding(text, model=MODEL))
     application.migrate()
     assert "op." not in body(application.revision())
-    found = application.run("SELECT source ->> 'schema', source ->> 'owner' FROM embeddb.collections")
+    found = application.run(
+        "SELECT source ->> 'schema', source ->> 'owner' FROM embeddb.collections"
+    )
     assert found == [("tenant", "tenant.alembic_version")]
 
 
