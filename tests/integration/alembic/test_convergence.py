@@ -87,8 +87,8 @@ def _table(
     *extra: sa.Column[Any],
     **options: Any,  # noqa: ANN401  # SQLAlchemy's
 ) -> sa.Table:
-    columns = (sa.Column("id", sa.BigInteger, primary_key=True), sa.Column(text, sa.Text), *extra)
-    return sa.Table(name, metadata, *columns, **options)
+    key = sa.Column("id", sa.BigInteger, primary_key=True)
+    return sa.Table(name, metadata, key, sa.Column(text, sa.Text), *extra, **options)
 
 
 CASES = [
@@ -235,11 +235,12 @@ def test_a_mixin_and_its_heirs(application: Application, store: embeddb.Store) -
         session.commit()
         for name in ("posts", "pages", "products"):
             drain(store, store.collection(name))
-        for model, query, wanted in (
+        searches: tuple[tuple[type[Titled], str, str], ...] = (
             (Post, "dogs bark", "dogs bark"),
             (Landing, "dogs bark", "planes fly"),
             (Product, "planes land", "planes land"),
-        ):
+        )
+        for model, query, wanted in searches:
             statement = sa.select(model).order_by(model.embedding.nearest(query)).limit(1)
             assert session.scalars(statement).one().title == wanted
         by_price = sa.select(Product).order_by(Product.offer.nearest("nine coins")).limit(1)
