@@ -342,6 +342,20 @@ def test_the_applications_own_filters_are_asked(application: Application) -> Non
     application.check()
 
 
+def test_a_filter_sees_both_sides_of_an_index(application: Application) -> None:
+    """The usual one leaves alone what no model knows, and no index that a model has."""
+    application.metadata = items(indexes=(hnsw(),))
+    application.migrate()
+    application.options = {
+        "include_object": lambda item, name, kind, reflected, there: (
+            not (kind == "index" and reflected and there is None)
+        )
+    }
+    application.check()
+    application.metadata = items()
+    application.check()
+
+
 def test_inside_a_transaction_held_open_the_error_says_what_to_do(
     application: Application,
 ) -> None:
