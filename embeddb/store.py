@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
@@ -28,6 +28,7 @@ from embeddb.repository.attached.resolve import SourceSpec
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.queue.workers import WorkerInfo, Workers
 from embeddb.repository.roles.grants import GrantReport, Grants
+from embeddb.schema import dependencies
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec, as_written
 
@@ -195,6 +196,7 @@ class Store:
         where: str | None = None,
         exist_ok: bool = False,
         owner: str | None = None,
+        depends_on: Mapping[str, str | Sequence[str]] | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> Collection:
         """Make a collection of a table that is there, and follow what is written to it.
@@ -212,6 +214,9 @@ class Store:
                 source anew as declared now, and look at every row again; what is encoded stays.
             owner: the chain of migrations that declares the collection; Alembic's operations give
                 their version table. Autogenerate detaches only what its own chain declares.
+            depends_on: the other tables that an expression reads by subqueries, and what leads from
+                a row of each to the rows whose text reads it: the column or columns that hold their
+                key, or a SELECT of their keys over the row, which goes by its table's name.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…`, an encoder or any callable. Optional are `distance`, `storage`,
                 `transform`, `index`, `chunker`, `normalize`, `layout` and `partition_by`; the
@@ -235,7 +240,12 @@ class Store:
         if encoder is None:
             raise ConfigurationError("The rows of a table bring no vectors: attach needs a model.")
         declaration = SourceSpec(
-            source=source, text=text, metadata=tuple(metadata), where=where, owner=owner
+            source=source,
+            text=text,
+            metadata=tuple(metadata),
+            where=where,
+            owner=owner,
+            depends_on=dependencies.parse(depends_on),
         )
         attachments = Attachments(self._database)
         try:

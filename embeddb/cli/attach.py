@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from embeddb.cli.common.notes import notes
 from embeddb.cli.common.options import Name, Yes, confirm
 from embeddb.cli.common.output import record_fields, say
 from embeddb.cli.describe import print_collection
+from embeddb.errors import ConfigurationError
 
 
 @with_groups
@@ -53,6 +55,15 @@ def attach(
         str | None,
         typer.Option("--where", metavar="SQL", help="Only rows that meet this condition."),
     ] = None,
+    depends_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--depends-on",
+            metavar="TABLE=COLUMN",
+            help="Another table that the text is read from, and its column that holds the row's "
+            "key, or a SELECT of the keys. May be repeated.",
+        ),
+    ] = None,
     exist_ok: Annotated[
         bool,
         typer.Option(
@@ -73,6 +84,8 @@ def attach(
     ```sh
     embeddb attach public.articles --text "title, body" --model all-MiniLM-L6-v2 --metadata year
     embeddb attach shop.items --text "name || ' ' || tags::text" --model … --where "live"
+    embeddb attach posts --model … --depends-on comments=post_id --text "title || (SELECT
+        string_agg(c.body, ' ' ORDER BY c.id) FROM comments c WHERE c.post_id = posts.id)"
     ```
     """
     spec, chosen_layout, arguments = index.spec(), layout.spec(), embedding.arguments()
@@ -91,6 +104,7 @@ def attach(
                 index=spec,
                 layout=chosen_layout,
                 exist_ok=exist_ok,
+                depends_on=_dependencies(depends_on or ()),
                 **arguments,
             )
         found = describe(store.database, made.record)
@@ -100,6 +114,18 @@ def attach(
         say(f"Workers encode its rows: embeddb worker --collections {made.name!r}")
 
     ctx.print(record_fields(found) | {"notes": notes()}, tell)
+
+
+def _dependencies(given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in given:
+        table, equals, reference = one.partition("=")
+        if not (equals and table.strip() and reference.strip()):
+            raise ConfigurationError(
+                f"{one!r} names no table and column: --depends-on public.comments=post_id."
+            )
+        found[table.strip()] = reference.strip()
+    return found
 
 
 @with_groups

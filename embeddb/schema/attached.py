@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from embeddb.schema import dependencies
+from embeddb.schema.dependencies import Dependency
+
 OURS = frozenset(
     {
         "id",
@@ -88,6 +91,7 @@ class SourceTable:
         row_security: whether the table had row-level security when it was attached.
         owner: the chain of migrations that declares the collection, by its version table; None: it
             was attached by hand. Autogenerate detaches only what its own chain declares.
+        dependencies: the other tables that the expression reads.
     """
 
     schema: str
@@ -104,6 +108,7 @@ class SourceTable:
     content_columns: tuple[str, ...] = ()
     row_security: bool = False
     owner: str | None = None
+    dependencies: tuple[Dependency, ...] = ()
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -115,6 +120,22 @@ class SourceTable:
     def table_text(self) -> str:
         """The table's name for people."""
         return self.schema + "." + self.table
+
+    def table_of(self, dependency: Dependency) -> SourceTable:
+        """Return another table that the text is read from, as a table that rows are read of."""
+        return SourceTable(
+            schema=dependency.schema,
+            table=dependency.table,
+            keys=(),
+            columns=dependency.columns,
+            types=dependency.types,
+            row_security=dependency.row_security,
+        )
+
+    @property
+    def tables_read(self) -> tuple[SourceTable, ...]:
+        """The table itself, and the others that the text is read from."""
+        return (self, *map(self.table_of, self.dependencies))
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the catalog keeps it."""
@@ -133,6 +154,7 @@ class SourceTable:
             "content_columns": list(self.content_columns),
             "row_security": self.row_security,
             "owner": self.owner,
+            "dependencies": [one.to_json() for one in self.dependencies],
         }
 
 
@@ -155,6 +177,7 @@ def from_json(value: dict[str, Any] | None) -> SourceTable | None:
         content_columns=tuple(value.get("content_columns", ())),
         row_security=bool(value.get("row_security")),
         owner=value.get("owner", UNKNOWN_OWNER),
+        dependencies=tuple(map(dependencies.from_json, value.get("dependencies", ()))),
     )
 
 

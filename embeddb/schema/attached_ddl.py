@@ -20,7 +20,7 @@ from embeddb.schema.keys import has_key_function, key_text, key_value
 
 EVENTS = ("insert", "update", "delete", "truncate")
 
-_REFERENCING = {
+REFERENCING = {
     "insert": "REFERENCING NEW TABLE AS new_rows",
     "update": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
     "delete": "REFERENCING OLD TABLE AS old_rows",
@@ -43,6 +43,15 @@ class FollowedTable:
     schema: str
     table: str
     is_whole: bool = True
+
+
+def follower_names(record: CollectionRecord) -> list[str]:
+    """Return the names of the functions that follow a source, and what its text is read from."""
+    numbers = range(len(source_of(record).dependencies))
+    return [
+        *map(record.tables.trigger_function, EVENTS),
+        *map(record.tables.dependency_function, numbers),
+    ]
 
 
 def tables_of(source: SourceTable) -> tuple[FollowedTable]:
@@ -210,7 +219,7 @@ def triggers(record: CollectionRecord, followed: Sequence[FollowedTable]) -> lis
             trigger=sql.Identifier(trigger_name(record.name, event)),
             event=sql.SQL(event.upper()),
             table=sql.Identifier(one.schema, one.table),
-            referencing=sql.SQL(_REFERENCING[event]),
+            referencing=sql.SQL(REFERENCING[event]),
             function=sql.Identifier(record.tables.schema, record.tables.trigger_function(event)),
             argument=sql.SQL("'all'" if one.is_whole else "'part'"),
         )

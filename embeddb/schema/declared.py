@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from embeddb.errors import EmbeddingConflictError
+from embeddb.schema.dependencies import DependsOn
 from embeddb.schema.spec import EmbeddingSpec
 
 INFO = "embeddb"
@@ -24,6 +25,7 @@ class DeclaredEmbedding:
         metadata: the columns that searches show and filter by.
         where: which rows take part, in SQL; None: all.
         named: whether the name was chosen; else it is the table's.
+        depends_on: the other tables that an expression reads, and what leads from each to the rows.
     """
 
     name: str
@@ -33,6 +35,7 @@ class DeclaredEmbedding:
     metadata: tuple[str, ...] = ()
     where: str | None = None
     named: bool = field(default=True, compare=False)
+    depends_on: DependsOn = ()
 
     @property
     def source_text(self) -> str | tuple[str, ...]:

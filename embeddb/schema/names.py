@@ -152,6 +152,10 @@ class Tables:
         """Return the name of the function that follows an event on the source."""
         return self.documents_name + "_on_" + event
 
+    def dependency_function(self, number: int) -> str:
+        """Return the name of the function that follows another table that a text is read from."""
+        return self.documents_name + "_follows_" + str(number + 1)
+
     def key_function(self, position: int) -> str:
         """Return the name of the function that reads one column of a source's key."""
         return self.documents_name + "_key_" + str(position + 1)

@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Mapper
 
 from embeddb.errors import ConfigurationError
+from embeddb.schema import dependencies
 from embeddb.schema.declared import INFO, DeclaredEmbedding, name_conflict
 from embeddb.schema.names import check_name
 from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec
@@ -29,6 +30,8 @@ class Embedding:
         metadata: attributes or columns that searches show and filter by.
         where: which rows take part, in SQL; None: all.
         name: the collection's name; None: the table's.
+        depends_on: the other tables that an expression reads by subqueries, and what leads from
+            each to the rows: the column or columns that hold their key, or a SELECT of the keys.
         fields: what `EmbeddingSpec` takes. `model` is required, and a name: a preset, a path, a
             hub name, `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`,
             `index`, `chunker`, `normalize`, `layout` and `partition_by`; the last two name one of
@@ -46,6 +49,7 @@ class Embedding:
         metadata: Sequence[str] = (),
         where: str | None = None,
         name: str | None = None,
+        depends_on: Mapping[str, str | Sequence[str]] | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> None:
         if bool(text) == bool(expression):
@@ -64,6 +68,7 @@ class Embedding:
         self._expression = expression
         self._metadata = (metadata,) if isinstance(metadata, str) else tuple(metadata)
         self._where = where
+        self._depends_on = dependencies.parse(depends_on)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name
@@ -130,6 +135,7 @@ class Embedding:
             metadata=metadata,
             where=self._where,
             named=self.name is not None,
+            depends_on=self._depends_on,
         )
         tables: dict[str, dict[str, DeclaredEmbedding]] = table.metadata.info.setdefault(INFO, {})
         for other in tables:

@@ -50,11 +50,12 @@ def check_collection(connection: Connection, schema: str, record: CollectionReco
             f"schema's owner gives it: embeddb grant worker {role} --collection '{record.name}'"
         )
     assert record.source is not None  # workers work for attached collections
-    needs = needs_of(connection, role, record.source, sees_all=True)
-    if needs:
-        raise PermissionDeniedError(
-            f"{needs[0].reason} The owner of {record.source.table_text} gives it: {needs[0].text};"
-        )
+    for source in record.source.tables_read:
+        needs = needs_of(connection, role, source, sees_all=True)
+        if needs:
+            raise PermissionDeniedError(
+                f"{needs[0].reason} The owner of {source.table_text} gives it: {needs[0].text};"
+            )
     if not can_write_chunks(connection, record.tables):
         raise PermissionDeniedError(
             f"Role {role} may make no temporary tables, which it writes the chunks of "

@@ -36,6 +36,8 @@ BEGIN
            AND (p.proname = ANY (ARRAY[_name || '_search', _name || '_similar',
                                        _name || '_on_insert', _name || '_on_update',
                                        _name || '_on_delete', _name || '_on_truncate'])
+                OR (pg_catalog.starts_with(p.proname::text, _name || '_follows_')
+                    AND pg_catalog.substr(p.proname::text, pg_catalog.length(_name) + 10) ~ '^[0-9]+$')
                 OR (pg_catalog.starts_with(p.proname::text, _name || '_key_')
                     AND pg_catalog.substr(p.proname::text, pg_catalog.length(_name) + 6) ~ '^[0-9]+$')
                 OR EXISTS (SELECT FROM pg_catalog.unnest(_tables) t (name)

@@ -24,6 +24,7 @@ from embeddb.alembic.collections.scope import Scope
 from embeddb.config import Settings
 from embeddb.errors import SchemaMissingError
 from embeddb.repository.catalog.sqlalchemy_reader import read_records
+from embeddb.schema import dependencies
 from embeddb.schema.attached import UNKNOWN_OWNER, SourceTable
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.declared import DeclaredEmbedding
@@ -181,6 +182,7 @@ def _read(declared: DeclaredEmbedding) -> dict[str, Any]:
         "text": declared.source_text,
         "metadata": declared.metadata,
         "where": declared.where,
+        "depends_on": dependencies.as_mapping(declared.depends_on),
     }
 
 
@@ -210,6 +212,7 @@ def _as_found(context: AutogenContext, record: CollectionRecord) -> Attachment:
         expression=source.expression,
         metadata=source.metadata,
         where=source.where,
+        depends_on=tuple((one.source, one.reference) for one in source.dependencies),
     )
     return Attachment(
         declared=declared,

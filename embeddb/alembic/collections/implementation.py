@@ -23,6 +23,7 @@ from embeddb.alembic.collections.operations import (
 from embeddb.alembic.collections.owner import owner_of
 from embeddb.config import Settings
 from embeddb.db.shared import SharedDatabase
+from embeddb.schema import dependencies
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
@@ -52,6 +53,7 @@ def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
         metadata=declared.metadata,
         where=declared.where,
         owner=owner_of(migration),
+        depends_on=dependencies.as_mapping(declared.depends_on),
         **declared.spec.fields(),
     )
 
@@ -134,6 +136,8 @@ def _change_source(
     # the table's name is that of the migration: an operation before this one may have changed it
     table = table_text(op.schema, op.table_name)
     owner = source.owner or owner_of(migration)
+    if "depends_on" in changes:
+        changes = {**changes, "depends_on": dependencies.parse(changes["depends_on"])}
     declared = replace(declaration_of(source), source=table, owner=owner, **changes)
     Attachments(_database(migration)).reattach(record, declared)
 

@@ -49,6 +49,11 @@ def attach_script(migration: MigrationContext, attachment: Attachment) -> None:
             f"To write SQL for {declared.name!r}, op.attach_collection() needs key=[…] and "
             "types={…}, as revision --autogenerate writes them."
         )
+    if declared.depends_on:
+        raise CommandError(
+            f"The text of {declared.name!r} is read from several tables, and only the database "
+            "knows what each name in it stands for: attach this collection online."
+        )
     declared.spec.check_metadata(declared.metadata)
     database = _Script(migration)
     source = source_offline(attachment, DEFAULT_SCHEMA, owner_of(migration))

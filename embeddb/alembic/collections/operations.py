@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypedDict, Unpack
 from alembic.operations import MigrateOperation, Operations
 
 from embeddb.alembic.collections.attachment import Attachment
-from embeddb.schema import indexes
+from embeddb.schema import dependencies, indexes
 from embeddb.schema.declared import DeclaredEmbedding
 from embeddb.schema.indexes import IndexChoice
 from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec
@@ -21,6 +21,7 @@ class CollectionChanges(TypedDict, total=False):
     text: Sequence[str] | str
     metadata: Sequence[str]
     where: str | None
+    depends_on: Mapping[str, str | Sequence[str]] | None
     storage: str
     index: IndexChoice
 
@@ -29,6 +30,7 @@ _CHANGES: dict[str, Callable[[Any], object]] = {
     "text": lambda text: text if isinstance(text, str) else tuple(text),
     "metadata": tuple,
     "where": lambda where: where,
+    "depends_on": lambda value: dependencies.as_mapping(dependencies.parse(value)),
     "storage": lambda storage: Storage.named(storage).label,
     "index": indexes.parse,
 }
@@ -80,6 +82,7 @@ class AttachCollectionOp(_SourceOp):
         schema: str | None = None,
         key: Sequence[str] = (),
         types: Mapping[str, str] | None = None,
+        depends_on: Mapping[str, str | Sequence[str]] | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> None:
         """Make a collection of a table's rows, in the migration's transaction.
@@ -97,6 +100,8 @@ class AttachCollectionOp(_SourceOp):
             schema: the table's schema.
             key: the columns of the primary key, for `--sql`, which can ask no database.
             types: the types of the columns that are read, for `--sql`.
+            depends_on: the other tables that an expression reads, and what leads from each to the
+                rows: the columns that hold their key, or a SELECT of the keys.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`, `index`,
                 `chunker`, `normalize`, `layout` and `partition_by`.
@@ -108,6 +113,7 @@ class AttachCollectionOp(_SourceOp):
             expression=text if isinstance(text, str) else None,
             metadata=tuple(metadata),
             where=where,
+            depends_on=dependencies.parse(depends_on),
         )
         attachment = Attachment(
             declared=declared, schema=schema, table=table_name, key=tuple(key), types=types or {}
@@ -198,7 +204,7 @@ class AlterCollectionOp(_SourceOp):
             name: the collection's name.
             table_name: its table.
             schema: the table's schema.
-            changes: text, metadata, where; storage, index.
+            changes: text, metadata, where, depends_on; storage, index.
 
         Raises:
             TypeError: a keyword that is none of these.

@@ -19,6 +19,7 @@ from embeddb.alembic.collections.operations import (
     FollowCollectionOp,
     UnfollowCollectionOp,
 )
+from embeddb.schema import dependencies
 from embeddb.schema.indexes import IndexSpec
 from embeddb.schema.layouts import Layout
 
@@ -35,6 +36,7 @@ def render_attach(context: AutogenContext, op: AttachCollectionOp) -> str:
         "model": declared.spec.model,
         "metadata": list(declared.metadata) or None,
         "where": declared.where,
+        "depends_on": dependencies.as_mapping(declared.depends_on) or None,
         **_written(context, declared.spec.fields()),
         "schema": attachment.schema,
         "key": list(attachment.key) or None,

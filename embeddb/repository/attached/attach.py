@@ -30,7 +30,7 @@ from embeddb.repository.attached.resolve import (
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.functions import Functions
 from embeddb.repository.roles.privileges import Privileges
-from embeddb.schema import attached_ddl
+from embeddb.schema import attached_ddl, dependency_ddl
 from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.names import check_name, tables
@@ -163,6 +163,8 @@ class Attachments:
         """Create the triggers, and have the workers look at every row that is there."""
         for statement in attached_ddl.triggers(record, resolved.followed):
             connection.execute(statement)
+        for statement in dependency_ddl.triggers(record, resolved.dependents):
+            connection.execute(statement)
         connection.execute(query("attach.add_backfill", **self._names), {"name": record.name})
 
     def _unfollow(self, connection: Connection, record: CollectionRecord) -> None:
@@ -207,8 +209,8 @@ class Attachments:
 
 def drop_followers(connection: Connection, record: CollectionRecord) -> None:
     """Remove the functions that follow a source, and their triggers wherever these are now."""
-    for event in attached_ddl.EVENTS:
-        function = Name(record.tables.schema, record.tables.trigger_function(event))
+    for name in attached_ddl.follower_names(record):
+        function = Name(record.tables.schema, name)
         connection.execute(query("attach.drop_trigger_function", function=function), {})
 
 
@@ -221,4 +223,5 @@ def declaration_of(source: SourceTable) -> SourceSpec:
         metadata=source.metadata,
         where=source.where,
         owner=source.owner,
+        depends_on=tuple((one.source, one.reference) for one in source.dependencies),
     )

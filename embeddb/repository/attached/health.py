@@ -7,8 +7,10 @@ from datetime import datetime
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.attached_ddl import EVENTS, source_of, trigger_name
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.dependency_ddl import trigger_names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,33 +83,50 @@ class AttachedHealth:
             return self._faults(connection)
 
     def _faults(self, connection: Connection) -> list[SourceFault]:
-        source, place = self._source, self._source.table_text
-        named = {"schema": source.schema, "table": source.table}
         found = []
         if not self._has_view(connection):
             message = (
                 f"View {self._record.name} is gone, as after DROP … CASCADE: nothing is found."
             )
             found.append(SourceFault("view", message))
+        names = {trigger_name(self._record.name, event) for event in EVENTS}
+        found += self._faults_of(connection, self._source, names)
+        for number, one in enumerate(self._source.tables_read[1:]):
+            names = trigger_names(self._record.name, number)
+            found += self._faults_of(connection, one, names, is_source=False)
+        return found
+
+    def _faults_of(
+        self,
+        connection: Connection,
+        source: SourceTable,
+        triggers: set[str],
+        *,
+        is_source: bool = True,
+    ) -> list[SourceFault]:
+        """Return what became of one table: the source, or another that its text is read from."""
+        place = source.table_text
+        named = {"schema": source.schema, "table": source.table}
         row = connection.execute(query("attached.source"), named).fetchone()
         if row is None:
-            message = f"Table {place} is gone, or has another name now."
-            return [*found, SourceFault("table", message)]
+            return [SourceFault("table", f"Table {place} is gone, or has another name now.")]
+        found = []
         oid, row_security, columns = row
         expected = (*(key.name for key in source.keys), *source.columns)
         for name in dict.fromkeys(expected):
             if name not in columns:
                 message = f"Column {name} of {place} is gone, or has another name now."
                 found.append(SourceFault("column", message))
-        if row_security != source.row_security:
+        if is_source and row_security != source.row_security:
             message = f"Row-level security of {place} was turned on since: chunks are not hidden."
             if source.row_security:
                 message = f"Row-level security of {place} was turned off since."
             found.append(SourceFault("security", message))
-        return found + self._missing_triggers(connection, oid)
+        return found + self._missing_triggers(connection, oid, triggers)
 
-    def _missing_triggers(self, connection: Connection, oid: int) -> list[SourceFault]:
-        expected = {trigger_name(self._record.name, event) for event in EVENTS}
+    def _missing_triggers(
+        self, connection: Connection, oid: int, expected: set[str]
+    ) -> list[SourceFault]:
         found = []
         for schema, name, *_ in connection.execute(query("attach.followed"), {"oid": oid}):
             named = {"schema": schema, "table": name}

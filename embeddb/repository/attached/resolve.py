@@ -22,9 +22,11 @@ from embeddb.errors import (
     PermissionDeniedError,
     TableNotFoundError,
 )
+from embeddb.repository.attached.dependencies import OtherTable, Parent, understand_joined
 from embeddb.repository.attached.probe import Probe, plain_path
 from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.attached_ddl import FollowedTable
+from embeddb.schema.dependencies import DependsOn, Reference
 
 _NOT_TABLES = {
     "v": "a view",
@@ -51,6 +53,7 @@ class SourceSpec:
         metadata: columns that are shown and filtered by.
         where: a SQL condition; None: every row takes part.
         owner: the chain of migrations that declares it; None: nobody new.
+        depends_on: the other tables that an expression reads, and what leads from each to the rows.
     """
 
     source: str
@@ -58,14 +61,22 @@ class SourceSpec:
     metadata: Sequence[str] = ()
     where: str | None = None
     owner: str | None = None
+    depends_on: DependsOn = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Resolved:
-    """What the database makes of a declaration: the source, and the tables to be followed."""
+    """What the database makes of a declaration: the source, and the tables to be followed.
+
+    Attributes:
+        source: the source.
+        followed: the table and its partitions.
+        dependents: the same for each other table that its text is read from.
+    """
 
     source: SourceTable
     followed: tuple[FollowedTable, ...]
+    dependents: tuple[tuple[FollowedTable, ...], ...] = ()
 
 
 def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolved:
@@ -90,7 +101,16 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
     text, expression = _text(spec.text, types, place)
     metadata = tuple(_known(name, types, place) for name in spec.metadata)
     probe = Probe(connection, schema, table)
-    content = None if expression is None else probe.understand(expression, _TEXTS, "text")
+    others = [_other(connection, own_schema, *one) for one in spec.depends_on]
+    joined = None
+    if others:
+        keys = [KeyColumn(name=name, type=types[name]) for name in names]
+        joined = understand_joined(
+            connection, Parent(oid=oid, schema=schema, table=table, keys=keys), expression, others
+        )
+        content = joined.content
+    else:
+        content = None if expression is None else probe.understand(expression, _TEXTS, "text")
     where = None if not spec.where else probe.understand(spec.where, {_BOOLEAN}, "boolean")
     content_columns = text or (content.columns if content else ())
     _check_text(text, types, place)
@@ -110,8 +130,40 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
         content_columns=tuple(dict.fromkeys(content_columns)),
         row_security=row_security,
         owner=spec.owner,
+        dependencies=joined.dependencies if joined else (),
     )
-    return Resolved(source=source, followed=_followed(connection, oid))
+    return Resolved(
+        source=source,
+        followed=_followed(connection, oid),
+        dependents=tuple(_followed(connection, one.oid) for one in others),
+    )
+
+
+def _other(connection: Connection, own: str, name: str, reference: Reference) -> OtherTable:
+    """Return another table that a text is read from, after the same checks as the source's own."""
+    oid, schema, table, row_security = _find(connection, own, name)
+    with plain_path(connection):
+        rows = connection.execute(query("attach.columns"), {"oid": oid}).fetchall()
+    types: dict[str, str] = dict(rows)
+    columns = None
+    if not isinstance(reference, str):
+        columns = reference
+    elif reference in types:
+        columns = (reference,)
+    else:
+        columns = tuple(_names(reference)) or None
+    if columns is not None:
+        columns = tuple(_known(column, types, schema + "." + table) for column in columns)
+    return OtherTable(
+        oid=oid,
+        schema=schema,
+        table=table,
+        source=name,
+        reference=reference,
+        columns=columns,
+        types=types,
+        row_security=row_security,
+    )
 
 
 def _find(connection: Connection, own: str, name: str) -> tuple[int, str, str, bool]:

@@ -53,7 +53,7 @@ class SourceRows:
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         source = self._source = source_of(record)
-        self._is_checked = not source.row_security
+        self._is_checked = not any(one.row_security for one in source.tables_read)
         self._names: dict[str, sql.Composable] = {
             "documents": record.tables.documents,
             "asked_for": is_asked_for(source),
@@ -115,15 +115,16 @@ class SourceRows:
         """
         if self._is_checked:
             return
-        table = sql.Identifier(self._source.schema, self._source.table).as_string()
-        row = connection.execute(query("attached.sees_all"), {"source": table}).fetchone()
-        if row is not None and not row[0]:
-            raise PermissionDeniedError(
-                f"Row-level security hides rows of {self._source.table_text} from this role, and "
-                "what is hidden would be taken for gone: encode as the table's owner, as a role "
-                "with BYPASSRLS, or give this one a policy: CREATE POLICY … FOR SELECT TO … USING "
-                "(true)."
-            )
+        for one in self._source.tables_read:
+            named = {"source": table(one).as_string()}
+            row = connection.execute(query("attached.sees_all"), named).fetchone()
+            if row is not None and not row[0]:
+                raise PermissionDeniedError(
+                    f"Row-level security hides rows of {one.table_text} from this role, and "
+                    "what is hidden would be taken for gone: encode as the table's owner, as a "
+                    "role with BYPASSRLS, or give this one a policy: CREATE POLICY … FOR SELECT TO "
+                    "… USING (true)."
+                )
         self._is_checked = True
 
     def _names_unfiltered(self) -> dict[str, sql.Composable]:

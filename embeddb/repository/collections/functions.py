@@ -11,7 +11,7 @@ from embeddb.records import Vector
 from embeddb.repository.collections.chunks_view import ChunksView
 from embeddb.repository.collections.search_functions import SearchFunctions
 from embeddb.repository.roles.privileges import Privileges
-from embeddb.schema import attached_ddl
+from embeddb.schema import attached_ddl, dependency_ddl
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.distances import Distance
 from embeddb.schema.indexes import IVFPQ, derived_of
@@ -48,8 +48,10 @@ class Functions:
         self.create_lookup(connection, record)
         self._searches.create(connection, record)
         self._view.create(connection, record)
-        for statement in attached_ddl.trigger_functions(record) if record.source else ():
-            connection.execute(statement, prepare=False)  # each is two statements
+        if record.source is not None:
+            followers = attached_ddl.trigger_functions(record) + dependency_ddl.functions(record)
+            for statement in followers:
+                connection.execute(statement, prepare=False)  # each is two statements
         self._privileges.follow(connection, record)
 
     def create_code(

@@ -14,7 +14,7 @@ from embeddb.repository.collections.functions import Functions
 from embeddb.repository.collections.generations import GenerationLock
 from embeddb.repository.indexes.indexes import build_key
 from embeddb.repository.indexes.ivfpq_tables import CodeTables
-from embeddb.schema.attached_ddl import EVENTS
+from embeddb.schema.attached_ddl import follower_names
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.indexes import IVFPQ, derived_of
 from embeddb.schema.layouts import partitions_of
@@ -101,9 +101,8 @@ class IndexHealth:
 
     def _others(self) -> list[str]:
         """Return the functions that come with the search, and take nothing of pgvector's."""
-        events = EVENTS if self._record.source else ()
-        triggers = (self._tables.trigger_function(event) for event in events)
-        return [self._tables.similar_function, *triggers]
+        followers = follower_names(self._record) if self._record.source else []
+        return [self._tables.similar_function, *followers]
 
     def create_functions(self, names: list[str]) -> None:
         """Create functions that are missing; whoever had a privilege on one has to get it again.

@@ -76,8 +76,8 @@ class CollectionTables:
             connection.execute(drop, {})
             return
         connection.execute(query("attach.drop_view", view=record.tables.documents), {})
-        for event in attached_ddl.EVENTS:
-            function = Name(self._schema, record.tables.trigger_function(event))
+        for name in attached_ddl.follower_names(record):
+            function = Name(self._schema, name)
             connection.execute(query("attach.drop_trigger_function", function=function), {})
         for position in range(len(record.source.keys)):
             function = Name(self._schema, record.tables.key_function(position))

@@ -20,6 +20,7 @@ from embeddb.repository.roles.source_privileges import (
     written,
 )
 from embeddb.schema import privileges
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.privileges import Level, RoleProfile
 
@@ -151,10 +152,11 @@ class Grants:
         keep = privileges.needs(after, records)
         statements = self._privileges.revokes(snapshot, order.role, given, keep)
         if order.with_source:
-            kept = {_place(one) for one in records if after.level(one)}
-            for place, source in {_place(one): one.source for one in concerned}.items():
-                if source is not None and place not in kept:
-                    statements += takes_back(order.role, source)
+            kept = {place for one in records if after.level(one) for place in _read_by(one)}
+            taken = {place: table for one in concerned for place, table in _read_by(one).items()}
+            for place, table in taken.items():
+                if place not in kept:
+                    statements += takes_back(order.role, table)
         return statements
 
     def _check_ours(
@@ -294,5 +296,7 @@ def _level(kind: str, record: CollectionRecord) -> Level:
     return privileges.level_of(kind, record)
 
 
-def _place(record: CollectionRecord) -> tuple[str, str] | None:
-    return (record.source.schema, record.source.table) if record.source else None
+def _read_by(record: CollectionRecord) -> dict[tuple[str, str], SourceTable]:
+    """Return the tables of applications that a collection reads, by schema and name."""
+    read = record.source.tables_read if record.source else ()
+    return {(table.schema, table.table): table for table in read}

@@ -84,8 +84,9 @@ def source_needs(
         level = profile.level(record)
         if record.source is None or level == Level.NOTHING:
             continue
-        for need in needs_of(connection, role, record.source, sees_all=level == Level.WRITE):
-            found.setdefault(need.text, need)
+        for source in record.source.tables_read:
+            for need in needs_of(connection, role, source, sees_all=level == Level.WRITE):
+                found.setdefault(need.text, need)
     return list(found.values())
 
 

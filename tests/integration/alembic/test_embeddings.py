@@ -329,3 +329,39 @@ def test_what_no_script_can_write_says_so(application: Application) -> None:
     application.revision()
     with pytest.raises(CommandError, match="cannot be written by --sql"):
         application.upgrade_sql("r1:head")
+
+
+def test_texts_from_several_tables_are_proposed_changed_and_taken_back(
+    application: Application, store: embeddb.Store
+) -> None:
+    said = "coalesce(title, '') || coalesce((SELECT max(r.body) FROM remarks r WHERE r.of = essays.id), '')"
+
+    def models(expression: str, depends_on: dict[str, str] | None) -> None:
+        application.metadata = sa.MetaData()
+        sa.Table(
+            "remarks",
+            application.metadata,
+            sa.Column("of", sa.BigInteger),
+            sa.Column("body", sa.Text),
+        )
+        essays = sa.Table(
+            "essays",
+            application.metadata,
+            sa.Column("id", sa.BigInteger, primary_key=True),
+            sa.Column("title", sa.Text),
+        )
+        embedding = Embedding(expression=expression, depends_on=depends_on, model=HASH)
+        declare(essays, embedding)
+
+    models(said, {"remarks": "of"})
+    assert "depends_on={'remarks': 'of'}" in application.revision()
+    application.upgrade()
+    assert triggers(store.url, "remarks") != []
+    application.check()
+    models("coalesce(title, '')", None)
+    assert "depends_on" in application.revision()
+    application.upgrade()
+    assert triggers(store.url, "remarks") == []
+    application.check()
+    application.downgrade()
+    assert len(triggers(store.url, "remarks")) == 4
