@@ -197,6 +197,7 @@ class Store:
         exist_ok: bool = False,
         owner: str | None = None,
         depends_on: Mapping[str, str | Sequence[str]] | None = None,
+        title_column: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> Collection:
         """Make a collection of a table that is there, and follow what is written to it.
@@ -217,6 +218,8 @@ class Store:
             depends_on: the other tables that an expression reads by subqueries, and what leads from
                 a row of each to the rows whose text reads it: the column or columns that hold their
                 key, or a SELECT of their keys over the row, which goes by its table's name.
+            title_column: the column whose text is put before each chunk of the row when it is
+                encoded; None: `title`, if it is one of the metadata columns.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…`, an encoder or any callable. Optional are `distance`, `storage`,
                 `transform`, `index`, `chunker`, `normalize`, `layout` and `partition_by`; the
@@ -246,6 +249,7 @@ class Store:
             where=where,
             owner=owner,
             depends_on=dependencies.parse(depends_on),
+            title_column=title_column,
         )
         attachments = Attachments(self._database)
         try:

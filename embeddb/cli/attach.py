@@ -64,6 +64,15 @@ def attach(
             "key, or a SELECT of the keys. May be repeated.",
         ),
     ] = None,
+    title_column: Annotated[
+        str | None,
+        typer.Option(
+            "--title-column",
+            metavar="COLUMN",
+            help="The column that is put before each chunk of the row when it is encoded. "
+            "Default: `title`, if it is metadata.",
+        ),
+    ] = None,
     exist_ok: Annotated[
         bool,
         typer.Option(
@@ -105,6 +114,7 @@ def attach(
                 layout=chosen_layout,
                 exist_ok=exist_ok,
                 depends_on=_dependencies(depends_on or ()),
+                title_column=title_column,
                 **arguments,
             )
         found = describe(store.database, made.record)

@@ -92,6 +92,7 @@ class SourceTable:
         owner: the chain of migrations that declares the collection, by its version table; None: it
             was attached by hand. Autogenerate detaches only what its own chain declares.
         dependencies: the other tables that the expression reads.
+        title_column: the column that is put before each chunk; None: `title`, if it is metadata.
     """
 
     schema: str
@@ -109,6 +110,12 @@ class SourceTable:
     row_security: bool = False
     owner: str | None = None
     dependencies: tuple[Dependency, ...] = ()
+    title_column: str | None = None
+
+    @property
+    def metadata_read(self) -> tuple[str, ...]:
+        """The columns that a document's metadata is made of: its title's among them."""
+        return tuple(dict.fromkeys(filter(None, (*self.metadata, self.title_column))))
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -154,6 +161,7 @@ class SourceTable:
             "content_columns": list(self.content_columns),
             "row_security": self.row_security,
             "owner": self.owner,
+            "title_column": self.title_column,
             "dependencies": [one.to_json() for one in self.dependencies],
         }
 
@@ -177,6 +185,7 @@ def from_json(value: dict[str, Any] | None) -> SourceTable | None:
         content_columns=tuple(value.get("content_columns", ())),
         row_security=bool(value.get("row_security")),
         owner=value.get("owner", UNKNOWN_OWNER),
+        title_column=value.get("title_column"),
         dependencies=tuple(map(dependencies.from_json, value.get("dependencies", ()))),
     )
 

@@ -278,7 +278,8 @@ def _watched(record: CollectionRecord) -> tuple[str, ...]:
     source, layout = source_of(record), record.generation.layout
     by_layout = () if layout is None else (layout.field,)
     has_title = ChunkerSpec.stored(record.generation.chunker).reads_title
-    titles = [TITLE] if has_title and TITLE in source.metadata else []
+    title = source.title_column or TITLE
+    titles = [title] if has_title and title in source.metadata_read else []
     return tuple(dict.fromkeys((*source.content_columns, *by_layout, *titles)))
 
 

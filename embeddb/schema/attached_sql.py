@@ -30,9 +30,10 @@ def content(source: SourceTable) -> sql.Composable:
 
 def metadata(source: SourceTable) -> sql.Composable:
     """Return the SQL of a row's metadata, one JSON object."""
-    if not source.metadata:
+    names = source.metadata_read
+    if not names:
         return sql.SQL("'{}'::jsonb")
-    pairs = [part for name in source.metadata for part in (sql.Literal(name), sql.Identifier(name))]
+    pairs = [part for name in names for part in (sql.Literal(name), sql.Identifier(name))]
     return sql.SQL("pg_catalog.jsonb_build_object({})").format(sql.SQL(", ").join(pairs))
 
 

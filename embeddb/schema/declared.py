@@ -26,6 +26,7 @@ class DeclaredEmbedding:
         where: which rows take part, in SQL; None: all.
         named: whether the name was chosen; else it is the table's.
         depends_on: the other tables that an expression reads, and what leads from each to the rows.
+        title_column: the column that is put before each chunk; None: `title`, if it is metadata.
     """
 
     name: str
@@ -36,6 +37,7 @@ class DeclaredEmbedding:
     where: str | None = None
     named: bool = field(default=True, compare=False)
     depends_on: DependsOn = ()
+    title_column: str | None = None
 
     @property
     def source_text(self) -> str | tuple[str, ...]:

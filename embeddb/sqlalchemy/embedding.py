@@ -32,6 +32,8 @@ class Embedding:
         name: the collection's name; None: the table's.
         depends_on: the other tables that an expression reads by subqueries, and what leads from
             each to the rows: the column or columns that hold their key, or a SELECT of the keys.
+        title_column: the attribute or column that is put before each chunk; None: `title`, if it
+            is metadata.
         fields: what `EmbeddingSpec` takes. `model` is required, and a name: a preset, a path, a
             hub name, `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`,
             `index`, `chunker`, `normalize`, `layout` and `partition_by`; the last two name one of
@@ -50,6 +52,7 @@ class Embedding:
         where: str | None = None,
         name: str | None = None,
         depends_on: Mapping[str, str | Sequence[str]] | None = None,
+        title_column: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> None:
         if bool(text) == bool(expression):
@@ -69,6 +72,7 @@ class Embedding:
         self._metadata = (metadata,) if isinstance(metadata, str) else tuple(metadata)
         self._where = where
         self._depends_on = dependencies.parse(depends_on)
+        self._title_column = title_column
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name
@@ -127,6 +131,7 @@ class Embedding:
         named = [_column(table, attributes, key) for key in self._text]
         metadata = tuple(_column(table, attributes, key) for key in self._metadata)
         self._spec.check_metadata(metadata)
+        title = self._title_column
         declared = DeclaredEmbedding(
             name=name,
             spec=self._spec,
@@ -136,6 +141,7 @@ class Embedding:
             where=self._where,
             named=self.name is not None,
             depends_on=self._depends_on,
+            title_column=None if title is None else _column(table, attributes, title),
         )
         tables: dict[str, dict[str, DeclaredEmbedding]] = table.metadata.info.setdefault(INFO, {})
         for other in tables:

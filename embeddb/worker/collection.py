@@ -17,7 +17,9 @@ from embeddb.protocols import Chunker, Encoder
 from embeddb.repository.attached.rows import AttachedChunks, SourceRows
 from embeddb.repository.catalog.reader import CatalogReader
 from embeddb.repository.collections.documents import Documents
+from embeddb.schema.attached_ddl import source_of
 from embeddb.schema.catalog import CollectionRecord
+from embeddb.schema.chunkers import TITLE
 from embeddb.worker.backoff import Backoff
 from embeddb.worker.models import Models
 
@@ -64,6 +66,7 @@ class LoadedCollection:
 
     def preparer(self) -> Preparer:
         """Return what cuts one batch of documents into chunks."""
+        source = source_of(self.record)
         return Preparer(
             self.documents,
             self.record.generation,
@@ -73,6 +76,7 @@ class LoadedCollection:
             capacity=self.capacity,
             fresh=True,  # what is stored is compared later, chunk by chunk
             strict=False,
+            title_field=source.title_column or TITLE,
         )
 
 

@@ -80,6 +80,7 @@ def source_offline(attachment: Attachment, default_schema: str, owner: str) -> S
         expression=declared.expression,
         metadata=declared.metadata,
         where=declared.where,
+        title_column=declared.title_column,
         columns=_columns_read(declared, known),
         types=dict(attachment.types),
         content_columns=tuple(content),
@@ -90,7 +91,9 @@ def source_offline(attachment: Attachment, default_schema: str, owner: str) -> S
 def _columns_read(declared: DeclaredEmbedding, known: Iterable[str]) -> tuple[str, ...]:
     columns = list(known)
     content = declared.text or _named_in(declared.expression, columns)
-    return tuple(dict.fromkeys((*content, *declared.metadata, *_named_in(declared.where, columns))))
+    titles = [declared.title_column] if declared.title_column else []
+    where = _named_in(declared.where, columns)
+    return tuple(dict.fromkeys((*content, *declared.metadata, *titles, *where)))
 
 
 def _named_in(text: str | None, columns: Iterable[str]) -> tuple[str, ...]:

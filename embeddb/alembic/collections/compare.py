@@ -168,7 +168,7 @@ def _changes(attachment: Attachment, there: Attachment, record: CollectionRecord
     wanted, had = attachment.declared, there.declared
     changes: dict[str, Any] = {}
     if _read(wanted) != _read(had):
-        changes |= _read(wanted)
+        changes |= _changed(_read(wanted), _read(had))
     if wanted.spec.storage is not had.spec.storage:
         changes["storage"] = wanted.spec.storage.label
     if _built(wanted.spec.index, record) != _built(had.spec.index, record):
@@ -183,7 +183,14 @@ def _read(declared: DeclaredEmbedding) -> dict[str, Any]:
         "metadata": declared.metadata,
         "where": declared.where,
         "depends_on": dependencies.as_mapping(declared.depends_on),
+        "title_column": declared.title_column,
     }
+
+
+def _changed(wanted: dict[str, Any], had: dict[str, Any]) -> dict[str, Any]:
+    """Return what is to be written of what is read: whatever most embeddings have not, if new."""
+    rare = ("depends_on", "title_column")
+    return {name: value for name, value in wanted.items() if name not in rare or value != had[name]}
 
 
 def _differences(wanted: Attachment, there: Attachment) -> list[str]:
@@ -213,6 +220,7 @@ def _as_found(context: AutogenContext, record: CollectionRecord) -> Attachment:
         metadata=source.metadata,
         where=source.where,
         depends_on=tuple((one.source, one.reference) for one in source.dependencies),
+        title_column=source.title_column,
     )
     return Attachment(
         declared=declared,

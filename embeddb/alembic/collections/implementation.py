@@ -54,6 +54,7 @@ def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
         where=declared.where,
         owner=owner_of(migration),
         depends_on=dependencies.as_mapping(declared.depends_on),
+        title_column=declared.title_column,
         **declared.spec.fields(),
     )
 

@@ -22,6 +22,7 @@ class CollectionChanges(TypedDict, total=False):
     metadata: Sequence[str]
     where: str | None
     depends_on: Mapping[str, str | Sequence[str]] | None
+    title_column: str | None
     storage: str
     index: IndexChoice
 
@@ -31,6 +32,7 @@ _CHANGES: dict[str, Callable[[Any], object]] = {
     "metadata": tuple,
     "where": lambda where: where,
     "depends_on": lambda value: dependencies.as_mapping(dependencies.parse(value)),
+    "title_column": lambda title: title,
     "storage": lambda storage: Storage.named(storage).label,
     "index": indexes.parse,
 }
@@ -83,6 +85,7 @@ class AttachCollectionOp(_SourceOp):
         key: Sequence[str] = (),
         types: Mapping[str, str] | None = None,
         depends_on: Mapping[str, str | Sequence[str]] | None = None,
+        title_column: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> None:
         """Make a collection of a table's rows, in the migration's transaction.
@@ -102,6 +105,8 @@ class AttachCollectionOp(_SourceOp):
             types: the types of the columns that are read, for `--sql`.
             depends_on: the other tables that an expression reads, and what leads from each to the
                 rows: the columns that hold their key, or a SELECT of the keys.
+            title_column: the column that is put before each chunk; None: `title`, if it is
+                metadata.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`, `index`,
                 `chunker`, `normalize`, `layout` and `partition_by`.
@@ -114,6 +119,7 @@ class AttachCollectionOp(_SourceOp):
             metadata=tuple(metadata),
             where=where,
             depends_on=dependencies.parse(depends_on),
+            title_column=title_column,
         )
         attachment = Attachment(
             declared=declared, schema=schema, table=table_name, key=tuple(key), types=types or {}
@@ -204,7 +210,7 @@ class AlterCollectionOp(_SourceOp):
             name: the collection's name.
             table_name: its table.
             schema: the table's schema.
-            changes: text, metadata, where, depends_on; storage, index.
+            changes: text, metadata, where, depends_on, title_column; storage, index.
 
         Raises:
             TypeError: a keyword that is none of these.

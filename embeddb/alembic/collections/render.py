@@ -37,6 +37,7 @@ def render_attach(context: AutogenContext, op: AttachCollectionOp) -> str:
         "metadata": list(declared.metadata) or None,
         "where": declared.where,
         "depends_on": dependencies.as_mapping(declared.depends_on) or None,
+        "title_column": declared.title_column,
         **_written(context, declared.spec.fields()),
         "schema": attachment.schema,
         "key": list(attachment.key) or None,

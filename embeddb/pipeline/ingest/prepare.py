@@ -83,6 +83,7 @@ class Preparer:
         encoding: that of the database, as Postgres calls it.
         ownership: says which source each document belongs to.
         id_prefix: what is put before every id.
+        title_field: the metadata field that is a document's title.
         clock: seconds; a batch from a slow source does not wait until it is full.
     """
 
@@ -100,6 +101,7 @@ class Preparer:
         encoding: str = ENCODING,
         ownership: Ownership | None = None,
         id_prefix: str = "",
+        title_field: str = TITLE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._documents = documents
@@ -115,6 +117,7 @@ class Preparer:
         self._codec = codec_of(encoding)
         self._ownership = ownership or Ownership()
         self._id_prefix = id_prefix
+        self._title_field = title_field
         self._clock = clock
         self.seen: set[int] = set()  # hashes of ids: 64 bytes a document instead of the id
 
@@ -186,7 +189,7 @@ class Preparer:
         if not has_model:
             vector = as_row(item.embedding, self._generation.dim, _label(item.id))
         length = len(item.content) if item.content else 0
-        title = None if self._titled is None else _title(item)
+        title = None if self._titled is None else _title(item, self._title_field)
         document = _ready(work, item, data, vector, title)
         if self._codec is not None:
             check_encodable(item, document.metadata, self._encoding, self._codec)
@@ -327,9 +330,9 @@ def _reads_title(chunker: Chunker | None) -> TypeGuard[TitledChunker]:
     return isinstance(chunker, TitledChunker) and chunker.reads_title
 
 
-def _title(item: Document) -> str | None:
-    """Return the title that a document's metadata holds."""
-    found = item.metadata.get(TITLE)
+def _title(item: Document, field: str) -> str | None:
+    """Return the title that a field of a document's metadata holds."""
+    found = item.metadata.get(field)
     if not isinstance(found, str):
         return None
     return repair(found)[:MAX_TITLE].strip() or None

@@ -15,6 +15,7 @@ from embeddb.db.queries import Name, query
 from embeddb.errors import (
     AttachError,
     CollectionExistsError,
+    ConfigurationError,
     DatabaseError,
     EmbedDBError,
     UnsupportedServerError,
@@ -33,6 +34,7 @@ from embeddb.repository.roles.privileges import Privileges
 from embeddb.schema import attached_ddl, dependency_ddl
 from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord, Generation
+from embeddb.schema.chunkers import ChunkerSpec
 from embeddb.schema.names import check_name, tables
 
 OLDEST_POSTGRES = 150000
@@ -74,6 +76,7 @@ class Attachments:
                 generation=generation,
                 source=resolved.source,
             )
+            _check_titled(record)
             try:
                 self.attach_as(connection, record, resolved)
             except (pg.DuplicateObject, pg.DuplicateFunction, pg.DuplicateTable) as error:
@@ -118,6 +121,7 @@ class Attachments:
                     f"collection {record.name!r} was attached by: detach it, and attach it anew."
                 )
             changed = replace(record, source=resolved.source)
+            _check_titled(changed)
             connection.execute(query("attach.plain_path"), {})
             Functions(self._database).drop_search(connection, record)
             self._unfollow(connection, record)
@@ -214,6 +218,17 @@ def drop_followers(connection: Connection, record: CollectionRecord) -> None:
         connection.execute(query("attach.drop_trigger_function", function=function), {})
 
 
+def _check_titled(record: CollectionRecord) -> None:
+    """Check that a title is put before chunks at all where a column is declared for it."""
+    title = attached_ddl.source_of(record).title_column
+    if title is not None and not ChunkerSpec.stored(record.generation.chunker).reads_title:
+        raise ConfigurationError(
+            f"The chunks of {record.name!r} have no context, so the title in column {title} would "
+            "be left out: leave out title_column, or cut by another chunker, with the context "
+            "'headings'. A collection that is there keeps its chunker: detach it first."
+        )
+
+
 def declaration_of(source: SourceTable) -> SourceSpec:
     """Return what a source was declared as."""
     text: str | Sequence[str] = source.text if source.text is not None else source.expression or ""
@@ -224,4 +239,5 @@ def declaration_of(source: SourceTable) -> SourceSpec:
         where=source.where,
         owner=source.owner,
         depends_on=tuple((one.source, one.reference) for one in source.dependencies),
+        title_column=source.title_column,
     )

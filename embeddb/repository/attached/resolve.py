@@ -27,6 +27,7 @@ from embeddb.repository.attached.probe import Probe, plain_path
 from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.attached_ddl import FollowedTable
 from embeddb.schema.dependencies import DependsOn, Reference
+from embeddb.schema.keys import base_type
 
 _NOT_TABLES = {
     "v": "a view",
@@ -41,6 +42,11 @@ _NAME = re.compile(r'\s*("(?:[^"]|"")+"|[^\W\d][\w$]*)\s*')
 _TEXTS = frozenset({25, 1043, 1042, 19})
 """The OIDs of text, varchar, char(n) and name."""
 _BOOLEAN = 16
+_NO_TITLES = frozenset(
+    {"smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"}
+    | {"json", "jsonb", "bytea"}
+)
+"""Types whose values are no texts in JSON, or none that anybody reads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +60,7 @@ class SourceSpec:
         where: a SQL condition; None: every row takes part.
         owner: the chain of migrations that declares it; None: nobody new.
         depends_on: the other tables that an expression reads, and what leads from each to the rows.
+        title_column: the column that is put before each chunk; None: `title`, if it is metadata.
     """
 
     source: str
@@ -62,6 +69,7 @@ class SourceSpec:
     where: str | None = None
     owner: str | None = None
     depends_on: DependsOn = ()
+    title_column: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +108,8 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
         )
     text, expression = _text(spec.text, types, place)
     metadata = tuple(_known(name, types, place) for name in spec.metadata)
+    title = None if spec.title_column is None else _known(spec.title_column, types, place)
+    _check_title(title, types, place)
     probe = Probe(connection, schema, table)
     others = [_other(connection, own_schema, *one) for one in spec.depends_on]
     joined = None
@@ -114,7 +124,8 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
     where = None if not spec.where else probe.understand(spec.where, {_BOOLEAN}, "boolean")
     content_columns = text or (content.columns if content else ())
     _check_text(text, types, place)
-    read = (*content_columns, *metadata, *(where.columns if where else ()))
+    titles = [title] if title else []
+    read = (*content_columns, *metadata, *titles, *(where.columns if where else ()))
     source = SourceTable(
         schema=schema,
         table=table,
@@ -131,6 +142,7 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
         row_security=row_security,
         owner=spec.owner,
         dependencies=joined.dependencies if joined else (),
+        title_column=title,
     )
     return Resolved(
         source=source,
@@ -261,6 +273,14 @@ def _check_text(text: tuple[str, ...] | None, types: dict[str, str], place: str)
                 f"Column {name} of {place} is bytea, which is no text: give an expression, "
                 f"convert_from({name}, 'UTF8') for one."
             )
+
+
+def _check_title(title: str | None, types: dict[str, str], place: str) -> None:
+    if title is not None and (types[title].endswith("[]") or base_type(types[title]) in _NO_TITLES):
+        raise ExpressionError(
+            f"Column {title} of {place} is {types[title]}, which is no title: name a column of "
+            "text."
+        )
 
 
 def _followed(connection: Connection, oid: int) -> tuple[FollowedTable, ...]:

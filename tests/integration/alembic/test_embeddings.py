@@ -13,7 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import embeddb
 from embeddb.errors import SchemaMissingError
-from embeddb.sqlalchemy import Embedding
+from embeddb.sqlalchemy import Embedding, declare
 from tests.support.alembic_application import Application, body
 
 MODEL = "python:tests.support.encoders:encode"
@@ -331,37 +331,38 @@ def test_what_no_script_can_write_says_so(application: Application) -> None:
         application.upgrade_sql("r1:head")
 
 
+SAID = "coalesce((SELECT max(r.body) FROM remarks r WHERE r.about = essays.id), '')"
+
+
+def _essays(embedding: Embedding) -> sa.MetaData:
+    metadata = sa.MetaData()
+    remark = sa.Column("about", sa.BigInteger), sa.Column("body", sa.Text)
+    sa.Table("remarks", metadata, *remark)
+    columns = sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("title", sa.Text)
+    declare(sa.Table("essays", metadata, *columns), embedding)
+    return metadata
+
+
 def test_texts_from_several_tables_are_proposed_changed_and_taken_back(
-    application: Application, store: embeddb.Store
+    application: Application,
 ) -> None:
-    said = "coalesce(title, '') || coalesce((SELECT max(r.body) FROM remarks r WHERE r.of = essays.id), '')"
-
-    def models(expression: str, depends_on: dict[str, str] | None) -> None:
-        application.metadata = sa.MetaData()
-        sa.Table(
-            "remarks",
-            application.metadata,
-            sa.Column("of", sa.BigInteger),
-            sa.Column("body", sa.Text),
-        )
-        essays = sa.Table(
-            "essays",
-            application.metadata,
-            sa.Column("id", sa.BigInteger, primary_key=True),
-            sa.Column("title", sa.Text),
-        )
-        embedding = Embedding(expression=expression, depends_on=depends_on, model=HASH)
-        declare(essays, embedding)
-
-    models(said, {"remarks": "of"})
-    assert "depends_on={'remarks': 'of'}" in application.revision()
-    application.upgrade()
-    assert triggers(store.url, "remarks") != []
-    application.check()
-    models("coalesce(title, '')", None)
-    assert "depends_on" in application.revision()
-    application.upgrade()
-    assert triggers(store.url, "remarks") == []
-    application.check()
+    expression = f"concat(title, {SAID})"
+    application.metadata = _essays(
+        Embedding(expression=expression, depends_on={"remarks": "about"}, model=MODEL)
+    )
+    assert "depends_on={'remarks': 'about'}" in application.migrate()
+    following = [name for name in triggers(application) if name.startswith("embeddb_essays_1_")]
+    assert len(following) == 4
+    assert not application.differs()
+    application.metadata = _essays(
+        Embedding(expression="concat(title)", title_column="title", model=MODEL)
+    )
+    text = application.migrate()
+    assert "depends_on={}" in text
+    assert "title_column='title'" in text
+    assert not application.differs()
+    assert not [name for name in triggers(application) if name in following]
     application.downgrade()
-    assert len(triggers(store.url, "remarks")) == 4
+    assert [name for name in triggers(application) if name in following] == following
+    with pytest.raises(CommandError, match="several tables"):
+        application.upgrade_sql()
