@@ -198,6 +198,8 @@ class Store:
         owner: str | None = None,
         depends_on: Mapping[str, str | Sequence[str]] | None = None,
         title_column: str | None = None,
+        media_type: str | None = None,
+        media_type_column: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> Collection:
         """Make a collection of a table that is there, and follow what is written to it.
@@ -220,6 +222,9 @@ class Store:
                 key, or a SELECT of their keys over the row, which goes by its table's name.
             title_column: the column whose text is put before each chunk of the row when it is
                 encoded; None: `title`, if it is one of the metadata columns.
+            media_type: what kind of documents the text's one column holds, such as `text/html` or
+                `application/pdf`; workers parse them as files are parsed. The column may be bytea.
+            media_type_column: the column that has the media type of each, in place of `media_type`.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…`, an encoder or any callable. Optional are `distance`, `storage`,
                 `transform`, `index`, `chunker`, `normalize`, `layout` and `partition_by`; the
@@ -250,6 +255,8 @@ class Store:
             owner=owner,
             depends_on=dependencies.parse(depends_on),
             title_column=title_column,
+            media_type=media_type,
+            media_type_column=media_type_column,
         )
         attachments = Attachments(self._database)
         try:

@@ -73,6 +73,23 @@ def attach(
             "Default: `title`, if it is metadata.",
         ),
     ] = None,
+    media_type: Annotated[
+        str | None,
+        typer.Option(
+            "--media-type",
+            metavar="TYPE",
+            help="What kind of documents the text's one column holds: `text/html`, "
+            "`application/pdf`. The column may be bytea.",
+        ),
+    ] = None,
+    media_type_column: Annotated[
+        str | None,
+        typer.Option(
+            "--media-type-column",
+            metavar="COLUMN",
+            help="The column that has the media type of each row's document.",
+        ),
+    ] = None,
     exist_ok: Annotated[
         bool,
         typer.Option(
@@ -115,6 +132,8 @@ def attach(
                 exist_ok=exist_ok,
                 depends_on=_dependencies(depends_on or ()),
                 title_column=title_column,
+                media_type=media_type,
+                media_type_column=media_type_column,
                 **arguments,
             )
         found = describe(store.database, made.record)

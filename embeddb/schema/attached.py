@@ -93,6 +93,9 @@ class SourceTable:
             was attached by hand. Autogenerate detaches only what its own chain declares.
         dependencies: the other tables that the expression reads.
         title_column: the column that is put before each chunk; None: `title`, if it is metadata.
+        media_type: what kind of documents the text's one column holds; None: plain text, or what
+            `media_type_column` says.
+        media_type_column: the column that has the kind of each.
     """
 
     schema: str
@@ -111,6 +114,18 @@ class SourceTable:
     owner: str | None = None
     dependencies: tuple[Dependency, ...] = ()
     title_column: str | None = None
+    media_type: str | None = None
+    media_type_column: str | None = None
+
+    @property
+    def holds_documents(self) -> bool:
+        """Whether the text has to be parsed out of documents, such as PDF or HTML."""
+        return bool(self.media_type or self.media_type_column)
+
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether these documents are bytes, which the view has in Base64."""
+        return self.holds_documents and self.types.get((self.text or ("",))[0]) == "bytea"
 
     @property
     def metadata_read(self) -> tuple[str, ...]:
@@ -162,6 +177,8 @@ class SourceTable:
             "row_security": self.row_security,
             "owner": self.owner,
             "title_column": self.title_column,
+            "media_type": self.media_type,
+            "media_type_column": self.media_type_column,
             "dependencies": [one.to_json() for one in self.dependencies],
         }
 
@@ -186,6 +203,8 @@ def from_json(value: dict[str, Any] | None) -> SourceTable | None:
         row_security=bool(value.get("row_security")),
         owner=value.get("owner", UNKNOWN_OWNER),
         title_column=value.get("title_column"),
+        media_type=value.get("media_type"),
+        media_type_column=value.get("media_type_column"),
         dependencies=tuple(map(dependencies.from_json, value.get("dependencies", ()))),
     )
 

@@ -102,7 +102,7 @@ def documents_select(source: SourceTable) -> list[tuple[str, sql.Composable]]:
         ("content", attached_sql.content(source)),
         ("metadata", attached_sql.metadata(source)),
         ("uri", null),
-        ("media_type", null),
+        ("media_type", attached_sql.media_type(source)),
         *((name, sql.Identifier(name)) for name in source.shown),
     ]
 

@@ -20,12 +20,22 @@ def content(source: SourceTable) -> sql.Composable:
     """Return the SQL of a row's text: columns that are not NULL; NULL where all are."""
     if source.text is None:
         return sql.SQL("({})").format(verbatim(source.content_sql or source.expression or "NULL"))
+    if source.holds_bytes:
+        column = sql.Identifier(source.text[0])
+        return sql.SQL("pg_catalog.encode({}, 'base64')").format(column)
     texts = [sql.SQL("{}::text").format(sql.Identifier(name)) for name in source.text]
     if len(texts) == 1:
         return texts[0]
     return sql.SQL("NULLIF(pg_catalog.concat_ws(E'\\n\\n', {}), '')").format(
         sql.SQL(", ").join(texts)
     )
+
+
+def media_type(source: SourceTable) -> sql.Composable:
+    """Return the SQL of the kind of document that a row holds; NULL where it is no document."""
+    if source.media_type_column is not None:
+        return sql.SQL("{}::text").format(sql.Identifier(source.media_type_column))
+    return sql.SQL("{}::text").format(sql.Literal(source.media_type))
 
 
 def metadata(source: SourceTable) -> sql.Composable:

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 import orjson
 
 from embeddb.db.database import Connection
+from embeddb.errors import EmbedDBError
 from embeddb.pipeline.ingest.work import Work
 from embeddb.records import Document
 from embeddb.repository.attached.rows import SourceRow, StoredChunk
 from embeddb.repository.collections.documents import ReadyChunk, ReadyDocument
 from embeddb.repository.queue.jobs import ATTEMPTS_UNTIL_ALONE, Claim, JobFailure
+from embeddb.schema.attached_ddl import source_of
 from embeddb.worker.batch import JobBatch, RowError, group_by_size
 from embeddb.worker.collection import LoadedCollection, WorkerCollection
 from embeddb.worker.failures import is_of_one_row, row_failure
+from embeddb.worker.parsing import document_of
 
 BATCH_CHUNKS = 1024
 """Chunks that are encoded and written together: what the death of a worker throws away."""
@@ -47,7 +50,7 @@ def prepare(
     first.errors |= deadly | {key: RowError(why) for key, why in unreadable.items()}
     texts = {key: row for key, row in rows.items() if (row.content or "").strip()}
     first.gone = [key for key in keys if key not in texts and key not in unreadable]
-    documents = _cut(first, list(texts.values()))
+    documents = _cut(first, _parsed(first, list(texts.values())))
     stored = loaded.chunks.stored(connection, [document.id for document in documents])
     changed = _changed(first, documents, stored)
     replaced = [document.id for document in changed if document.id in stored]
@@ -94,9 +97,22 @@ def deadly_jobs(claim: Claim, max_attempts: int) -> dict[str, RowError]:
     }
 
 
-def _cut(batch: JobBatch, rows: Sequence[SourceRow]) -> list[ReadyDocument]:
-    """Cut rows into chunks; those that no model could take become the batch's errors."""
-    documents = (Document(id=row.id, content=row.content, metadata=row.metadata) for row in rows)
+def _parsed(batch: JobBatch, rows: Sequence[SourceRow]) -> list[Document]:
+    """Return rows as documents; where no text can be had of one, that becomes an error."""
+    source = source_of(batch.loaded.record)
+    documents: list[Document] = []
+    for row in rows:
+        try:
+            documents.append(document_of(source, row))
+        except EmbedDBError as error:
+            why = JobFailure(type(error).__name__, str(error))
+            batch.errors[row.id] = RowError(why, lasting=True)
+    batch.gone += [one.id for one in documents if not (one.content or "").strip()]
+    return [one for one in documents if (one.content or "").strip()]
+
+
+def _cut(batch: JobBatch, documents: Sequence[Document]) -> list[ReadyDocument]:
+    """Cut documents into chunks; those that no model could take become the batch's errors."""
     cut: list[ReadyDocument] = []
     for work in batch.loaded.preparer().batches(documents):
         cut += work.documents

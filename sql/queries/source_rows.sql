@@ -1,6 +1,6 @@
 -- name: read
 -- Read rows of a source as documents, by key.
-SELECT d.id, d.content, d.metadata FROM {documents} d WHERE {asked_for}
+SELECT d.id, d.content, d.metadata, d.media_type FROM {documents} d WHERE {asked_for}
 
 -- name: first_page
 -- The first keys of a source, in the order of its primary key.

@@ -240,4 +240,6 @@ def declaration_of(source: SourceTable) -> SourceSpec:
         owner=source.owner,
         depends_on=tuple((one.source, one.reference) for one in source.dependencies),
         title_column=source.title_column,
+        media_type=source.media_type,
+        media_type_column=source.media_type_column,
     )

@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from embeddb.db.database import Connection
-from embeddb.db.queries import Name, fragment, query
+from embeddb.db.queries import Name, fragment, query, verbatim
 from embeddb.errors import EmbedDBWarning, ExpressionError
 from embeddb.repository.attached.probe import Understood, plain_path
 from embeddb.schema import dependency_ddl
@@ -177,7 +177,9 @@ def _reference(connection: Connection, parent: Parent, other: OtherTable) -> str
         assert isinstance(other.reference, str)
         head = other.reference.lstrip(" \t\n(")[:6].lower()
         is_query = head.startswith(("select", "with", "values"))
-        return other.reference if is_query else "SELECT " + other.reference
+        if is_query:
+            return other.reference
+        return sql.SQL("SELECT {}").format(verbatim(other.reference)).as_string(connection)
     if len(other.columns) != len(parent.keys):
         raise ExpressionError(
             f"The key of {parent.schema}.{parent.table} is "

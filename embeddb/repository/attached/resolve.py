@@ -16,6 +16,7 @@ from embeddb.db.queries import query
 from embeddb.errors import (
     AttachError,
     ColumnNotFoundError,
+    ConfigurationError,
     ExpressionError,
     NoPrimaryKeyError,
     NotATableError,
@@ -61,6 +62,8 @@ class SourceSpec:
         owner: the chain of migrations that declares it; None: nobody new.
         depends_on: the other tables that an expression reads, and what leads from each to the rows.
         title_column: the column that is put before each chunk; None: `title`, if it is metadata.
+        media_type: what kind of documents the one column of the text holds.
+        media_type_column: the column that has the kind of each.
     """
 
     source: str
@@ -70,6 +73,8 @@ class SourceSpec:
     owner: str | None = None
     depends_on: DependsOn = ()
     title_column: str | None = None
+    media_type: str | None = None
+    media_type_column: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,7 +128,8 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
         content = None if expression is None else probe.understand(expression, _TEXTS, "text")
     where = None if not spec.where else probe.understand(spec.where, {_BOOLEAN}, "boolean")
     content_columns = text or (content.columns if content else ())
-    _check_text(text, types, place)
+    kinds = _media_types(spec, text, types, place)
+    content_columns = (*content_columns, *kinds)
     titles = [title] if title else []
     read = (*content_columns, *metadata, *titles, *(where.columns if where else ()))
     source = SourceTable(
@@ -143,6 +149,8 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
         owner=spec.owner,
         dependencies=joined.dependencies if joined else (),
         title_column=title,
+        media_type=spec.media_type,
+        media_type_column=kinds[0] if kinds else None,
     )
     return Resolved(
         source=source,
@@ -266,11 +274,29 @@ def _near(name: str, known: Sequence[str]) -> str:
     return " It has: " + ", ".join(known[:20]) + "." if known else ""
 
 
+def _media_types(
+    spec: SourceSpec, text: tuple[str, ...] | None, types: dict[str, str], place: str
+) -> tuple[str, ...]:
+    """Return the column that has the kinds of documents, if any, after a check of the text."""
+    if spec.media_type is None and spec.media_type_column is None:
+        _check_text(text, types, place)
+        return ()
+    if spec.media_type is not None and spec.media_type_column is not None:
+        raise ConfigurationError("Documents have a media_type or a media_type_column, not both.")
+    kinds = () if spec.media_type_column is None else (spec.media_type_column,)
+    if text is None or len(text) != 1:
+        raise ExpressionError(
+            "Only one column can hold documents: with a media type, name that column as the text."
+        )
+    return tuple(_known(kind, types, place) for kind in kinds)
+
+
 def _check_text(text: tuple[str, ...] | None, types: dict[str, str], place: str) -> None:
     for name in text or ():
         if types[name] == "bytea":
             raise ExpressionError(
-                f"Column {name} of {place} is bytea, which is no text: give an expression, "
+                f"Column {name} of {place} is bytea, which is no text: say what documents it "
+                "holds, by media_type or media_type_column, or give an expression, "
                 f"convert_from({name}, 'UTF8') for one."
             )
 

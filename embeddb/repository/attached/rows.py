@@ -28,11 +28,15 @@ from embeddb.schema.keys import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SourceRow:
-    """A row as a document: `id` is its key, `content` None where there is no text."""
+    """A row as a document: `id` is its key, `content` None where there is no text.
+
+    Of a column of bytes, `content` is Base64.
+    """
 
     id: str
     content: str | None
     metadata: dict[str, Any]
+    media_type: str | None = None
 
 
 class StoredChunk(NamedTuple):
@@ -72,7 +76,10 @@ class SourceRows:
         self.check_sight(connection)
         statement = query("source_rows.read", **self._names)
         rows = connection.execute(statement, {"ids": list(keys)}).fetchall()
-        return {row[0]: SourceRow(id=row[0], content=row[1], metadata=row[2]) for row in rows}
+        return {
+            row[0]: SourceRow(id=row[0], content=row[1], metadata=row[2], media_type=row[3])
+            for row in rows
+        }
 
     def page(
         self, connection: Connection, after: Sequence[str] | None, limit: int

@@ -50,7 +50,7 @@ def test_each_chunk_is_encoded_below_the_title(store: embeddb.Store) -> None:
     assert len(texts) > 2
     assert all(text.startswith("The deluge\n") for text in texts)
     hit = found.search(HashEncoder().encode(["word7"], "query")[0], 1)[0]
-    assert "deluge" not in hit.content
+    assert "deluge" not in (hit.content or "")
     assert hit.metadata == {"n": 1, "headline": "The deluge"}
 
 
@@ -67,7 +67,7 @@ def test_another_title_alone_is_encoded_again(store: embeddb.Store) -> None:
 
 def test_a_title_that_is_declared_later_is_encoded_again(store: embeddb.Store) -> None:
     stories(store, chunker=CHUNKER)
-    assert not any("deluge" in text for text in work(store))
+    assert all(text.startswith("word") for text in work(store))
     attach(store, "stories", "body", chunker=CHUNKER, title_column="headline", exist_ok=True)
     assert all(text.startswith("The deluge\n") for text in work(store))
 
