@@ -27,6 +27,8 @@ class DeclaredEmbedding:
         named: whether the name was chosen; else it is the table's.
         depends_on: the other tables that an expression reads, and what leads from each to the rows.
         title_column: the column that is put before each chunk; None: `title`, if it is metadata.
+        media_type: what kind of documents the one column of the text holds.
+        media_type_column: the column that has the kind of each.
     """
 
     name: str
@@ -38,6 +40,8 @@ class DeclaredEmbedding:
     named: bool = field(default=True, compare=False)
     depends_on: DependsOn = ()
     title_column: str | None = None
+    media_type: str | None = None
+    media_type_column: str | None = None
 
     @property
     def source_text(self) -> str | tuple[str, ...]:

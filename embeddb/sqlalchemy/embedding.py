@@ -34,6 +34,8 @@ class Embedding:
             each to the rows: the column or columns that hold their key, or a SELECT of the keys.
         title_column: the attribute or column that is put before each chunk; None: `title`, if it
             is metadata.
+        media_type: what kind of documents the one column of the text holds, such as `text/html`.
+        media_type_column: the attribute or column that has the media type of each.
         fields: what `EmbeddingSpec` takes. `model` is required, and a name: a preset, a path, a
             hub name, `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`,
             `index`, `chunker`, `normalize`, `layout` and `partition_by`; the last two name one of
@@ -53,6 +55,8 @@ class Embedding:
         name: str | None = None,
         depends_on: Mapping[str, str | Sequence[str]] | None = None,
         title_column: str | None = None,
+        media_type: str | None = None,
+        media_type_column: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> None:
         if bool(text) == bool(expression):
@@ -73,6 +77,8 @@ class Embedding:
         self._where = where
         self._depends_on = dependencies.parse(depends_on)
         self._title_column = title_column
+        self._media_type = media_type
+        self._media_type_column = media_type_column
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name
@@ -131,7 +137,7 @@ class Embedding:
         named = [_column(table, attributes, key) for key in self._text]
         metadata = tuple(_column(table, attributes, key) for key in self._metadata)
         self._spec.check_metadata(metadata)
-        title = self._title_column
+        title, kind = self._title_column, self._media_type_column
         declared = DeclaredEmbedding(
             name=name,
             spec=self._spec,
@@ -142,6 +148,8 @@ class Embedding:
             named=self.name is not None,
             depends_on=self._depends_on,
             title_column=None if title is None else _column(table, attributes, title),
+            media_type=self._media_type,
+            media_type_column=None if kind is None else _column(table, attributes, kind),
         )
         tables: dict[str, dict[str, DeclaredEmbedding]] = table.metadata.info.setdefault(INFO, {})
         for other in tables:

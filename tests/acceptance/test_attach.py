@@ -119,3 +119,35 @@ def test_a_worker_scales_vectors_where_the_collection_says_so(
         nearest = found.search("about word3", 1)[0]
         assert nearest.id == "3"
         assert nearest.distance == pytest.approx(0, abs=1e-3)
+
+
+def test_a_text_from_several_tables_is_followed_by_a_worker(database: str, run_cli: RunCLI) -> None:
+    rows(
+        database,
+        "CREATE TABLE threads (id int PRIMARY KEY, headline text);"
+        "CREATE TABLE replies (id int PRIMARY KEY, thread_id int REFERENCES threads, body text);"
+        "INSERT INTO threads VALUES (1, 'Tea'), (2, 'Oaks');"
+        "INSERT INTO replies VALUES (1, 1, 'eighty degrees')",
+    )
+    text = (
+        "headline || coalesce((SELECT string_agg(' ' || r.body, '' ORDER BY r.id) "
+        "FROM replies r WHERE r.thread_id = threads.id), '')"
+    )
+    call = ["attach", "threads", "--text", text, "--model", MODEL, "--title-column", "headline"]
+    refused = run_cli(*call, dsn=database)
+    assert refused.returncode == 1
+    assert "--depends-on public.comments=post_id" in " ".join(refused.stderr.split())
+    unclear = run_cli(*call, "--depends-on", "replies", dsn=database)
+    assert unclear.returncode != 0
+    assert "--depends-on public.comments=post_id" in " ".join(unclear.stderr.split())
+    done = run_cli(*call, "--depends-on", "replies=thread_id", dsn=database)
+    assert done.returncode == 0, done.stderr
+    stored = "SELECT id, content FROM embeddb.threads_g1 ORDER BY id"
+    assert run_cli("worker", "--once", dsn=database).returncode == 0
+    assert rows(database, stored) == [("1", "Tea eighty degrees"), ("2", "Oaks")]
+    rows(database, "UPDATE replies SET thread_id = 2")
+    assert run_cli("worker", "--once", dsn=database).returncode == 0
+    assert rows(database, stored) == [("1", "Tea"), ("2", "Oaks eighty degrees")]
+    found = run_cli("detach", "threads", "--yes", dsn=database)
+    assert found.returncode == 0
+    assert triggers(database, "replies") == triggers(database, "threads") == []

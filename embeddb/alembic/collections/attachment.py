@@ -81,9 +81,11 @@ def source_offline(attachment: Attachment, default_schema: str, owner: str) -> S
         metadata=declared.metadata,
         where=declared.where,
         title_column=declared.title_column,
+        media_type=declared.media_type,
+        media_type_column=declared.media_type_column,
         columns=_columns_read(declared, known),
         types=dict(attachment.types),
-        content_columns=tuple(content),
+        content_columns=tuple(dict.fromkeys((*content, *_kinds(declared)))),
         owner=owner,
     )
 
@@ -93,7 +95,12 @@ def _columns_read(declared: DeclaredEmbedding, known: Iterable[str]) -> tuple[st
     content = declared.text or _named_in(declared.expression, columns)
     titles = [declared.title_column] if declared.title_column else []
     where = _named_in(declared.where, columns)
-    return tuple(dict.fromkeys((*content, *declared.metadata, *titles, *where)))
+    read = (*content, *declared.metadata, *titles, *_kinds(declared), *where)
+    return tuple(dict.fromkeys(read))
+
+
+def _kinds(declared: DeclaredEmbedding) -> tuple[str, ...]:
+    return (declared.media_type_column,) if declared.media_type_column else ()
 
 
 def _named_in(text: str | None, columns: Iterable[str]) -> tuple[str, ...]:

@@ -184,12 +184,14 @@ def _read(declared: DeclaredEmbedding) -> dict[str, Any]:
         "where": declared.where,
         "depends_on": dependencies.as_mapping(declared.depends_on),
         "title_column": declared.title_column,
+        "media_type": declared.media_type,
+        "media_type_column": declared.media_type_column,
     }
 
 
 def _changed(wanted: dict[str, Any], had: dict[str, Any]) -> dict[str, Any]:
     """Return what is to be written of what is read: whatever most embeddings have not, if new."""
-    rare = ("depends_on", "title_column")
+    rare = ("depends_on", "title_column", "media_type", "media_type_column")
     return {name: value for name, value in wanted.items() if name not in rare or value != had[name]}
 
 
@@ -221,6 +223,8 @@ def _as_found(context: AutogenContext, record: CollectionRecord) -> Attachment:
         where=source.where,
         depends_on=tuple((one.source, one.reference) for one in source.dependencies),
         title_column=source.title_column,
+        media_type=source.media_type,
+        media_type_column=source.media_type_column,
     )
     return Attachment(
         declared=declared,

@@ -55,6 +55,8 @@ def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
         owner=owner_of(migration),
         depends_on=dependencies.as_mapping(declared.depends_on),
         title_column=declared.title_column,
+        media_type=declared.media_type,
+        media_type_column=declared.media_type_column,
         **declared.spec.fields(),
     )
 

@@ -23,6 +23,8 @@ class CollectionChanges(TypedDict, total=False):
     where: str | None
     depends_on: Mapping[str, str | Sequence[str]] | None
     title_column: str | None
+    media_type: str | None
+    media_type_column: str | None
     storage: str
     index: IndexChoice
 
@@ -33,6 +35,8 @@ _CHANGES: dict[str, Callable[[Any], object]] = {
     "where": lambda where: where,
     "depends_on": lambda value: dependencies.as_mapping(dependencies.parse(value)),
     "title_column": lambda title: title,
+    "media_type": lambda kind: kind,
+    "media_type_column": lambda column: column,
     "storage": lambda storage: Storage.named(storage).label,
     "index": indexes.parse,
 }
@@ -86,6 +90,8 @@ class AttachCollectionOp(_SourceOp):
         types: Mapping[str, str] | None = None,
         depends_on: Mapping[str, str | Sequence[str]] | None = None,
         title_column: str | None = None,
+        media_type: str | None = None,
+        media_type_column: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> None:
         """Make a collection of a table's rows, in the migration's transaction.
@@ -107,6 +113,8 @@ class AttachCollectionOp(_SourceOp):
                 rows: the columns that hold their key, or a SELECT of the keys.
             title_column: the column that is put before each chunk; None: `title`, if it is
                 metadata.
+            media_type: what kind of documents the one column of the text holds.
+            media_type_column: the column that has the kind of each.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`, `index`,
                 `chunker`, `normalize`, `layout` and `partition_by`.
@@ -120,6 +128,8 @@ class AttachCollectionOp(_SourceOp):
             where=where,
             depends_on=dependencies.parse(depends_on),
             title_column=title_column,
+            media_type=media_type,
+            media_type_column=media_type_column,
         )
         attachment = Attachment(
             declared=declared, schema=schema, table=table_name, key=tuple(key), types=types or {}
@@ -210,7 +220,8 @@ class AlterCollectionOp(_SourceOp):
             name: the collection's name.
             table_name: its table.
             schema: the table's schema.
-            changes: text, metadata, where, depends_on, title_column; storage, index.
+            changes: text, metadata, where, depends_on, title_column, media_type,
+                media_type_column; storage, index.
 
         Raises:
             TypeError: a keyword that is none of these.

@@ -38,6 +38,8 @@ def render_attach(context: AutogenContext, op: AttachCollectionOp) -> str:
         "where": declared.where,
         "depends_on": dependencies.as_mapping(declared.depends_on) or None,
         "title_column": declared.title_column,
+        "media_type": declared.media_type,
+        "media_type_column": declared.media_type_column,
         **_written(context, declared.spec.fields()),
         "schema": attachment.schema,
         "key": list(attachment.key) or None,

@@ -101,6 +101,11 @@ class Probe:
         message = error.diag.message_primary or str(error)
         message = message.replace("check constraint", "such an expression")
         hint = " " + error.diag.message_hint if error.diag.message_hint else ""
+        if "subquery" in message:
+            hint = (
+                " A text may read other tables that are declared: "
+                'depends_on={"public.comments": "post_id"} or --depends-on public.comments=post_id.'
+            )
         return f"{text!r} cannot be had of a row of {self._place}: {message}.{hint}"
 
 

@@ -366,3 +366,18 @@ def test_texts_from_several_tables_are_proposed_changed_and_taken_back(
     assert [name for name in triggers(application) if name in following] == following
     with pytest.raises(CommandError, match="several tables"):
         application.upgrade_sql()
+
+
+def test_columns_of_documents_are_proposed_changed_and_written_by_sql(
+    application: Application,
+) -> None:
+    application.metadata = models(None)
+    application.migrate()
+    application.metadata = models(Embedding("body", media_type="text/html", model=MODEL))
+    assert "media_type='text/html'" in application.there_and_back()
+    application.metadata = models(Embedding("body", media_type_column="lang", model=MODEL))
+    text = application.migrate()
+    assert "media_type=None" in text
+    assert "media_type_column='lang'" in text
+    assert not application.differs()
+    assert collections(application)["articles"]["content_columns"] == ["body", "lang"]

@@ -546,3 +546,16 @@ def test_a_worker_keeps_up_with_two_writers(store: embeddb.Store) -> None:
     }
     assert pending(store.url, "posts") == {}
     assert posts.search(query("cake"), 1)[0].id == "2"
+
+
+def test_a_role_is_granted_what_it_reads_of_the_other_tables(store: embeddb.Store) -> None:
+    blog(store)
+    with role(store.url) as url:
+        name = one(url, "SELECT CURRENT_USER::text")
+        readable = "SELECT has_column_privilege('comments', 'body', 'SELECT')"
+        report = store.grant("worker", name)
+        assert any("comments" in statement for statement, _ in report.needs)
+        store.grant("worker", name, with_source=True)
+        assert one(url, readable) is True
+        store.revoke("worker", name, with_source=True)
+        assert one(url, readable) is False
