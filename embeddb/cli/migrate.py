@@ -33,6 +33,14 @@ def migrate(
             "--sql", help="Print the SQL for an administrator to run; no server is asked."
         ),
     ] = False,
+    transaction: Annotated[
+        bool,
+        typer.Option(
+            "--transaction/--no-transaction",
+            help="With `--sql`: whether it begins and commits by itself. Most tools that run "
+            "migrations do that for you.",
+        ),
+    ] = True,
     to: Annotated[
         str,
         typer.Option(
@@ -51,7 +59,7 @@ def migrate(
     if not to.strip():
         raise typer.BadParameter("It takes a revision, `head` or `base`.", param_hint="--to")
     if sql:
-        _print_sql(ctx, to)
+        _print_sql(ctx, to, transaction=transaction)
         return
     with ctx.database(migrated=False) as database:
         if check:
@@ -60,12 +68,13 @@ def migrate(
             _migrate(ctx, database, to, yes=yes)
 
 
-def _print_sql(ctx: CommandContext, to: str) -> None:
+def _print_sql(ctx: CommandContext, to: str, *, transaction: bool) -> None:
     from embeddb.db.migrate import offline_sql
 
     if to == "base":
         raise typer.BadParameter("--sql writes upgrades only.", param_hint="--to")
-    text = offline_sql(ctx.schema or Settings.from_environment().schema, to)
+    schema = ctx.schema or Settings.from_environment().schema
+    text = offline_sql(schema, to, transaction=transaction)
     if ctx.as_json:
         emit({"sql": text})
     else:

@@ -95,11 +95,18 @@ def migrate_schema(
     return MigrationResult(before=before, after=after)
 
 
-def offline_sql(schema: str, revision: str = "head") -> str:
-    """Return the SQL of a whole migration, without asking a server."""
+def offline_sql(schema: str, revision: str = "head", *, transaction: bool = True) -> str:
+    """Return the SQL of a whole migration, without asking a server.
+
+    Args:
+        schema: where embeddb's tables are to be.
+        revision: how far to go.
+        transaction: whether the SQL begins and commits by itself.
+    """
     from alembic import command
 
     config = _config(schema)
+    config.attributes["transaction"] = transaction
     config.output_buffer = io.StringIO()
     with _ALEMBIC:
         command.upgrade(config, revision, sql=True)

@@ -99,6 +99,8 @@ class Examples:
             assert command.pop(0) == "embeddb", line
             if command[-1] == "&":
                 self._serve(command[:-1])
+            elif command[-2] == ">":
+                Path(command[-1]).write_text(_output(run(*command[:-2], dsn=self._url)), "utf-8")
             else:
                 printed.append(_output(run(*command, dsn=self._url)))
         self._print("".join(printed))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.docs.examples import ROOT, Examples
@@ -22,7 +24,15 @@ PAGES = (
     "docs/sqlalchemy.md",
 )
 # each of these begins in an empty database
-ALONE = ("docs/tutorial.md", "docs/index.md", "docs/skills/embeddb/SKILL.md")
+ALONE = (
+    "docs/tutorial.md",
+    "docs/index.md",
+    "docs/skills/embeddb/SKILL.md",
+    "docs/frameworks/django.md",
+    "docs/frameworks/rails.md",
+    "docs/frameworks/prisma.md",
+    "docs/frameworks/sql.md",
+)
 PRINTED = (
     *("3 0", "tea Green tea wants water of 80 °C.", "['a']", "sql"),
     *("['v7']", "('normalize', 'pca:16')", "16 None", "halfvec 300", "[]"),
@@ -45,9 +55,10 @@ def test_every_example_runs(database: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("page", ALONE)
 def test_a_page_prints_what_it_shows(
-    page: str, database: str, monkeypatch: pytest.MonkeyPatch
+    page: str, database: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("EMBEDDB_DSN", database)
+    monkeypatch.chdir(tmp_path)
     examples = Examples(database, checks_output=True)
     try:
         examples.run(page)
@@ -58,5 +69,6 @@ def test_a_page_prints_what_it_shows(
 
 def test_llms_txt_names_every_page() -> None:
     summary = (ROOT / "docs" / "llms.txt").read_text("utf-8")
-    for page in (ROOT / "docs").glob("*.md"):
-        assert f"]({page.name})" in summary, page
+    pages = (ROOT / "docs").glob("*.md")
+    for page in (*pages, *(ROOT / "docs" / "frameworks").glob("*.md")):
+        assert f"]({page.relative_to(ROOT / 'docs')})" in summary, page
