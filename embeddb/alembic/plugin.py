@@ -14,6 +14,7 @@ from alembic.operations import ops
 from sqlalchemy import Column, Table
 
 from embeddb.alembic import vector_types
+from embeddb.alembic.apart import set_apart
 from embeddb.alembic.collections.compare import compare_collections
 from embeddb.alembic.vector_indexes.compare import compare_vector_indexes, take_over
 from embeddb.config import Settings
@@ -87,6 +88,7 @@ def finish(context: AutogenContext, upgrade: ops.UpgradeOps, schemas: set[str | 
     """After tables have been compared: add what has to be done for embeddings."""
     if _is_postgres(context):
         compare_collections(context, upgrade, schemas)
+        set_apart(upgrade)
 
 
 def compare_column(

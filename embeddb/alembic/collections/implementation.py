@@ -12,6 +12,7 @@ from alembic.util import CommandError
 
 from embeddb.alembic.collections.attachment import table_text
 from embeddb.alembic.collections.operations import (
+    FORM,
     AlterCollectionOp,
     AttachCollectionOp,
     CreateCollectionOp,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from embeddb.schema.attached import SourceTable
     from embeddb.schema.catalog import CollectionRecord
     from embeddb.store import Store
-
-_FORM = frozenset({"storage", "index"})
-"""What `alter_collection` changes by a conversion; all else is what is read of the table."""
 
 
 @Operations.implementation_for(AttachCollectionOp)
@@ -78,8 +76,8 @@ def alter_collection(operations: Operations, op: AlterCollectionOp) -> None:
     """Change what a collection reads, then build another form outside of the transaction."""
     migration = operations.migration_context
     _refuse_script(migration, "alter_collection")
-    form = {name: value for name, value in op.changes.items() if name in _FORM}
-    source = {name: value for name, value in op.changes.items() if name not in _FORM}
+    form = {name: value for name, value in op.changes.items() if name in FORM}
+    source = {name: value for name, value in op.changes.items() if name not in FORM}
     if source:
         _change_source(migration, op, source)
     if form:

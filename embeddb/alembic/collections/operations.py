@@ -43,6 +43,10 @@ _CHANGES: dict[str, Callable[[Any], object]] = {
 """How each keyword of `alter_collection` is read."""
 
 
+FORM = frozenset({"storage", "index"})
+"""What `alter_collection` changes by a conversion; all else is what is read of the table."""
+
+
 class _SourceOp(MigrateOperation):
     """An operation on a collection whose rows are those of an application's table."""
 
@@ -181,18 +185,42 @@ class AlterCollectionOp(_SourceOp):
         *,
         schema: str | None = None,
         before: Mapping[str, Any] | None = None,
+        unfollowed: bool = False,
     ) -> None:
         super().__init__(name, table_name)
         self.schema = schema
         self.changes = dict(changes)
         self.before = before
+        self.unfollowed = unfollowed
 
-    def reverse(self) -> AlterCollectionOp:
+    @property
+    def follows(self) -> bool:
+        """Whether triggers and view are made anew, as `follow_collection` does."""
+        return not self.changes.keys() <= FORM
+
+    def after_unfollow(self) -> AlterCollectionOp:
+        """Return the same change, which ends what `unfollow_collection` began before it."""
+        return self._of(self.changes, self.before, unfollowed=True)
+
+    def reverse(self) -> AlterCollectionOp | UnfollowCollectionOp:
         """Return the operation that gives back what the collection had."""
         if self.before is None:
             raise ValueError("What the collection was before is not known.")
+        back = self._of(self.before, self.changes, unfollowed=self.unfollowed)
+        if self.unfollowed:
+            return UnfollowCollectionOp(self.name, self.table_name, back)
+        return back
+
+    def _of(
+        self, changes: Mapping[str, Any], before: Mapping[str, Any] | None, *, unfollowed: bool
+    ) -> AlterCollectionOp:
         return AlterCollectionOp(
-            self.name, self.table_name, self.before, schema=self.schema, before=self.changes
+            self.name,
+            self.table_name,
+            changes,
+            schema=self.schema,
+            before=before,
+            unfollowed=unfollowed,
         )
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
@@ -238,9 +266,13 @@ class UnfollowCollectionOp(_SourceOp):
 
     verb = "unfollow_embedding"
 
-    def reverse(self) -> FollowCollectionOp:
-        """Return the operation that follows the table again."""
-        return FollowCollectionOp(self.name, self.table_name)
+    def __init__(self, name: str, table_name: str, back: AlterCollectionOp | None = None) -> None:
+        super().__init__(name, table_name)
+        self.back = back
+
+    def reverse(self) -> FollowCollectionOp | AlterCollectionOp:
+        """Return the operation that follows the table again, as it was read before."""
+        return self.back or FollowCollectionOp(self.name, self.table_name)
 
     @classmethod
     def unfollow_collection(cls, operations: Operations, name: str, table_name: str) -> None:
