@@ -16,6 +16,7 @@ from sqlalchemy import Column, Table
 from embeddb.alembic import vector_types
 from embeddb.alembic.apart import set_apart
 from embeddb.alembic.collections.compare import compare_collections
+from embeddb.alembic.own_objects import leave_out
 from embeddb.alembic.vector_indexes.compare import compare_vector_indexes, take_over
 from embeddb.config import Settings
 
@@ -81,6 +82,7 @@ def prepare(context: AutogenContext, upgrade: ops.UpgradeOps, schemas: set[str |
     if _is_postgres(context):
         schemas.discard(Settings.from_environment().schema)
         context.opts["render_item"] = vector_types.rendering(context.opts.get("render_item"))
+        leave_out(context)
         take_over(context)
 
 
