@@ -104,7 +104,10 @@ def follow_collection(operations: Operations, op: FollowCollectionOp) -> None:
     migration = operations.migration_context
     _refuse_script(migration, "follow_collection")
     record, source = _attached(migration, op.name)
-    Attachments(_database(migration)).reattach(record, declaration_of(source))
+    # by the name of the migration: an operation before this one may have changed or moved it
+    table = table_text(op.schema or source.schema, op.table_name)
+    declared = replace(declaration_of(source), source=table)
+    Attachments(_database(migration)).reattach(record, declared)
 
 
 @Operations.implementation_for(CreateCollectionOp)

@@ -208,7 +208,7 @@ class AlterCollectionOp(_SourceOp):
             raise ValueError("What the collection was before is not known.")
         back = self._of(self.before, self.changes, unfollowed=self.unfollowed)
         if self.unfollowed:
-            return UnfollowCollectionOp(self.name, self.table_name, back)
+            return UnfollowCollectionOp(self.name, self.table_name, schema=self.schema, back=back)
         return back
 
     def _of(
@@ -266,17 +266,28 @@ class UnfollowCollectionOp(_SourceOp):
 
     verb = "unfollow_embedding"
 
-    def __init__(self, name: str, table_name: str, back: AlterCollectionOp | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        table_name: str,
+        *,
+        schema: str | None = None,
+        back: AlterCollectionOp | None = None,
+    ) -> None:
         super().__init__(name, table_name)
+        self.schema = schema
         self.back = back
 
     def reverse(self) -> FollowCollectionOp | AlterCollectionOp:
         """Return the operation that follows the table again, as it was read before."""
-        return self.back or FollowCollectionOp(self.name, self.table_name)
+        return self.back or FollowCollectionOp(self.name, self.table_name, schema=self.schema)
 
     @classmethod
     def unfollow_collection(cls, operations: Operations, name: str, table_name: str) -> None:
-        """Let columns that a collection reads change; `follow_collection` has to come after."""
+        """Let columns that a collection reads change.
+
+        `follow_collection` has to come after, or an `alter_collection` of what is read.
+        """
         operations.invoke(cls(name, table_name))
 
 
@@ -286,14 +297,27 @@ class FollowCollectionOp(_SourceOp):
 
     verb = "follow_embedding"
 
+    def __init__(self, name: str, table_name: str, *, schema: str | None = None) -> None:
+        super().__init__(name, table_name)
+        self.schema = schema
+
     def reverse(self) -> UnfollowCollectionOp:
         """Return the operation that takes them off."""
-        return UnfollowCollectionOp(self.name, self.table_name)
+        return UnfollowCollectionOp(self.name, self.table_name, schema=self.schema)
 
     @classmethod
-    def follow_collection(cls, operations: Operations, name: str, table_name: str) -> None:
-        """Follow a table again; workers look at every row, and encode those that changed."""
-        operations.invoke(cls(name, table_name))
+    def follow_collection(
+        cls, operations: Operations, name: str, table_name: str, *, schema: str | None = None
+    ) -> None:
+        """Follow a table again; workers look at every row, and encode those that changed.
+
+        Args:
+            operations: given by Alembic.
+            name: the collection's name.
+            table_name: its table, by the name that it has at this point of the migration.
+            schema: the table's schema; None: the one that it was followed in before.
+        """
+        operations.invoke(cls(name, table_name, schema=schema))
 
 
 @Operations.register_operation("create_collection")

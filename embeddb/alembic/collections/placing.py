@@ -9,7 +9,6 @@ from alembic.operations import MigrateOperation, ops
 from embeddb.alembic.collections.attachment import Attachment
 from embeddb.alembic.collections.operations import (
     AlterCollectionOp,
-    FollowCollectionOp,
     UnfollowCollectionOp,
 )
 
@@ -58,13 +57,13 @@ def _is_in_the_way(parts: Collection[MigrateOperation], read: Collection[str]) -
 
 def _around(
     wanted: Attachment, alter: AlterCollectionOp | None
-) -> tuple[UnfollowCollectionOp, list[MigrateOperation]]:
+) -> tuple[MigrateOperation, list[MigrateOperation]]:
     """Return what comes before the changes of a table, and what after them."""
-    names = wanted.name, wanted.table
+    opening = UnfollowCollectionOp(wanted.name, wanted.table, schema=wanted.schema)
     if alter is None:
-        return UnfollowCollectionOp(*names), [FollowCollectionOp(*names)]
+        return opening, [opening.reverse()]
     if not alter.follows:
-        return UnfollowCollectionOp(*names), [FollowCollectionOp(*names), alter]
+        return opening, [opening.reverse(), alter]
     closing = alter.after_unfollow()
     return closing.reverse(), [closing]
 

@@ -64,7 +64,8 @@ def render_unfollow(context: AutogenContext, op: UnfollowCollectionOp) -> str:
 @renderers.dispatch_for(FollowCollectionOp)
 def render_follow(context: AutogenContext, op: FollowCollectionOp) -> str:
     """Return `op.follow_collection(…)`."""
-    return call(context, "follow_collection", [op.name, op.table_name], {})
+    named = {"schema": op.schema}
+    return call(context, "follow_collection", [op.name, op.table_name], named)
 
 
 @renderers.dispatch_for(AlterCollectionOp)
