@@ -39,12 +39,13 @@ def models(
     return metadata
 
 
-def work(application: Application) -> None:
-    """Have a worker encode everything that waits, and see that nothing has failed."""
+def work(application: Application) -> int:
+    """Have a worker encode everything that waits, see that nothing failed, and count the texts."""
     with embeddb.connect(plain(application)) as store:
-        Worker(store, WorkerOptions(once=True)).run()
+        report = Worker(store, WorkerOptions(once=True)).run()
     assert application.run("SELECT * FROM embeddb.jobs") == []
     assert application.run("SELECT * FROM embeddb.failed_jobs") == []
+    return report.encoded
 
 
 def plain(application: Application) -> str:
@@ -91,12 +92,6 @@ def lives(
     work(application)
     assert embedded(application, name) == rows()
     assert str(last + 1) in rows()
-
-
-def search(application: Application, words: str, name: str = "posts") -> str:
-    """Return the key of what is found first."""
-    with embeddb.connect(plain(application)) as store:
-        return store.collection(name).search(words, limit=1)[0].id
 
 
 Models = Callable[[], sa.MetaData]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pgvector.sqlalchemy import VECTOR
 
 from tests.support.alembic_application import Application, body
-from tests.support.everyday import Models, embedding, lives, models
+from tests.support.everyday import Models, embedding, lives, models, work
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -254,6 +254,7 @@ def test_a_change_is_applied_reversed_and_applied_again(everyday: Application, n
     script = body(everyday.migrate())
     assert in_order(script, change.steps)
     assert not [word for word in change.never if word in script]
+    assert change.texts[0] != change.texts[1] or work(everyday) == 0
     live(everyday, change, change.texts[1])
     everyday.downgrade()
     everyday.metadata = before

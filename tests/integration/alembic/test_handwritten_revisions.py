@@ -159,6 +159,7 @@ def test_models_that_are_renamed_as_well_converge(
     )
     posts.options = {"include_schemas": True}
     posts.check()
+    assert work(posts) == 0
 
 
 def test_a_new_partition_is_followed(application: Application) -> None:
