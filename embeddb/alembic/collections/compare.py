@@ -19,7 +19,7 @@ from embeddb.alembic.collections.operations import (
     AttachCollectionOp,
     DetachCollectionOp,
 )
-from embeddb.alembic.collections.placing import let_columns_change, place_change
+from embeddb.alembic.collections.placing import place_changes
 from embeddb.alembic.collections.scope import Scope
 from embeddb.config import Settings
 from embeddb.errors import SchemaMissingError
@@ -125,7 +125,7 @@ class _Comparison:
         elif changes:
             self._alter(attachment, there, changes)
         else:
-            let_columns_change(self._upgrade, there)
+            place_changes(self._upgrade, replace(attachment, schema=there.schema), there)
 
     def _replace(
         self,
@@ -149,7 +149,7 @@ class _Comparison:
             name, attachment.table, changes, schema=attachment.schema, before=before
         )
         # Alembic's own operations have no schema where it is the default one, as what is there
-        place_change(self._upgrade, replace(attachment, schema=there.schema), alter)
+        place_changes(self._upgrade, replace(attachment, schema=there.schema), there, alter)
 
     def _is_dropped(self, source: SourceTable) -> bool:
         return any(
