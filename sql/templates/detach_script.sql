@@ -1,12 +1,11 @@
--- Remove a collection, whatever it consists of: a script cannot ask, so it looks when it runs.
+-- Remove a collection, whatever it consists of: a script cannot ask, so it looks when it runs. It
+-- fails where somebody else's view or function is made of something of it, as detaching online does.
 DO $the_body_of_a_script_that_detaches_between_tags_longer_than_63_bytes$
 DECLARE
     _name text := {name};
     _id bigint := (SELECT c.id FROM {collections} c WHERE c.name = {name});
     _tables text[] := (SELECT pg_catalog.array_agg(g.table_name) FROM {generations} g
                         WHERE g.collection_id = _id);
-    _oid oid;
-    _kind text;
     _command text;
 BEGIN
     IF _id IS NULL THEN
@@ -14,35 +13,60 @@ BEGIN
             MESSAGE = pg_catalog.format('There is no collection %L.', _name);
     END IF;
     FOR _command IN
-        SELECT pg_catalog.format('DROP %s IF EXISTS %I.%I CASCADE',
-                   CASE r.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, {schema_name}, r.relname)
-          FROM pg_catalog.pg_class r
-          JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-         WHERE n.nspname = {schema_name} AND r.relkind IN ('v', 'r', 'p')
-           AND (r.relname = _name
-                OR r.relname = _name || {view_suffix} AND r.relkind = 'v'
-                   AND pg_catalog.starts_with(pg_catalog.obj_description(r.oid, 'pg_class'), {mark})
-                OR EXISTS (SELECT FROM pg_catalog.unnest(_tables) t (name)
-                            WHERE r.relname IN (t.name, t.name || '_lists', t.name || '_words',
-                                                t.name || '_codes')))
-    LOOP
-        EXECUTE _command;
-    END LOOP;
-    FOR _command IN
-        SELECT pg_catalog.format('DROP FUNCTION IF EXISTS %s CASCADE', p.oid::pg_catalog.regprocedure)
-          FROM pg_catalog.pg_proc p
-          JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-         WHERE n.nspname = {schema_name}
-           AND (p.proname = ANY (ARRAY[_name || '_search', _name || '_similar',
-                                       _name || '_on_insert', _name || '_on_update',
-                                       _name || '_on_delete', _name || '_on_truncate'])
-                OR (pg_catalog.starts_with(p.proname::text, _name || '_follows_')
-                    AND pg_catalog.substr(p.proname::text, pg_catalog.length(_name) + 10) ~ '^[0-9]+$')
-                OR (pg_catalog.starts_with(p.proname::text, _name || '_key_')
-                    AND pg_catalog.substr(p.proname::text, pg_catalog.length(_name) + 6) ~ '^[0-9]+$')
-                OR EXISTS (SELECT FROM pg_catalog.unnest(_tables) t (name)
-                            WHERE p.proname IN (t.name || '_code', t.name || '_project',
-                                                t.name || '_table')))
+        WITH parts (kind, name, place, cascade) AS (
+            SELECT 'FUNCTION', _name || u.suffix, 1, ''
+              FROM pg_catalog.unnest(ARRAY['_search', '_similar']) u (suffix)
+             UNION ALL
+            SELECT 'VIEW', _name || {view_suffix}, 2, ''
+             UNION ALL
+            SELECT 'TABLE', t.name || u.suffix, 3, ''
+              FROM pg_catalog.unnest(_tables) t (name)
+             CROSS JOIN pg_catalog.unnest(ARRAY['', '_lists', '_words', '_codes']) u (suffix)
+             UNION ALL
+            SELECT 'FUNCTION', t.name || u.suffix, 4, ''
+              FROM pg_catalog.unnest(_tables) t (name)
+             CROSS JOIN pg_catalog.unnest(ARRAY['_code', '_project', '_table']) u (suffix)
+             UNION ALL
+            SELECT u.kind, _name, 5, '' FROM pg_catalog.unnest(ARRAY['VIEW', 'TABLE']) u (kind)
+             UNION ALL
+            -- what can depend on these is nothing but a trigger
+            SELECT 'FUNCTION', _name || u.suffix, 6, ' CASCADE'
+              FROM pg_catalog.unnest(ARRAY['_on_insert', '_on_update', '_on_delete',
+                                           '_on_truncate']) u (suffix)
+        ), found (kind, object, place, cascade) AS (
+            SELECT p.kind, pg_catalog.format('%I.%I', n.nspname, c.relname), p.place, p.cascade
+              FROM parts p
+              JOIN pg_catalog.pg_class c
+                ON c.relname = p.name
+               AND (p.kind = 'VIEW' AND c.relkind = 'v' OR p.kind = 'TABLE' AND c.relkind IN ('r', 'p'))
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = {schema_name}
+               AND (p.place <> 2
+                    OR pg_catalog.starts_with(pg_catalog.obj_description(c.oid, 'pg_class'), {mark}))
+             UNION ALL
+            SELECT 'FUNCTION', f.oid::pg_catalog.regprocedure::text, p.place, p.cascade
+              FROM pg_catalog.pg_proc f
+              JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+              JOIN parts p ON p.kind = 'FUNCTION' AND p.name = f.proname
+             WHERE n.nspname = {schema_name}
+             UNION ALL
+            SELECT 'FUNCTION', f.oid::pg_catalog.regprocedure::text, 7, ''
+              FROM pg_catalog.pg_proc f
+              JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+             WHERE n.nspname = {schema_name}
+               AND pg_catalog.starts_with(f.proname::text, _name || '_key_')
+               AND pg_catalog.substr(f.proname::text, pg_catalog.length(_name) + 6) ~ '^[0-9]+$'
+             UNION ALL
+            SELECT 'FUNCTION', f.oid::pg_catalog.regprocedure::text, 6, ' CASCADE'
+              FROM pg_catalog.pg_proc f
+              JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace
+             WHERE n.nspname = {schema_name}
+               AND pg_catalog.starts_with(f.proname::text, _name || '_follows_')
+               AND pg_catalog.substr(f.proname::text, pg_catalog.length(_name) + 10) ~ '^[0-9]+$'
+        )
+        SELECT pg_catalog.format('DROP %s %s%s', f.kind, f.object, f.cascade)
+          FROM found f
+         ORDER BY f.place
     LOOP
         EXECUTE _command;
     END LOOP;

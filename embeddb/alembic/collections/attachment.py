@@ -108,7 +108,10 @@ def _named_in(text: str | None, columns: Iterable[str]) -> tuple[str, ...]:
 
     One too many is harmless: a row is looked at again, and nothing about it has changed.
     """
-    words = set(re.findall(r"\w+", text or "")) | set(re.findall(r'"([^"]+)"', text or ""))
+    words = set(re.findall(r"\w+", text or ""))
+    words |= {word.lower() for word in words}  # as Postgres reads a name without quotes
+    quoted = re.findall(r'"((?:[^"]|"")+)"', text or "")
+    words |= {name.replace('""', '"') for name in quoted}
     return tuple(name for name in columns if name in words)
 
 

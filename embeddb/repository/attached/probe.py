@@ -14,8 +14,8 @@ from embeddb.db.database import Connection
 from embeddb.db.queries import Name, fragment, query
 from embeddb.errors import ExpressionError
 
-_CONSTRAINT = "embeddb_probe"
-_IS_NOT_NULL = " IS NOT NULL)"
+CONSTRAINT = "embeddb_probe"
+IS_NOT_NULL = " IS NOT NULL)"
 """What stands after the expression in the CHECK that it is kept in."""
 
 
@@ -36,7 +36,7 @@ class Probe:
         self._names: dict[str, sql.Composable] = {
             "source": Name(schema, table),
             "probe": Name("pg_temp", table),
-            "constraint": Name(_CONSTRAINT),
+            "constraint": Name(CONSTRAINT),
         }
         self._probe = sql.Identifier("pg_temp", table).as_string()
 
@@ -82,7 +82,7 @@ class Probe:
         self._connection.execute(statement, {})
         with plain_path(self._connection):
             row = self._connection.execute(
-                query("attach.kept"), {"probe": self._probe, "constraint": _CONSTRAINT}
+                query("attach.kept"), {"probe": self._probe, "constraint": CONSTRAINT}
             ).fetchone()
         assert row is not None
         written, columns, volatile = row
@@ -93,9 +93,9 @@ class Probe:
             )
         if None in columns:
             raise ExpressionError(f"{text!r} reads whole rows: name the columns that it needs.")
-        if not (written.startswith("(") and written.endswith(_IS_NOT_NULL)):
+        if not (written.startswith("(") and written.endswith(IS_NOT_NULL)):
             raise ExpressionError(f"{text!r} is nothing that embeddb can read back: {written}")
-        return Understood(written[1 : -len(_IS_NOT_NULL)], tuple(columns))
+        return Understood(written[1 : -len(IS_NOT_NULL)], tuple(columns))
 
     def _explained(self, text: str, error: psycopg.Error) -> str:
         message = error.diag.message_primary or str(error)

@@ -1,0 +1,3 @@
+    IF (_found -> 'source' ->> 'row_security')::boolean THEN
+        EXECUTE _statement;
+    END IF;
