@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -12,6 +14,8 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 Expression: TypeAlias = sa.ColumnElement[Any]
 
 DIALECT: sa.Dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+_PLACE = re.compile(r"%\((\w+)\)s|%%")
 
 PARAMETERS = ("query", "limit", "filter", "max_distance", "part", "without")
 """What a search passes to its statement; in the SQL function the first five are $1 to $5."""
@@ -62,6 +66,15 @@ def _bound(compiled: sa.Compiled, name: str, value: object) -> object:
     bind = getattr(compiled, "binds", {}).get(name)
     process = None if bind is None else bind.type.dialect_impl(DIALECT).bind_processor(DIALECT)
     return value if process is None else process(value)
+
+
+def with_values(text: str, values: Mapping[str, Any]) -> str:
+    """Return a statement with its values written into it, its percent signs single."""
+
+    def written(match: re.Match[str]) -> str:
+        return "%" if match[1] is None else sql.Literal(values[match[1]]).as_string(None)
+
+    return _PLACE.sub(written, text)
 
 
 def as_function_body(statement: sa.ClauseElement) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import psycopg
 from alembic.operations import Operations
 from alembic.util import CommandError
 
@@ -22,8 +21,11 @@ from embeddb.alembic.collections.operations import (
     UnfollowCollectionOp,
 )
 from embeddb.alembic.collections.owner import owner_of
+from embeddb.alembic.collections.sessions import attached, change_form, shared, store_of
 from embeddb.config import Settings
+from embeddb.db.borrowed import borrow
 from embeddb.db.shared import SharedDatabase
+from embeddb.errors import ConfigurationError
 from embeddb.schema import dependencies
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
         attach_script(migration, op.attachment)
         return
     text = declared.source_text
-    _store(migration).attach(
+    store_of(migration).attach(
         op.attachment.source,
         name=declared.name,
         text=text if isinstance(text, str) else list(text),
@@ -68,7 +70,7 @@ def detach_collection(operations: Operations, op: DetachCollectionOp) -> None:
 
         detach_script(migration, op.name)
         return
-    _store(migration).detach(op.name)
+    store_of(migration).detach(op.name)
 
 
 @Operations.implementation_for(AlterCollectionOp)
@@ -81,9 +83,7 @@ def alter_collection(operations: Operations, op: AlterCollectionOp) -> None:
     if source:
         _change_source(migration, op, source)
     if form:
-        # the new form is built on other connections, which see only what is committed
-        with migration.autocommit_block():
-            _convert(migration, op.name, form)
+        change_form(migration, op.name, form)
 
 
 @Operations.implementation_for(UnfollowCollectionOp)
@@ -93,7 +93,7 @@ def unfollow_collection(operations: Operations, op: UnfollowCollectionOp) -> Non
 
     migration = operations.migration_context
     _refuse_script(migration, "unfollow_collection")
-    Attachments(_database(migration)).unfollow(_attached(migration, op.name)[0])
+    Attachments(shared(migration)).unfollow(attached(migration, op.name)[0])
 
 
 @Operations.implementation_for(FollowCollectionOp)
@@ -103,11 +103,11 @@ def follow_collection(operations: Operations, op: FollowCollectionOp) -> None:
 
     migration = operations.migration_context
     _refuse_script(migration, "follow_collection")
-    record, source = _attached(migration, op.name)
+    record, source = attached(migration, op.name)
     # by the name of the migration: an operation before this one may have changed or moved it
     table = table_text(op.schema or source.schema, op.table_name)
     declared = replace(declaration_of(source), source=table)
-    Attachments(_database(migration)).reattach(record, declared)
+    Attachments(shared(migration)).reattach(record, declared)
 
 
 @Operations.implementation_for(CreateCollectionOp)
@@ -115,7 +115,7 @@ def create_collection(operations: Operations, op: CreateCollectionOp) -> None:
     """Create a collection with documents of its own."""
     migration = operations.migration_context
     _refuse_script(migration, "create_collection")
-    _store(migration).create_collection(op.name, exist_ok=op.exist_ok, **op.spec.fields())
+    store_of(migration).create_collection(op.name, exist_ok=op.exist_ok, **op.spec.fields())
 
 
 @Operations.implementation_for(DropCollectionOp)
@@ -127,7 +127,7 @@ def drop_collection(operations: Operations, op: DropCollectionOp) -> None:
 
         detach_script(migration, op.name)
         return
-    _store(migration).drop_collection(op.name)
+    store_of(migration).drop_collection(op.name)
 
 
 def _change_source(
@@ -136,59 +136,14 @@ def _change_source(
     """Read something else of the table; the vectors of rows whose text stays the same stay too."""
     from embeddb.repository.attached.attach import Attachments, declaration_of
 
-    record, source = _attached(migration, op.name)
+    record, source = attached(migration, op.name)
     # the table's name is that of the migration: an operation before this one may have changed it
     table = table_text(op.schema, op.table_name)
     owner = source.owner or owner_of(migration)
     if "depends_on" in changes:
         changes = {**changes, "depends_on": dependencies.parse(changes["depends_on"])}
     declared = replace(declaration_of(source), source=table, owner=owner, **changes)
-    Attachments(_database(migration)).reattach(record, declared)
-
-
-def _convert(migration: MigrationContext, name: str, form: Mapping[str, Any]) -> None:
-    """Build another form of a collection, on connections of its own: it may take hours."""
-    from embeddb.db.pooled import PooledDatabase
-    from embeddb.store import Store
-
-    assert migration.connection is not None
-    settings = Settings.from_environment()
-    database = PooledDatabase(migration.connection.engine, schema=settings.schema)
-    with Store(database, settings) as store:
-        collection = store.collection(name)
-        if "storage" in form or collection.record.generation.wanted is not None:
-            index = form.get("index", collection.record.generation.index)
-            collection.convert(storage=form.get("storage"), index=index or "exact")
-        elif form["index"] is None:
-            collection.drop_index()
-        else:
-            collection.create_index(form["index"])
-
-
-def _store(migration: MigrationContext) -> Store:
-    from embeddb.store import Store
-
-    return Store(_database(migration), Settings.from_environment())
-
-
-def _attached(migration: MigrationContext, name: str) -> tuple[CollectionRecord, SourceTable]:
-    record = _store(migration).collection(name).record
-    if record.source is None:
-        raise CommandError(f"The collection {name!r} is attached to no table.")
-    return record, record.source
-
-
-def _database(migration: MigrationContext) -> SharedDatabase:
-    assert migration.connection is not None
-    driver = migration.connection.connection.driver_connection
-    if not isinstance(driver, psycopg.Connection):
-        raise CommandError(
-            "Operations on collections need psycopg 3 in env.py: postgresql+psycopg://… for its "
-            "engine. Your application itself may use any driver."
-        )
-    # what SQLAlchemy has begun is begun in Postgres with its first statement only
-    migration.connection.exec_driver_sql("SELECT 1")
-    return SharedDatabase(driver, schema=Settings.from_environment().schema)
+    Attachments(shared(migration)).reattach(record, declared)
 
 
 def _refuse_script(migration: MigrationContext, name: str) -> None:

@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from alembic.operations import Operations
-from alembic.util import CommandError
 from psycopg import sql
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from embeddb.alembic.held import outside
 from embeddb.alembic.vector_indexes.build import granted, leave_workers_out, watched
 from embeddb.alembic.vector_indexes.definition import VectorIndex
 from embeddb.alembic.vector_indexes.operations import (
@@ -115,19 +115,9 @@ def _mode(migration: MigrationContext, index: VectorIndex, concurrently: bool) -
     if not concurrently:
         yield False
         return
-    if not migration.as_sql and _is_held_open(migration):
-        raise CommandError(
-            f"{index.name}: Postgres cannot work CONCURRENTLY inside a transaction, and env.py "
-            "holds one open around the migrations: let context.begin_transaction() open it, or "
-            "pass concurrently=False."
-        )
-    with migration.autocommit_block():
+    what = f"{index.name}: Postgres cannot work CONCURRENTLY inside a transaction"
+    with outside(migration, what, ", or pass concurrently=False"):
         yield True
-
-
-def _is_held_open(migration: MigrationContext) -> bool:
-    connection = migration.connection
-    return connection is not None and connection.in_transaction() and not migration._transaction
 
 
 def _is_partitioned(migration: MigrationContext, index: VectorIndex) -> bool:

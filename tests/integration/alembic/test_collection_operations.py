@@ -240,13 +240,6 @@ def test_what_was_before_has_to_be_known(operation: ops.MigrateOperation) -> Non
         operation.reverse()
 
 
-def test_another_driver_is_refused_with_the_remedy(application: Application) -> None:
-    engine = sa.create_engine(application.url.replace("+psycopg", "+psycopg2"))
-    with migration(engine) as op, pytest.raises(CommandError, match=r"postgresql\+psycopg://"):
-        op.create_collection("notes", model=None, dim=3)
-    engine.dispose()
-
-
 def offline(**options: Any) -> tuple[Any, list[str]]:  # noqa: ANN401
     """The `op` of `alembic upgrade --sql`, and what it writes."""
     written: list[str] = []

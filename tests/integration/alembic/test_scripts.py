@@ -19,7 +19,8 @@ CREATE FUNCTION shop.shout(text) RETURNS text IMMUTABLE LANGUAGE sql RETURN uppe
 CREATE TABLE posts (id bigint PRIMARY KEY, title text, body text, status public.citext, tags text[],
                     mood shop.mood, made timestamptz, "Odd ""name" text);
 CREATE TABLE shop.posts (LIKE public.posts INCLUDING ALL);
-CREATE TABLE "Old shop"."It's ""posts" (slug public.citext, n int, title text, PRIMARY KEY (slug, n));
+CREATE TABLE "Old shop"."It's ""posts"
+    (slug public.citext, n int, title text, PRIMARY KEY (slug, n));
 CREATE TABLE days (day date, id int, title text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
 CREATE TABLE days_1 PARTITION OF days FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
 CREATE TABLE shop.days_2 PARTITION OF days DEFAULT;
@@ -42,7 +43,7 @@ DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
     "columns": ("posts", {"text": ["title", "body"], "metadata": ["tags", "mood", "made"]}),
     "citext": ("posts", {"text": ["title"], "where": "status = 'live'"}),
     "an extension's function": ("posts", {"text": "unaccent(title) || ' 100% {x}'"}),
-    "names in any case": ("posts", {"text": "TITLE || \"Odd \"\"name\"", "where": "Status <> 'x'"}),
+    "names in any case": ("posts", {"text": 'TITLE || "Odd ""name"', "where": "Status <> 'x'"}),
     "another schema": ("posts", {"text": "shop.shout(title)", "schema": "shop"}),
     "quoted names": (
         "It's \"posts",
