@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from embeddb.collection import Collection
 from embeddb.config import DEFAULT_SCHEMA, Settings
 from embeddb.db import embedded
-from embeddb.db.database import Connection, Database, describe_server
-from embeddb.db.migrate import MigrationResult, check_revision, head, migrate_schema
+from embeddb.db.database import Connection, Database, TransactionSource, describe_server
+from embeddb.db.migrate import MigrationResult, check_revision, head, migrate_schema, migrate_within
 from embeddb.db.pooled import PooledDatabase
 from embeddb.diagnostics import doctor
 from embeddb.diagnostics.findings import DoctorReport
@@ -33,6 +33,7 @@ from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.spec import EmbeddingFields, EmbeddingSpec, as_written
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
     from psycopg_pool import ConnectionPool
     from sqlalchemy import URL, Engine
 
@@ -91,6 +92,11 @@ def migrate_database(database: Database, revision: str = "head") -> MigrationRes
             Collections(database).create_functions(connection)
 
     return migrate_schema(database, revision, finish=refresh)
+
+
+def migrate_in_transaction(database: TransactionSource, connection: sa.Connection) -> None:
+    """Bring a database's schema to the newest revision in the transaction of a connection."""
+    migrate_within(database, connection, finish=Collections(database).create_functions)
 
 
 def start_embedded(settings: Settings, *, schema: str | None = None) -> str:

@@ -59,7 +59,7 @@ def _offline() -> None:
         dialect_opts={"paramstyle": "named"},  # a percent sign in a name is not doubled
         literal_binds=True,
         version_table_schema=schema,
-        transactional_ddl=config.attributes.get("transaction", True),
+        transactional_ddl=config.attributes.get("transactional", True),
     )
     with context.begin_transaction():
         write = context.get_context().impl.static_output
@@ -73,7 +73,7 @@ def _offline() -> None:
 def _online() -> None:
     connection = config.attributes["connection"]
     # straight through psycopg: the percent signs in names and bodies are no placeholders
-    driver = connection.connection.driver_connection
+    driver = config.attributes.get("driver") or connection.connection.driver_connection
     if driver.execute(query("schema.exists"), {"schema": schema}).fetchone() is None:
         # not with IF NOT EXISTS alone, which asks for the right to create all the same
         driver.execute(_create_schema())

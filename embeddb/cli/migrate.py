@@ -74,7 +74,7 @@ def _print_sql(ctx: CommandContext, to: str, *, transaction: bool) -> None:
     if to == "base":
         raise typer.BadParameter("--sql writes upgrades only.", param_hint="--to")
     schema = ctx.schema or Settings.from_environment().schema
-    text = offline_sql(schema, to, transaction=transaction)
+    text = offline_sql(schema, to, transactional=transaction)
     if ctx.as_json:
         emit({"sql": text})
     else:

@@ -19,6 +19,7 @@ from embeddb.db.database import (
     OLDEST_POSTGRES,
     Connection,
     Database,
+    TransactionSource,
     check_server,
     describe_server,
 )
@@ -26,8 +27,10 @@ from embeddb.db.queries import query
 from embeddb.forks import ProcessLock
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
     from alembic.config import Config
     from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
 
 LOCK_KEY = 0x656D6264
 """`embd`: the advisory lock that migrations hold."""
@@ -95,20 +98,56 @@ def migrate_schema(
     return MigrationResult(before=before, after=after)
 
 
-def offline_sql(schema: str, revision: str = "head", *, transaction: bool = True) -> str:
+def migrate_within(
+    database: TransactionSource,
+    connection: sa.Connection,
+    finish: Callable[[Connection], None] = lambda connection: None,
+) -> MigrationResult:
+    """Bring the schema to the newest revision in a transaction of the caller's.
+
+    Args:
+        database: the schema, reached by that connection.
+        connection: SQLAlchemy's, inside a transaction; with any driver.
+        finish: called after it where something was done.
+
+    Raises:
+        PermissionDeniedError: the role may not create the schema or the extension.
+        UnsupportedServerError: Postgres or pgvector is too old or missing.
+        MigrationError: the schema is of a revision that this package does not know.
+    """
+    from alembic import command
+    from alembic.util import CommandError
+
+    with database.connection() as driver:
+        driver.execute(query("schema.lock_in_transaction"), {"key": LOCK_KEY})
+        before = _prepare(driver, database.schema)
+        if before == (newest := head()):
+            return MigrationResult(before=before, after=before)
+        config = _config(database.schema)
+        config.attributes |= {"connection": connection, "driver": driver}
+        try:
+            with _apart():
+                command.upgrade(config, "head")
+        except CommandError as error:
+            raise _unknown(error, newest) from error
+        finish(driver)
+    return MigrationResult(before=before, after=newest)
+
+
+def offline_sql(schema: str, revision: str = "head", *, transactional: bool = True) -> str:
     """Return the SQL of a whole migration, without asking a server.
 
     Args:
-        schema: where embeddb's tables are to be.
+        schema: where everything is.
         revision: how far to go.
-        transaction: whether the SQL begins and commits by itself.
+        transactional: whether the SQL begins and completes a transaction of its own.
     """
     from alembic import command
 
     config = _config(schema)
-    config.attributes["transaction"] = transaction
+    config.attributes["transactional"] = transactional
     config.output_buffer = io.StringIO()
-    with _ALEMBIC:
+    with _apart():
         command.upgrade(config, revision, sql=True)
     return config.output_buffer.getvalue()
 
@@ -166,19 +205,37 @@ def _run(database: Database, before: str | None, revision: str) -> None:
     engine = create_engine("postgresql+psycopg://", creator=transactional, poolclass=pool.NullPool)
     try:
         down = _is_below(script, revision, before)
-        with _ALEMBIC, engine.begin() as connection:
+        with _apart(), engine.begin() as connection:
             config.attributes["connection"] = connection
             (command.downgrade if down else command.upgrade)(config, revision)
     except CommandError as error:
-        raise errors.MigrationError(
-            f"{error}. This embeddb knows revisions up to {script.get_current_head()}; "
-            "a newer one migrated the database: upgrade the package."
-        ) from error
+        raise _unknown(error, script.get_current_head()) from error
     except DBAPIError as error:
         cause = error.orig
         raise _failed(cause) if isinstance(cause, psycopg.Error) else cause or error from error
     except psycopg.Error as error:
         raise _failed(error) from error
+
+
+def _unknown(error: CommandError, newest: str | None) -> errors.MigrationError:
+    return errors.MigrationError(
+        f"{error}. This embeddb knows revisions up to {newest}; "
+        "a newer one migrated the database: upgrade the package."
+    )
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Let Alembic run a migration of ours, and go on with the one that is around it, if any is."""
+    from alembic import context, op
+
+    around = [getattr(module, "_proxy", None) for module in (context, op)]
+    with _ALEMBIC:
+        try:
+            yield
+        finally:
+            for proxy in filter(None, around):
+                proxy._install_proxy()
 
 
 def _failed(error: psycopg.Error) -> errors.EmbedDBError:

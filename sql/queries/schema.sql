@@ -15,6 +15,10 @@ CREATE EXTENSION IF NOT EXISTS vector
 -- which a concurrent index build waits in turn.
 SELECT pg_catalog.pg_try_advisory_lock(%(key)s::bigint)
 
+-- name: lock_in_transaction
+-- Take the advisory lock until the transaction ends, waiting for it.
+SELECT pg_catalog.pg_advisory_xact_lock(%(key)s::bigint)
+
 -- name: unlock
 -- Release the advisory lock.
 SELECT pg_catalog.pg_advisory_unlock(%(key)s::bigint)

@@ -18,11 +18,14 @@ from embeddb.alembic.collections.operations import (
     AlterCollectionOp,
     AttachCollectionOp,
     DetachCollectionOp,
+    UpgradeEmbeddbOp,
 )
 from embeddb.alembic.collections.placing import place_changes
 from embeddb.alembic.collections.scope import Scope
 from embeddb.config import Settings
-from embeddb.errors import SchemaMissingError
+from embeddb.db.migrate import head
+from embeddb.db.queries import Name, statement
+from embeddb.errors import SchemaOutdatedError
 from embeddb.repository.catalog.sqlalchemy_reader import read_records
 from embeddb.schema import dependencies
 from embeddb.schema.attached import UNKNOWN_OWNER, SourceTable
@@ -57,7 +60,8 @@ def compare_collections(
     """
     scope = Scope(context, schemas)
     wanted = declared(context, scope)
-    records = _records(scope.connection, needed=bool(wanted))
+    revision = _revision(scope.connection)
+    records = _records(scope.connection, revision, needed=bool(wanted))
     comparison = _Comparison(context, upgrade, scope)
     wanted = named_as_found(wanted, records, scope)
     for name, record in records.items():
@@ -69,16 +73,32 @@ def compare_collections(
             upgrade.ops.append(AttachCollectionOp(attachment))
         else:
             comparison.compare(attachment, records[name])
+    if wanted and (revision or "") < head():
+        log.info("Detected that embeddb's own schema is missing or older")
+        upgrade.ops.insert(0, UpgradeEmbeddbOp())
 
 
-def _records(connection: sa.Connection, *, needed: bool) -> dict[str, CollectionRecord]:
+def _revision(connection: sa.Connection) -> str | None:
+    """Return the revision of embeddb's own schema; None: it is not there."""
+    schema = Settings.from_environment().schema
+    if not sa.inspect(connection).has_table("alembic_version", schema=schema):
+        return None
+    with connection.begin_nested():
+        return connection.scalar(statement("server.migration", schema=Name(schema)))
+
+
+def _records(
+    connection: sa.Connection, revision: str | None, *, needed: bool
+) -> dict[str, CollectionRecord]:
     """Return the collections of the database, by name."""
+    if revision is None:
+        return {}  # nothing is attached yet
     try:
         with connection.begin_nested():
             records = read_records(connection, Settings.from_environment().schema)
     except DBAPIError as error:
         if needed:
-            raise SchemaMissingError from error
+            raise SchemaOutdatedError from error
         return {}  # an application that has vectors, and no embeddings
     return {record.name: record for record in records}
 

@@ -19,13 +19,12 @@ from embeddb.alembic.collections.operations import (
     DropCollectionOp,
     FollowCollectionOp,
     UnfollowCollectionOp,
+    UpgradeEmbeddbOp,
 )
 from embeddb.alembic.collections.owner import owner_of
 from embeddb.alembic.collections.sessions import attached, change_form, shared, store_of
 from embeddb.config import Settings
-from embeddb.db.borrowed import borrow
-from embeddb.db.shared import SharedDatabase
-from embeddb.errors import ConfigurationError
+from embeddb.db.migrate import offline_sql
 from embeddb.schema import dependencies
 
 if TYPE_CHECKING:
@@ -34,6 +33,21 @@ if TYPE_CHECKING:
     from embeddb.schema.attached import SourceTable
     from embeddb.schema.catalog import CollectionRecord
     from embeddb.store import Store
+
+
+@Operations.implementation_for(UpgradeEmbeddbOp)
+def upgrade_embeddb(operations: Operations, op: UpgradeEmbeddbOp) -> None:
+    """Bring embeddb's own schema up to date in the migration's transaction, or write its SQL."""
+    migration = operations.migration_context
+    if migration.as_sql:
+        schema = Settings.from_environment().schema
+        migration.impl.static_output(offline_sql(schema, transactional=False))
+        return
+    from embeddb.store import migrate_in_transaction
+
+    database = shared(migration)
+    assert migration.connection is not None
+    migrate_in_transaction(database, migration.connection)
 
 
 @Operations.implementation_for(AttachCollectionOp)

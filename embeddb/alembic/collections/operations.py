@@ -61,6 +61,40 @@ class _SourceOp(MigrateOperation):
         return (self.verb, self.name)
 
 
+@Operations.register_operation("upgrade_embeddb")
+class UpgradeEmbeddbOp(MigrateOperation):
+    """Bring embeddb's own schema to the newest revision that the installed package knows."""
+
+    def reverse(self) -> KeepEmbeddbOp:
+        """Return the operation that does nothing: other collections may be in the schema."""
+        return KeepEmbeddbOp()
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Return what is added, for `alembic check`."""
+        return ("upgrade_embeddb",)
+
+    @classmethod
+    def upgrade_embeddb(cls, operations: Operations) -> None:
+        """Create embeddb's schema and the extension vector, or bring them up to date.
+
+        Where they are, nothing is done. There is no way back in a downgrade: run
+        `embeddb migrate --to base` to remove everything.
+        """
+        operations.invoke(cls())
+
+
+class KeepEmbeddbOp(MigrateOperation):
+    """Leave embeddb's schema as it is: the reverse of bringing it up to date."""
+
+    def reverse(self) -> UpgradeEmbeddbOp:
+        """Return the operation that brings it up to date."""
+        return UpgradeEmbeddbOp()
+
+    def to_diff_tuple(self) -> tuple[Any, ...]:
+        """Return that it is kept, for `alembic check`."""
+        return ("keep_embeddb",)
+
+
 @Operations.register_operation("attach_collection")
 class AttachCollectionOp(_SourceOp):
     """Make a collection of a table's rows."""

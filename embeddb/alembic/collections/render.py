@@ -17,7 +17,9 @@ from embeddb.alembic.collections.operations import (
     DetachCollectionOp,
     DropCollectionOp,
     FollowCollectionOp,
+    KeepEmbeddbOp,
     UnfollowCollectionOp,
+    UpgradeEmbeddbOp,
 )
 from embeddb.schema import dependencies
 from embeddb.schema.indexes import IndexSpec
@@ -25,6 +27,18 @@ from embeddb.schema.layouts import Layout
 
 if TYPE_CHECKING:
     from alembic.autogenerate.api import AutogenContext
+
+
+@renderers.dispatch_for(UpgradeEmbeddbOp)
+def render_upgrade(context: AutogenContext, op: UpgradeEmbeddbOp) -> str:
+    """Return `op.upgrade_embeddb()`."""
+    return "op.upgrade_embeddb()"
+
+
+@renderers.dispatch_for(KeepEmbeddbOp)
+def render_keep(context: AutogenContext, op: KeepEmbeddbOp) -> list[str]:
+    """Return nothing: a downgrade leaves embeddb's schema as it is."""
+    return []
 
 
 @renderers.dispatch_for(AttachCollectionOp)

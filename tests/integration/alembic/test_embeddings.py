@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,7 +11,6 @@ from alembic.util import CommandError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 import embeddb
-from embeddb.errors import SchemaMissingError
 from embeddb.sqlalchemy import Embedding, declare
 from tests.support.alembic_application import Application, body
 
@@ -202,18 +200,6 @@ def test_what_the_application_leaves_out_has_no_embedding(application: Applicati
     application.check()
     application.options = {}
     assert application.differs()
-
-
-def test_without_embeddbs_schema_the_error_says_what_to_do(
-    empty_database: str, tmp_path: Path
-) -> None:
-    application = Application(tmp_path / "migrations", empty_database)
-    application.metadata = models(None)
-    application.migrate()
-    application.metadata = models(Embedding("title", model=MODEL))
-    with pytest.raises(SchemaMissingError, match="embeddb migrate"):
-        application.revision()
-    application.engine.dispose()
 
 
 def test_types_of_the_applications_own_reach_a_script(application: Application) -> None:

@@ -16,7 +16,6 @@ from embeddb import HNSW
 from tests.integration.alembic.test_collection_operations import MODEL
 from tests.support.attaching import articles, drain
 from tests.support.drivers import DRIVERS, with_connection
-from tests.support.encoders import HashEncoder
 
 Step = Callable[[Any], object]
 
@@ -67,7 +66,7 @@ def test_what_is_committed_is_built_on_another_connection(
     articles(database, 3)
     held(database, driver, attach, begins=begins)
     with embeddb.connect(database) as store:
-        drain(store, store.collection("news", encoder=HashEncoder()))
+        drain(store, store.collection("news"))
     held(database, driver, alter, begins=begins)
     assert form(database) == ("halfvec", HNSW(m=8))
     with embeddb.connect(database) as store:
