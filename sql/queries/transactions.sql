@@ -22,6 +22,10 @@ RELEASE SAVEPOINT {savepoint}
 -- Take back what was done since a savepoint.
 ROLLBACK TO SAVEPOINT {savepoint}
 
+-- name: let_go
+-- Let go of the snapshot of the statement before.
+SELECT
+
 -- name: is_clean
 -- Return whether a transaction has written nothing, keeps no snapshot, and holds no lock on any of
 -- these relations that work on another connection could have to wait for.

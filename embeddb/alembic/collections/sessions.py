@@ -129,10 +129,14 @@ def _is_committed(migration: MigrationContext, name: str) -> bool:
 
 def _is_clean(migration: MigrationContext, name: str) -> bool:
     """Return whether nothing in the transaction can be in the way of other connections."""
+    assert migration.connection is not None
     database = shared(migration)
     with database.connection() as connection:
         given = {"schema": database.schema, "chunks": f"{name}_g"}
         row = connection.execute(query("transactions.is_clean"), given).fetchone()
+    # what a statement with parameters leaves open keeps its snapshot, for which an index build on
+    # another connection would wait; one without closes it
+    borrow(migration.connection).execute(query("transactions.let_go"), prepare=False)
     return bool(row and row[0])
 
 
