@@ -30,9 +30,6 @@ from embeddb.schema import dependencies
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
-    from embeddb.schema.attached import SourceTable
-    from embeddb.schema.catalog import CollectionRecord
-    from embeddb.store import Store
 
 
 @Operations.implementation_for(UpgradeEmbeddbOp)

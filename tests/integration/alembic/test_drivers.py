@@ -109,9 +109,9 @@ def test_what_fails_says_why_and_leaves_the_transaction_usable(driver: str, data
 
     def refused(op: Any) -> None:  # noqa: ANN401
         options: dict[str, Any] = {"model": MODEL, "index": None}
-        with pytest.raises(TableNotFoundError, match="Is it public.articles"):
+        with pytest.raises(TableNotFoundError, match=r"Is it public\.articles"):
             op.attach_collection("news", "article", text=["title"], **options)
-        with pytest.raises(ExpressionError, match="column \"titel\" does not exist"):
+        with pytest.raises(ExpressionError, match='column "titel" does not exist'):
             op.attach_collection("news", "articles", text="titel || ''", **options)
         with pytest.raises(ExpressionError, match="is of type integer, not text"):
             op.attach_collection("news", "articles", text="views + 0", **options)
@@ -173,7 +173,8 @@ def _same(text: str, part: str) -> None:
 VALUES = """SELECT 1::smallint, 2::bigint, 1.5::numeric, 'a'::text, 'b'::name, 'c'::"char", true,
     NULL::text, ARRAY['x', NULL, 'y']::text[], ARRAY[1, 2], '{"a": [1, null]}'::jsonb, '[1]'::json,
     '\\x00ff'::bytea, '9f1c1f0a-0000-0000-0000-000000000001'::uuid,
-    5::oid, 'pg_class'::regclass::text, '2026-01-02'::date, '2026-01-02 03:04:05'::timestamp, '2026-01-02 03:04:05+00'::timestamptz,
+    5::oid, 'pg_class'::regclass::text, '2026-01-02'::date, '2026-01-02 03:04:05'::timestamp,
+    '2026-01-02 03:04:05+00'::timestamptz,
     1.25::float8, '100% $1 :a'"""
 
 

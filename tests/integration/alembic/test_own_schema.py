@@ -42,9 +42,7 @@ def attach(op: Any) -> None:  # noqa: ANN401
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_an_empty_database_gets_everything(
-    driver: str, empty_database: str, database: str
-) -> None:
+def test_an_empty_database_gets_everything(driver: str, empty_database: str, database: str) -> None:
     articles(empty_database, 3)
 
     def bring_up(op: Any) -> None:  # noqa: ANN401
