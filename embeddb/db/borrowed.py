@@ -112,7 +112,7 @@ class _Sharing(psycopg.Connection[TupleRow]):
             shared.autocommit = True
         return shared
 
-    def __del__(self) -> None:
+    def __del__(self, *_: object) -> None:
         """Leave the connection to the server open, which is the driver's."""
 
 
@@ -184,7 +184,7 @@ class _Foreign:
             if not self._is_asyncpg:
                 _take_texts(cursor)
             cursor.execute(text)
-            described = cursor.description or []
+            described: Any = cursor.description or []
             columns = [_Column(name=str(column[0]), type_code=column[1]) for column in described]
             found = cursor.fetchall() if described else []
             read = _read_value if self._is_asyncpg else _read_text

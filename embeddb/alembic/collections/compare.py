@@ -84,7 +84,8 @@ def _revision(connection: sa.Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version", schema=schema):
         return None
     with connection.begin_nested():
-        return connection.scalar(statement("server.migration", schema=Name(schema)))
+        found: str | None = connection.scalar(statement("server.migration", schema=Name(schema)))
+        return found
 
 
 def _records(

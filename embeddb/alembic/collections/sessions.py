@@ -98,7 +98,7 @@ def _create_anew(migration: MigrationContext, name: str, form: Mapping[str, Any]
     """Give a collection another form that this transaction has created: it has no vectors yet."""
     store = store_of(migration)
     record = store.collection(name).record
-    fields: Any = EmbeddingSpec.of(record.generation).fields() | form
+    fields: Any = {**EmbeddingSpec.of(record.generation).fields(), **form}
     source = record.source
     store.drop_collection(name)
     if source is None:
