@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
 
-
 @Operations.implementation_for(UpgradeEmbeddbOp)
 def upgrade_embeddb(operations: Operations, op: UpgradeEmbeddbOp) -> None:
     """Bring embeddb's own schema up to date in the migration's transaction, or write its SQL."""
