@@ -12,7 +12,12 @@ from sqlalchemy.sql.selectable import NamedFromClause, TableValuedAlias
 from embeddb.config import Settings
 from embeddb.repository.search.filters import filter_text
 from embeddb.schema.attached import SEARCHED
-from embeddb.sqlalchemy.expression import EmbeddedTable, EmbeddingDistance, QueryVector
+from embeddb.sqlalchemy.expression import (
+    EmbeddedTable,
+    EmbeddingDistance,
+    QueryVector,
+    SearchedVector,
+)
 
 QueryLike: TypeAlias = "str | Sequence[float] | sa.BindParameter[Any]"
 """A text, which the collection's model encodes when the statement is executed; a vector; or a
@@ -82,7 +87,7 @@ class EmbeddingAttribute:
         function = getattr(getattr(sa.func, _schema()), f"{self._collection}_search")
         given = sa.null() if filter is None else sa.literal(filter_text(filter), sa.Text)
         called = function(
-            sa.cast(self._bound(query, by_function=True), _Vector()),
+            sa.cast(self._bound(query, by_function=True), SearchedVector()),
             sa.cast(limit, sa.Integer),
             sa.cast(given, JSONB),
             sa.cast(max_distance, sa.Double),
@@ -121,16 +126,6 @@ class EmbeddingAttribute:
             return tuple(inspected.c[column.key] for column in columns)
         properties = (inspected.mapper.get_property_by_column(column) for column in columns)
         return tuple(getattr(self._entity, found.key) for found in properties)
-
-
-class _Vector(sa.types.UserDefinedType[Any]):
-    """pgvector's `vector`, for a cast."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **keywords: object) -> str:
-        """Return the type's name."""
-        return "vector"
 
 
 def _table(entity: Any) -> sa.Table:  # noqa: ANN401  # a class, an alias of one, a table

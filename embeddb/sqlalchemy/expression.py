@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from psycopg import sql
+from sqlalchemy.dialects.postgresql.base import PGTypeCompiler
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.visitors import InternalTraversal
@@ -20,6 +21,10 @@ from embeddb.config import Settings
 
 PREPARED: ContextVar[Mapping[tuple[str, Any], str]] = ContextVar("PREPARED")
 """The vectors of the statement that is being executed, by collection and query."""
+
+
+VECTOR_SCHEMA: ContextVar[str | None] = ContextVar("VECTOR_SCHEMA", default=None)
+"""The schema that pgvector is in, where the statement is executed that is being compiled."""
 
 
 class EmbeddedTable(NamedTuple):
@@ -68,6 +73,21 @@ class QueryVector(sa.types.TypeDecorator[Any]):
         """Return the vector that the execution has made of a text, or has checked."""
         key = self.collection, value if isinstance(value, str) else tuple(value)
         return PREPARED.get()[key]
+
+
+class SearchedVector(sa.types.UserDefinedType[Any]):
+    """pgvector's `vector`, for a cast."""
+
+    cache_ok = True
+
+
+@compiles(SearchedVector)
+def _name(_: SearchedVector, compiler: PGTypeCompiler, **options: Any) -> str:  # noqa: ANN401
+    """Return the type's name: with its schema, which need not be on the search_path."""
+    schema = VECTOR_SCHEMA.get()
+    if schema is None:  # printed, and not executed
+        return "vector"
+    return compiler.dialect.identifier_preparer.quote_schema(schema) + ".vector"
 
 
 class EmbeddingDistance(sa.ColumnElement[float]):

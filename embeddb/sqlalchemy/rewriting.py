@@ -13,16 +13,31 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.orm.util import LoaderCriteriaOption
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import Label, UnaryExpression, _label_reference
-from sqlalchemy.sql.operators import asc_op, nulls_last_op
-from sqlalchemy.sql.selectable import NamedFromClause
+from sqlalchemy.sql.dml import UpdateBase
 
 from embeddb.db.rendering import Expression
 from embeddb.errors import ConfigurationError
 from embeddb.repository.search.nearest_rows import NearestRows, every_part
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.sqlalchemy import catalog
-from embeddb.sqlalchemy.expression import PREPARED, EmbeddingDistance, QueryVector
+from embeddb.sqlalchemy.changes import check_change, check_conflict
+from embeddb.sqlalchemy.expression import PREPARED, VECTOR_SCHEMA, EmbeddingDistance, QueryVector
+from embeddb.sqlalchemy.statements import (
+    check_names,
+    distances_of,
+    first_ordering,
+    froms_of,
+    is_correlated,
+    is_distinct_on,
+    is_plain,
+    locking_its_own,
+    mapped_subqueries,
+    passes_over_locked,
+    rows_wanted,
+    selects,
+    with_froms,
+    with_parts,
+)
 
 
 @event.listens_for(sa.Engine, "before_execute", retval=True)
@@ -38,6 +53,7 @@ def fill_in(
     if queries:
         given = [params, *multiparams] if params else list(multiparams)
         records = _prepare(connection, queries, given, options)
+        VECTOR_SCHEMA.set(catalog.vector_schema(connection))
         statement = _Filling(connection, records, given[0] if given else {}).fill(statement)
     return statement, multiparams, params
 
@@ -81,10 +97,6 @@ def _collection(query: sa.BindParameter[Any]) -> str:
     return _searched(query).collection
 
 
-_TAKEN = frozenset({"c", "d", "p", "s"})
-"""Aliases within the statement of a search."""
-
-
 class _Filling:
     """One statement in the course of being filled in."""
 
@@ -97,10 +109,17 @@ class _Filling:
         self._connection = connection
         self._records = records
         self._values = values
+        self._made: list[tuple[EmbeddingDistance, Expression]] = []
 
-    def fill(self, statement: Any) -> Any:  # noqa: ANN401  # of the statement's own kind
-        """Return a statement with its embeddings filled in, those of its subqueries first."""
-        if any(map(_distances, _mapped_subqueries(statement))):
+    def fill(self, statement: Any, around: frozenset[sa.FromClause] = frozenset()) -> Any:  # noqa: ANN401  # of the statement's own kind
+        """Return a statement with its embeddings filled in, those of its subqueries first.
+
+        Args:
+            statement: the whole one, or a part of it that is a statement itself.
+            around: the tables of the statements that it stands in.
+        """
+        check_conflict(statement)
+        if any(map(distances_of, mapped_subqueries(statement))):
             raise ConfigurationError(
                 "An embedding's nearest() or distance() stands in a subquery that a class is "
                 "mapped to, where it cannot be filled in: select ids in the subquery, or join "
@@ -109,24 +128,41 @@ class _Filling:
         inner = {
             id(part)
             for part in every_part(statement)
-            if part is not statement and isinstance(part, sa.Select) and _distances(part)
+            if part is not statement
+            and isinstance(part, sa.Select | UpdateBase)
+            and distances_of(part)
         }
         if inner or not isinstance(statement, sa.Select):
-            replace: Any = lambda part, **_: self._replacement(part, inner)  # noqa: E731
+            outer = around | froms_of(statement)
+            replace: Any = lambda part, **_: (  # noqa: E731
+                self.fill(part, outer) if id(part) in inner else None
+            )
             statement = visitors.replacement_traverse(statement, {}, replace)
-        return self._select(statement) if isinstance(statement, sa.Select) else statement
+        if isinstance(statement, sa.Select):
+            return self._select(statement, around)
+        return self._change(statement) if isinstance(statement, UpdateBase) else statement
 
-    def _replacement(self, part: Any, inner: set[int]) -> Any:  # noqa: ANN401
-        if id(part) in inner:
-            return self.fill(part)
-        return None
-
-    def _select(self, statement: sa.Select[Any]) -> sa.Select[Any]:
-        distances = _distances(statement)
+    def _change(self, statement: UpdateBase) -> UpdateBase:
+        """Return an INSERT, UPDATE or DELETE with the distances that are its own filled in."""
+        distances = distances_of(statement)
         if not distances:
             return statement
-        first = _first_ordering(statement)
-        rows = None if first is None else _rows_wanted(statement, self._values)
+        check_change(statement, distances)
+        replace: Any = lambda part, **_: (  # noqa: E731
+            self._distance(part) if isinstance(part, EmbeddingDistance) else None
+        )
+        filled: UpdateBase = visitors.replacement_traverse(statement, {}, replace)
+        return filled
+
+    def _select(
+        self, statement: sa.Select[Any], around: frozenset[sa.FromClause] = frozenset()
+    ) -> sa.Select[Any]:
+        distances = distances_of(statement)
+        if not distances:
+            return statement
+        self._check_distinct(statement)
+        first = self._searched_by(statement, around)
+        rows = None if first is None else rows_wanted(statement, self._values)
         found = joined = None
         if first is not None and rows is not None:
             found, joined = self._nearest(statement, first, rows)
@@ -136,12 +172,52 @@ class _Filling:
                 return None
             if found is not None and first is not None and self._same(part, first):
                 return found.c.distance
-            return self._rows(part).distance_of(part.keys)
+            return self._distance(part)
 
-        filled = _with_parts(statement, replace)
+        filled = with_froms(with_parts(statement, replace), distances, around)
         if joined is not None:
-            filled = filled.where(joined)
-        return _with_froms(filled, distances)
+            filled = locking_its_own(filled).where(joined)
+        return filled
+
+    def _searched_by(
+        self, statement: sa.Select[Any], around: frozenset[sa.FromClause]
+    ) -> EmbeddingDistance | None:
+        """Return the distance by which a search finds the rows of a select; None: by none."""
+        first = first_ordering(statement)
+        if first is None or passes_over_locked(statement) or is_correlated(statement, around):
+            return None
+        if statement._distinct and not selects(statement, first.keys):
+            return None  # several of the nearest rows may be one row of the answer
+        return first
+
+    def _check_distinct(self, statement: sa.Select[Any]) -> None:
+        """Check that a DISTINCT selects the distance that it is ordered by, as Postgres demands."""
+        if not statement._distinct or is_distinct_on(statement):
+            return
+        selected = [found for part in statement._raw_columns for found in distances_of(part)]
+        for ordering in statement._order_by_clauses:
+            for distance in distances_of(ordering):
+                if not any(self._same(distance, one) for one in selected):
+                    raise ConfigurationError(
+                        "SELECT DISTINCT can be ordered only by what it selects. Select the "
+                        "distance, too: select(…, ….nearest(…).label('distance')).distinct(); or "
+                        "leave .distinct() out, since nearest() returns each row once; or, for "
+                        "values that several rows share, write group_by(…) and order by "
+                        "func.min(….distance(…))."
+                    )
+
+    def _distance(self, distance: EmbeddingDistance) -> Expression:
+        """Return the distance of a row.
+
+        It is the same expression wherever it stands: only so does Postgres take what is selected
+        for what is grouped or ordered by.
+        """
+        for known, made in self._made:
+            if self._same(known, distance):
+                return made
+        made = self._rows(distance).distance_of(distance.keys)
+        self._made.append((distance, made))
+        return made
 
     def _nearest(
         self, statement: sa.Select[Any], ordering: EmbeddingDistance, limit: int
@@ -159,11 +235,11 @@ class _Filling:
         own = [
             part
             for part in statement._where_criteria
-            if not any(self._same(distance, ordering) for distance in _distances(part))
+            if not any(self._same(distance, ordering) for distance in distances_of(part))
         ]
-        if not own and _is_plain(statement):
+        if not own and is_plain(statement):
             return None
-        _check_names(statement)
+        check_names(statement)
         asked: sa.Select[Any] = statement.with_only_columns(
             sa.literal_column("1"), maintain_column_froms=True
         ).order_by(None)
@@ -174,7 +250,7 @@ class _Filling:
         )
         asked._for_update_arg = None
         asked = asked.where(rows.is_row(rows.documents.c.id, ordering.keys))
-        if any(_distances(part) for part in own):
+        if any(distances_of(part) for part in own):
             asked = self._select(asked)
         return asked.exists()
 
@@ -190,104 +266,11 @@ class _Filling:
         return (
             one.collection == other.collection
             and self._value(one) == self._value(other)
+            # columns compare as equal that two aliases of a table have
+            and one._from_objects == other._from_objects
             and all(map(sa.ColumnElement.compare, one.keys, other.keys))
         )
 
     def _value(self, distance: EmbeddingDistance) -> Any:  # noqa: ANN401
         query = distance.query
         return self._values.get(query.key, query.effective_value)
-
-
-def _mapped_subqueries(statement: sa.ClauseElement) -> Iterable[sa.ClauseElement]:
-    """Yield the subqueries that a select's aliases of classes stand for: `aliased(Article, …)`."""
-    if isinstance(statement, sa.Select):
-        for part in statement.column_descriptions:
-            inspected = sa.inspect(part.get("entity"), raiseerr=False)
-            if getattr(inspected, "is_aliased_class", False):
-                yield inspected.selectable
-
-
-def _check_names(statement: sa.Select[Any]) -> None:
-    """Check that no table has a name that a search uses itself: conditions would be about that."""
-    for whole in statement.get_final_froms():
-        for one in whole._from_objects:
-            if isinstance(one, NamedFromClause) and one.name in _TAKEN:
-                raise ConfigurationError(
-                    f"A search has something of its own by the name {one.name!r}: give the table "
-                    "or alias another one."
-                )
-
-
-def _with_froms(
-    statement: sa.Select[Any], distances: Iterable[EmbeddingDistance]
-) -> sa.Select[Any]:
-    """Return a statement that also selects from the tables that only its distances are of."""
-    there = {one for whole in statement.get_final_froms() for one in whole._from_objects}
-    needed = dict.fromkeys(one for distance in distances for one in distance._from_objects)
-    lacking = [one for one in needed if one not in there]
-    return statement.select_from(*lacking) if lacking else statement
-
-
-def _distances(part: sa.ClauseElement) -> list[EmbeddingDistance]:
-    return [found for found in every_part(part) if isinstance(found, EmbeddingDistance)]
-
-
-def _first_ordering(statement: sa.Select[Any]) -> EmbeddingDistance | None:
-    """Return the distance that a select is ordered by first and ascending; None: another."""
-    if statement._distinct or statement._group_by_clauses or not statement._order_by_clauses:
-        return None
-    first: Any = statement._order_by_clauses[0]
-    while not isinstance(first, EmbeddingDistance):
-        if isinstance(first, UnaryExpression) and first.modifier not in (asc_op, nulls_last_op):
-            return None
-        if not isinstance(first, UnaryExpression | Label | _label_reference):
-            return None
-        first = first.element
-    return first
-
-
-def _rows_wanted(statement: sa.Select[Any], values: Mapping[str, Any]) -> int | None:
-    """Return how many rows a select asks for, those that OFFSET skips included; None: all."""
-    if statement._limit_clause is None:
-        return None
-    wanted = 0
-    for clause in (statement._limit_clause, statement._offset_clause):
-        if clause is None:
-            continue
-        if not isinstance(clause, sa.BindParameter):
-            return None
-        wanted += int(values.get(clause.key, clause.effective_value))
-    return wanted or None
-
-
-def _is_plain(statement: sa.Select[Any]) -> bool:
-    """Return whether a select has every row of its one table."""
-    if statement._setup_joins or statement._from_obj or len(statement.get_final_froms()) != 1:
-        return False
-    if any(isinstance(option, LoaderCriteriaOption) for option in statement._with_options):
-        return False
-    if not isinstance(statement.get_final_froms()[0], sa.Table | sa.Alias):
-        return False
-    entities = (part.get("entity") for part in statement.column_descriptions)
-    return not any(_inherits(entity) for entity in entities if entity is not None)
-
-
-def _inherits(entity: object) -> bool:
-    mapper = getattr(sa.inspect(entity, raiseerr=False), "mapper", None)
-    return mapper is not None and mapper.inherits is not None
-
-
-_PARTS = ("_where_criteria", "_order_by_clauses", "_group_by_clauses", "_having_criteria")
-
-
-def _with_parts(statement: sa.Select[Any], replace: Any) -> sa.Select[Any]:  # noqa: ANN401
-    """Return a select whose clauses are replaced part by part, all but its FROM."""
-
-    def changed(part: Any) -> Any:  # noqa: ANN401  # of a clause's own kind
-        return visitors.replacement_traverse(part, {}, replace) if _distances(part) else part
-
-    copy = statement._generate()
-    for name in _PARTS:
-        setattr(copy, name, tuple(changed(part) for part in getattr(copy, name)))
-    copy._raw_columns = [changed(part) for part in copy._raw_columns]
-    return copy

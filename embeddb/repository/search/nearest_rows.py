@@ -80,13 +80,17 @@ class NearestRows(Compiler):
         return sa.select(found).order_by(found.c.distance).limit(number(limit)).subquery()
 
     def distance_of(self, keys: tuple[Expression, ...]) -> sa.ScalarSelect[Any]:
-        """Return the distance of one row of the source: that of its nearest chunk."""
+        """Return the distance of one row of the source: that of its nearest chunk.
+
+        The row is one of a statement around it, however far outside.
+        """
         chunks = self.chunk_table.alias()
         distance = self.vectors.distance(self.vectors.stored(columns_of(chunks)), self._query())
         return (
             sa.select(sa.func.pg_catalog.min(distance, type_=sa.Double()))
             .select_from(chunks)
             .where(chunks.c.id == key_text(self._keys(), keys))
+            .correlate(*(table for key in keys for table in key._from_objects))
             .scalar_subquery()
         )
 
