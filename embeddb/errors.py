@@ -22,6 +22,7 @@
     │   ├── UnsupportedServerError      Postgres or pgvector is missing or too old
     │   ├── SchemaMissingError          embeddb's schema is not there: migrate
     │   ├── SchemaOutdatedError         the schema is of another version: migrate
+    │   ├── QueryTimeoutError           a statement took longer than it may
     │   ├── GenerationChangedError      the collection was converted meanwhile: open it again
     │   ├── PermissionDeniedError       the role may not do this
     │   ├── MigrationError              a migration could not be applied
@@ -168,6 +169,10 @@ class SchemaOutdatedError(DatabaseError):
 
 class GenerationChangedError(DatabaseError):
     """The collection was converted meanwhile: open it again."""
+
+
+class QueryTimeoutError(DatabaseError):
+    """The statement took longer than it may."""
 
 
 class PermissionDeniedError(DatabaseError):

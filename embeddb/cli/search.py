@@ -83,6 +83,15 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", help="Run the search, and show Postgres's plan of it.")
     ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            callback=number,
+            help="Give up a search that takes longer.",
+        ),
+    ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Show whole chunks instead of a few lines of each.")
     ] = False,
@@ -104,6 +113,10 @@ def search(
     ```
     """
     _check(text, vector, similar_to, other=exact or explain or plan or sql)
+    if timeout is not None and (plan or explain or sql):
+        raise typer.BadParameter(
+            "It does not go with --plan, --explain and --sql.", param_hint="--timeout"
+        )
     query: Any = text if vector is None else vector_value(vector)
     options: SearchFilters = {"filter": filter_value(filter), "max_distance": max_distance}
     with ctx.store() as store:
@@ -121,6 +134,7 @@ def search(
                 limit,
                 exact=exact,
                 plan=plan,
+                timeout=timeout,
                 options=options,
             )
             ctx.print(answer.to_json(), lambda _: _print(answer, text, full=full))
@@ -145,6 +159,7 @@ def _answer(
     *,
     exact: bool,
     plan: bool,
+    timeout: float | None,
     options: SearchFilters,
 ) -> tuple[_Answer, Callable[[SearchFilters], list[Hit]]]:
     """Return what a search finds, and what searches again with other options.
@@ -156,7 +171,7 @@ def _answer(
     query, similar_to = asked
     if similar_to is not None:
         started = time.perf_counter()
-        hits = collection.similar(similar_to, limit, **options)
+        hits = collection.similar(similar_to, limit, timeout=timeout, **options)
         answer = _Answer(hits=hits, search_ms=_ms(started))
         return answer, lambda others: collection.similar(similar_to, 1, **others)
     encode_ms = None
@@ -173,7 +188,7 @@ def _answer(
         answer = _Answer(hits=hits, encode_ms=encode_ms, search_ms=found.milliseconds, plan=found)
         return answer, again
     started = time.perf_counter()
-    hits = collection.search(query, limit, exact=exact, **options)
+    hits = collection.search(query, limit, exact=exact, timeout=timeout, **options)
     return _Answer(hits=hits, encode_ms=encode_ms, search_ms=_ms(started)), again
 
 

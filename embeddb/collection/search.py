@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from embeddb.collection.base import CollectionBase
 from embeddb.collection.ids import Id, one_id, some_ids
+from embeddb.db.deadlines import Deadline
 from embeddb.errors import (
     ConfigurationError,
     InvalidVectorError,
@@ -28,20 +29,33 @@ FILTERS = SearchFilters.__optional_keys__
 class SearchMethods(CollectionBase):
     """The methods of a collection that search, count and read documents."""
 
-    def search(self, query: Query, limit: int = 10, **options: Unpack[SearchOptions]) -> list[Hit]:
+    def search(
+        self,
+        query: Query,
+        limit: int = 10,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[SearchOptions],
+    ) -> list[Hit]:
         """Return the nearest chunks, nearest first.
 
         Args:
             query: a text, or a vector of shape (dim,).
             limit: how many chunks, as far as so many pass the filter.
+            timeout: how many seconds it may take, with encoding and waiting for a connection,
+                neither of which is interrupted; None: as long as the session allows.
             options: `filter`, `max_distance` and `exact`, see `SearchOptions`.
 
         Raises:
             FilterError: an unknown operator or a malformed filter; nothing is ignored.
             DimensionMismatchError, InvalidVectorError: the query cannot be compared.
+            QueryTimeoutError: it took longer than it may.
         """
+        deadline = Deadline(timeout)
         request = self._request(limit, options)
-        hits = self._read(lambda: self._searcher.search(self._model.query(query), *request))
+        hits = self._read(
+            lambda: self._searcher.search(self._model.query(query), *request, deadline)
+        )
         self._warn_of_unmatched(options.get("filter"), short=len(hits) < limit)
         return hits
 
@@ -108,19 +122,29 @@ class SearchMethods(CollectionBase):
         """
         return self.search_with_plan(query, limit, **options)[1]
 
-    def similar(self, id: Id, limit: int = 10, **options: Unpack[SearchFilters]) -> list[Hit]:
+    def similar(
+        self,
+        id: Id,
+        limit: int = 10,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[SearchFilters],
+    ) -> list[Hit]:
         """Return the chunks nearest to the mean of a document's chunks, its own left out.
 
         Args:
             id: the document; a whole number or a UUID is written out.
             limit: how many chunks, as far as so many pass the filter.
+            timeout: how many seconds it may take, as of `search`.
             options: `filter` and `max_distance`, see `SearchFilters`.
 
         Raises:
+            QueryTimeoutError: it took longer than it may.
             ConfigurationError: there is no document of that id, or it is no id.
             InvalidVectorError: the mean of its chunks is zero, which is near to nothing.
             FilterError: an unknown operator or a malformed filter; nothing is ignored.
         """
+        deadline = Deadline(timeout)
         wanted = one_id(id)
         request = self._request(limit, options, FILTERS, without=wanted)
         vector = self._documents.mean_vector(wanted) if some_ids(wanted) else None
@@ -130,7 +154,7 @@ class SearchMethods(CollectionBase):
             raise InvalidVectorError(
                 f"The chunks of document {id!r} point into opposite directions: their mean is zero."
             )
-        hits = self._searcher.search(vector, *request)
+        hits = self._searcher.search(vector, *request, deadline)
         self._warn_of_unmatched(options.get("filter"), short=len(hits) < limit)
         return hits
 

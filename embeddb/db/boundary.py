@@ -25,6 +25,16 @@ _READ_ONLY_HINT = (
     "write through the primary server, as a role that may."
 )
 
+TIMEOUT_HINT = (
+    "It took longer than the search's timeout or the session's statement_timeout allows. Allow "
+    "more, build an index (`embeddb index build`), or ask for less: a smaller limit, a narrower "
+    "filter. embeddb never raises the statement_timeout of a role, a database or a connection."
+)
+
+_CANCELLED_BY_SOMEBODY = "user request"
+"""A part of what Postgres says, in English, of a statement that was cancelled and had time left;
+both have one SQLSTATE."""
+
 RIGHTS_HINT = (
     "Ask the schema's owner for the right, or connect as another role: `embeddb grant reader ROLE` "
     "gives what searching needs, `writer` what writing, `worker` what encoding, `owner` the rest. "
@@ -42,7 +52,10 @@ def translated() -> Iterator[None]:
 
 
 def translate(error: psycopg.Error) -> errors.EmbedDBError:
-    """Return embeddb's error for one of psycopg's, chosen by SQLSTATE and never by message."""
+    """Return embeddb's error for one of psycopg's, chosen by SQLSTATE.
+
+    A message decides one thing: a statement that somebody cancelled has not run out of time.
+    """
     text = str(error).strip()
     if error.sqlstate == FILTER_SQLSTATE:
         return errors.FilterError(error.diag.message_primary)
@@ -53,6 +66,8 @@ def translate(error: psycopg.Error) -> errors.EmbedDBError:
         return errors.PermissionDeniedError(text + "\n" + RIGHTS_HINT)
     if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
         return errors.DatabaseUnavailableError(text + "\n" + _UNREACHABLE_HINT)
+    if isinstance(error, pg.QueryCanceled) and _CANCELLED_BY_SOMEBODY not in text:
+        return errors.QueryTimeoutError(text + "\n" + TIMEOUT_HINT)
     if isinstance(error, pg.AdminShutdown | pg.CrashShutdown | pg.CannotConnectNow):
         return errors.DatabaseUnavailableError(text + "\nTry again when the server is back.")
     if isinstance(error, pg.ReadOnlySqlTransaction):

@@ -19,3 +19,11 @@ SELECT pg_catalog.set_config(s.name, s.value, %(local)s::boolean)
 SELECT pg_catalog.set_config(s.name, s.value, %(local)s::boolean)
   FROM ROWS FROM (pg_catalog.unnest(%(names)s::text[]), pg_catalog.unnest(%(values)s::text[]))
            s (name, value)
+
+-- name: limit_time
+-- End statements of this transaction after so many milliseconds, if they had longer.
+SELECT pg_catalog.set_config(s.name, %(milliseconds)s::text, true)
+  FROM pg_catalog.pg_settings s
+ WHERE s.name OPERATOR(pg_catalog.=) 'statement_timeout'
+   AND (s.setting OPERATOR(pg_catalog.=) '0'
+        OR s.setting::bigint OPERATOR(pg_catalog.>) %(milliseconds)s::bigint)

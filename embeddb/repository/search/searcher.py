@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, Unpack
 import psycopg
 
 from embeddb.db.database import Connection, Database
+from embeddb.db.deadlines import Deadline
 from embeddb.db.parallel import run_parallel
 from embeddb.db.rendering import Expression, as_text
 from embeddb.db.vectors import BinaryVector
@@ -45,9 +46,19 @@ class Searcher:
             record, schema=database.schema, vector_schema=database.vector_schema()
         )
 
-    def search(self, query: Vector, shape: SearchShape, values: dict[str, Any]) -> list[Hit]:
-        """Return the hits of one search; `query` has shape (dim,) and is ready to be compared."""
-        with self._database.connection() as connection:
+    def search(
+        self,
+        query: Vector,
+        shape: SearchShape,
+        values: dict[str, Any],
+        deadline: Deadline | None = None,
+    ) -> list[Hit]:
+        """Return the hits of one search; `query` has shape (dim,) and is ready to be compared.
+
+        Raises:
+            QueryTimeoutError: they were not there by the deadline.
+        """
+        with (deadline or Deadline(None)).connection(self._database) as connection:
             return self.search_on(connection, query, shape, values)
 
     def search_on(

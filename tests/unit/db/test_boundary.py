@@ -19,7 +19,11 @@ from embeddb.db.boundary import connection_lost, translate, translated
         (pg.CrashShutdown("bye"), errors.DatabaseUnavailableError),
         (pg.CannotConnectNow("starting"), errors.DatabaseUnavailableError),
         (pg.DiskFull("full"), errors.DatabaseError),
-        (pg.QueryCanceled("timeout"), errors.DatabaseError),
+        (
+            pg.QueryCanceled("canceling statement due to statement timeout"),
+            errors.QueryTimeoutError,
+        ),
+        (pg.QueryCanceled("canceling statement due to user request"), errors.DatabaseError),
         (psycopg.DataError("odd"), errors.DatabaseError),
     ],
 )
