@@ -53,6 +53,8 @@
     │   │   └── UnsupportedMediumError  an input of a medium that the model does not take
     │   ├── SQLEncoderError             no encoder for SQL can be made of the model
     │   └── QueryEncoderError           nothing can encode a text that SQL asked with
+    ├── RowsFailedError                 rows that a test waits for cannot be embedded
+    ├── NotEmbeddedError                rows that a test waits for are not embedded in time
     └── IngestAbortedError              a strict run stopped at a document it could not take
 """
 
@@ -289,6 +291,17 @@ class SQLEncoderError(ModelError):
 
 class QueryEncoderError(ModelError):
     """No worker is running, and no SQL encoder is in the database, to encode a text in SQL."""
+
+
+class RowsFailedError(EmbedDBError):
+    """Rows could not be embedded."""
+
+    failed: Any = ()
+    """The rows that were given up: a list of `FailedJob`."""
+
+
+class NotEmbeddedError(EmbedDBError, TimeoutError):
+    """Rows are not embedded yet."""
 
 
 class IngestAbortedError(EmbedDBError):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from embeddb.encoders.function import FunctionEncoder, import_function
+from embeddb.encoders.hashing import DIM, hashed_words
 from embeddb.encoders.loaded_model import OBJECT
 from embeddb.encoders.locate import locate
 from embeddb.encoders.objects import encoder_of
@@ -16,6 +17,9 @@ from embeddb.encoders.sentence_transformer import SentenceTransformerEncoder
 from embeddb.encoders.settings import OPENAI_BASE_URL, EncoderSettings
 from embeddb.errors import ModelNotFoundError
 from embeddb.protocols import Encoder
+
+TESTING = "testing:hash"
+"""The model for tests of applications."""
 
 _PROGRAM = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.<>]*")
 """The name that a function or an object of a program has got: `module:attribute`."""
@@ -28,8 +32,9 @@ def load_encoder(
 
     Args:
         model: a folder, a preset, a hub name with or without `@revision`, `openai:MODEL[@dim]`,
-            `python:package.module:attribute`, or an object: a `SentenceTransformer`, a function,
-            embeddings of LangChain, what has `encode(list[str])`, or an encoder.
+            `python:package.module:attribute`, `testing:hash`, or an object: a
+            `SentenceTransformer`, a function, embeddings of LangChain, what has
+            `encode(list[str])`, or an encoder.
         settings: where to look, and what may be used.
 
     Raises:
@@ -52,6 +57,8 @@ def _from_name(name: str, settings: EncoderSettings) -> Encoder:
     if scheme == "python":
         function = import_function(rest, allowed=settings.python_models)
         return FunctionEncoder(function, name=name)
+    if name == TESTING:
+        return FunctionEncoder(hashed_words, dim=DIM, name=name, normalized=True)
     if name.startswith(OBJECT) or _PROGRAM.fullmatch(name):
         raise ModelNotFoundError(
             f"The model {name!r} is an object or a function of a program, and no name loads it: "

@@ -27,6 +27,7 @@ PAGES = (
 ALONE = (
     "docs/tutorial.md",
     "docs/index.md",
+    "docs/testing.md",
     "docs/skills/embeddb/SKILL.md",
     "docs/frameworks/django.md",
     "docs/frameworks/rails.md",
