@@ -1,4 +1,4 @@
-"""Fixtures for the tests of applications; pytest imports this in every run, so it imports little."""
+"""Fixtures for tests of applications; pytest imports this in every run, so it imports little."""
 
 from __future__ import annotations
 
