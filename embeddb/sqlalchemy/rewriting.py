@@ -151,8 +151,8 @@ class _Filling:
         replace: Any = lambda part, **_: (  # noqa: E731
             self._distance(part) if isinstance(part, EmbeddingDistance) else None
         )
-        filled: UpdateBase = visitors.replacement_traverse(statement, {}, replace)
-        return filled
+        filled: Any = visitors.replacement_traverse(statement, {}, replace)
+        return filled  # type: ignore[no-any-return]
 
     def _select(
         self, statement: sa.Select[Any], around: frozenset[sa.FromClause] = frozenset()

@@ -105,7 +105,8 @@ def _waiting(store: Store, names: Sequence[str] | None, keys: set[str] | None = 
 
 
 def _check_failed(store: Store, names: Sequence[str] | None, keys: set[str] | None = None) -> None:
-    for name in names or [None]:
+    chosen: Sequence[str | None] = [None] if names is None else names
+    for name in chosen:
         found = [job for job in store.jobs.failed(name, MOST_JOBS) if _is_of(job.key, keys)]
         if found:
             raise _rows_failed(found)

@@ -18,6 +18,7 @@ from embeddb.errors import ConfigurationError
 from embeddb.sqlalchemy import Embedding
 from tests.support.attaching import drain
 from tests.support.encoders import HashEncoder
+from tests.support.postgres import rows
 
 MODEL = "python:tests.support.encoders:encode"
 COUNT = 200
@@ -109,15 +110,16 @@ def _changed(session: Session) -> set[int]:
     return set(session.scalars(sa.select(Post.id).where(Post.year == 1)))
 
 
-def _pairs(result: sa.Result[Any]) -> dict[int, Any]:
+def _pairs(result: Any) -> dict[int, Any]:  # noqa: ANN401  # of rows of two
     return {row[0]: row[1] for row in result}
 
 
 # UPDATE and DELETE
 
+TABLE: Any = Post.__table__
 CHANGES: dict[str, sa.Update] = {
     "a condition": sa.update(Post).where(DISTANCE < NEAR).values(year=1),
-    "of the table": sa.update(Post.__table__).where(DISTANCE < NEAR).values(year=1),
+    "of the table": sa.update(TABLE).where(DISTANCE < NEAR).values(year=1),
     "of ids": sa.update(Post)
     .where(Post.id.in_(sa.select(Post.id).where(DISTANCE < NEAR)))
     .values(year=1),
@@ -408,3 +410,43 @@ def test_async_sessions_change_rows(
 
     for driver in ("psycopg", "asyncpg"):
         assert asyncio.run(change(driver)) == CLOSE
+
+
+@pytest.mark.parametrize("storage", ["vector", "halfvec", "int8", "bit"])
+def test_pgvector_need_not_be_on_the_search_path(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch, storage: str
+) -> None:
+    monkeypatch.setattr("embeddb.sqlalchemy.catalog._encoder", lambda name: HashEncoder())
+    rows(empty_database, "DROP EXTENSION IF EXISTS vector")
+    rows(empty_database, 'CREATE SCHEMA "the extensions"')
+    rows(empty_database, 'CREATE EXTENSION vector SCHEMA "the extensions"')
+    embeddb.migrate(empty_database)
+    engine = sa.create_engine(empty_database.replace("postgresql:", "postgresql+psycopg:"))
+    Base.metadata.create_all(engine)
+    with Session(engine) as session:
+        session.add_all(Post(id=number, body=_body(number), year=1) for number in (3, 17, 40))
+        session.commit()
+    with embeddb.connect(empty_database) as store:
+        posts = store.attach(
+            "posts",
+            text="body",
+            model=HashEncoder(),
+            storage=storage,
+            distance="hamming" if storage == "bit" else "cosine",
+            metadata=["year"],
+        )
+        drain(store, posts)
+        posts.create_index()
+        assert posts.search(_body(17), 1, filter={"year": 1})[0].id == "17"
+        assert posts.similar("17", 1)
+    with Session(engine) as session:
+        session.execute(sa.text("SET LOCAL search_path = public"))
+        found = Post.embedding.search(_body(17), limit=1, filter={"year": 1})
+        joined = sa.select(Post.id).join(found, found.c.id == Post.id)
+        assert session.scalars(joined).all() == [17]
+        near = Post.embedding.nearest(_body(17))
+        assert session.scalars(sa.select(Post.id).order_by(near).limit(1)).all() == [17]
+        assert session.scalars(sa.update(Post).where(near < 0.01).values(year=2).returning(Post.id))
+        similar = "SELECT id FROM embeddb.posts_similar(17, 1)"
+        assert len(session.execute(sa.text(similar)).all()) == 1
+    engine.dispose()
