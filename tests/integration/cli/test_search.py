@@ -91,3 +91,11 @@ def test_a_list_in_a_pipe_has_a_line_for_each_collection(url: str) -> None:
         "collection",
         *(row[0] for row in rows(url, "SELECT name FROM embeddb.collections ORDER BY 1")),
     ]
+
+
+def test_a_search_may_take_only_so_long(url: str) -> None:
+    found = run("search", "notes", "zebra", "--timeout", "0.000000001", dsn=url)
+    assert found.returncode == 1
+    assert "The timeout of 1e-09 s was over" in found.stderr
+    assert run("search", "notes", "zebra", "--timeout", "60", dsn=url).returncode == 0
+    assert run("search", "notes", "zebra", "--timeout", "1", "--plan", dsn=url).returncode == 2
