@@ -13,7 +13,9 @@
     │   │   ├── NotATableError          a view, a foreign table, one partition: no triggers there
     │   │   ├── NoPrimaryKeyError       nothing identifies a row
     │   │   ├── ColumnNotFoundError     the table has no such column
-    │   │   └── ExpressionError         SQL that is not a text or condition of one row
+    │   │   ├── ExpressionError         SQL that is not a text or condition of one row
+    │   │   └── EmbeddingColumnError    a column whose vectors cannot be taken
+    │   │       └── VectorsDisagreeError  its vectors are not the model's of these texts
     │   ├── EmbeddingConflictError      a collection's name is that of another table's, or owner's
     │   ├── FilterError                 an unknown operator or a malformed filter
     │   └── PruneRefusedError           pruning would delete too much, or what may still be there
@@ -136,6 +138,20 @@ class ExpressionError(AttachError):
 
 class EmbeddingConflictError(ConfigurationError):
     """The collection of this name belongs to another table, or to another application."""
+
+
+class EmbeddingColumnError(AttachError):
+    """The vectors of the column cannot be taken."""
+
+
+class VectorsDisagreeError(EmbeddingColumnError):
+    """The vectors of the column are not what the model makes of the texts."""
+
+    median: float | None = None
+    """The median cosine between what is stored and what the model makes of the same text."""
+
+    rows: int = 0
+    """The number of rows that were compared."""
 
 
 class FilterError(ConfigurationError):

@@ -20,9 +20,14 @@ from embeddb.diagnostics.status import StoreStatus, read_status
 from embeddb.encoders.loader import EncoderLoader
 from embeddb.encoders.settings import EncoderSettings
 from embeddb.errors import CollectionExistsError, ConfigurationError
+from embeddb.pipeline.adoption import adopt, check_agreement
 from embeddb.pipeline.conversion.forms import first_generation
 from embeddb.pipeline.generation.advice import advise_distance
+from embeddb.pipeline.generation.form import StoredForm
+from embeddb.pipeline.generation.model import BoundModel
+from embeddb.progress import shown
 from embeddb.protocols import Encoder
+from embeddb.repository.attached.adopt import check_column
 from embeddb.repository.attached.attach import Attachments
 from embeddb.repository.attached.resolve import SourceSpec
 from embeddb.repository.collections.collections import Collections
@@ -206,6 +211,9 @@ class Store:
         title_column: str | None = None,
         media_type: str | None = None,
         media_type_column: str | None = None,
+        embedding_column: str | None = None,
+        trust_vectors: bool = False,
+        progress: bool = False,
         **fields: Unpack[EmbeddingFields],
     ) -> Collection:
         """Make a collection of a table that is there, and follow what is written to it.
@@ -231,6 +239,12 @@ class Store:
             media_type: what kind of documents the text's one column holds, such as `text/html` or
                 `application/pdf`; workers parse them as files are parsed. The column may be bytea.
             media_type_column: the column that has the media type of each, in place of `media_type`.
+            embedding_column: a column of pgvector's in which the rows have the model's vectors
+                already. They are compared with the model on a sample, and taken before this
+                returns; only rows without one are left to the workers. A collection that is there
+                already takes none. See docs/move-in.md.
+            trust_vectors: take them even if they are not what the model makes of the texts.
+            progress: whether to show on stderr how many vectors are taken.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…`, an encoder or any callable. Optional are `distance`, `storage`,
                 `transform`, `index`, `chunker`, `normalize`, `layout` and `partition_by`; the
@@ -238,7 +252,8 @@ class Store:
 
         Raises:
             AttachError: the table cannot be had: TableNotFoundError, NotATableError,
-                NoPrimaryKeyError, ColumnNotFoundError, ExpressionError.
+                NoPrimaryKeyError, ColumnNotFoundError, ExpressionError, EmbeddingColumnError.
+            VectorsDisagreeError: the vectors of `embedding_column` are not the model's.
             PermissionDeniedError: the role lacks a privilege, on the table or in the schema.
             UnsupportedServerError: the server is older than PostgreSQL 15.
             InvalidNameError: Postgres or embeddb cannot take the name.
@@ -265,14 +280,27 @@ class Store:
             media_type_column=media_type_column,
         )
         attachments = Attachments(self._database)
+        if embedding_column is not None:
+            draft = attachments.drafted(name, declaration, generation)
+            if draft is None:
+                embedding_column = None
+            else:
+                self._check_vectors(draft, embedding_column, encoder, trust=trust_vectors)
         try:
-            record = attachments.attach(name, declaration, generation)
+            record = attachments.attach(
+                name, declaration, generation, embedding_column=embedding_column
+            )
         except CollectionExistsError:
             if not exist_ok:
                 raise
             wanted = name or attachments.default_name(declaration)
             there = self._existing(wanted, generation, encoder)
             record = attachments.reattach(there.record, declaration)
+            embedding_column = None
+        if embedding_column is not None:
+            with shown(progress) as display:
+                model = self._bound(record, encoder)
+                adopt(self._database, record, model, embedding_column, display)
         return Collection(self._database, record, self._encoder, encoder)
 
     def detach(self, name: str) -> None:
@@ -451,6 +479,20 @@ class Store:
         if encoder is not None:
             advise_distance(encoder, spec.distance)
         return first_generation(self._database, spec, model), encoder
+
+    def _bound(self, record: CollectionRecord, encoder: Encoder) -> BoundModel:
+        form = StoredForm(self._database, record.generation)
+        return BoundModel(record, form, self._encoder, encoder)
+
+    def _check_vectors(
+        self, draft: CollectionRecord, column: str, encoder: Encoder, *, trust: bool
+    ) -> None:
+        """Check that a column has the model's vectors, before anything is made."""
+        assert draft.source is not None  # it is drafted for a table
+        with self._database.transaction() as connection:
+            check_column(connection, draft.source, column, draft.generation)
+        model = self._bound(draft, encoder)
+        check_agreement(self._database, draft, column, model, trust=trust)
 
     def _existing(self, name: str, wanted: Generation, encoder: Encoder | None) -> Collection:
         record = self._catalog.get(name)

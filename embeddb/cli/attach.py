@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+import sys
 from typing import Annotated
 
 import typer
@@ -97,6 +98,22 @@ def attach(
             help="If the table is attached already, attach it again with these options.",
         ),
     ] = False,
+    embedding_column: Annotated[
+        str | None,
+        typer.Option(
+            "--embedding-column",
+            metavar="COLUMN",
+            help="Take the vectors that the rows have in this column, instead of encoding them. "
+            "They are compared with the model on a sample first.",
+        ),
+    ] = None,
+    trust_vectors: Annotated[
+        bool,
+        typer.Option(
+            "--trust-vectors",
+            help="Take them even if they are not what the model makes of the texts.",
+        ),
+    ] = False,
     embedding: EmbeddingOptions,
     index: NewIndexOptions,
     layout: LayoutOptions,
@@ -112,6 +129,7 @@ def attach(
     embeddb attach shop.items --text "name || ' ' || tags::text" --model … --where "live"
     embeddb attach posts --model … --depends-on comments=post_id --text "title || (SELECT
         string_agg(c.body, ' ' ORDER BY c.id) FROM comments c WHERE c.post_id = posts.id)"
+    embeddb attach shop.items --text name --model … --embedding-column embedding
     ```
     """
     spec, chosen_layout, arguments = index.spec(), layout.spec(), embedding.arguments()
@@ -134,6 +152,9 @@ def attach(
                 title_column=title_column,
                 media_type=media_type,
                 media_type_column=media_type_column,
+                embedding_column=embedding_column,
+                trust_vectors=trust_vectors,
+                progress=embedding_column is not None and sys.stderr.isatty(),
                 **arguments,
             )
         found = describe(store.database, made.record)

@@ -8,6 +8,8 @@ import time
 from psycopg import errors as pg
 
 from embeddb.db.database import Connection
+from embeddb.pipeline.adoption import PAGE_ROWS, Adopter
+from embeddb.repository.attached.adopt import Adoptions
 from embeddb.repository.attached.rows import SourceRows
 from embeddb.repository.queue.backfills import Backfills
 from embeddb.worker.collection import WorkerCollection
@@ -37,6 +39,7 @@ class BackfillFeeder:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._backfills = Backfills(context.database)
+        self._adoptions = Adoptions(context.database)
         self._paused_until: dict[int, float] = {}
 
     def feed(self, connection: ReconnectingConnection, collection: WorkerCollection) -> bool:
@@ -49,11 +52,24 @@ class BackfillFeeder:
         room = BATCHES_AHEAD * self._context.options.batch
         if connection.run(self._context.jobs.pending, collection.id, room) >= room:
             return False
+        column = connection.run(self._adoptions.column, collection.id)
         try:
+            if column is not None:
+                return connection.run(self._adopt_page, collection, column)
             return connection.run(self._enqueue_page, collection)
         except pg.LockNotAvailable:
             self._paused_until[collection.id] = time.monotonic() + PAUSE_SECONDS
             return False
+
+    def _adopt_page(
+        self, connection: Connection, collection: WorkerCollection, column: str
+    ) -> bool:
+        """Go on where whoever attached stopped: rows keep the vectors that they have."""
+        loaded = collection.load(self._context.database, self._context.models)
+        adopter = Adopter(
+            self._context.database, loaded.record, collection.id, loaded.preparer
+        )
+        return bool(adopter.page(connection, column, PAGE_ROWS))
 
     def _enqueue_page(self, connection: Connection, collection: WorkerCollection) -> bool:
         size = 2 * self._context.options.batch

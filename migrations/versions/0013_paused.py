@@ -7,7 +7,7 @@ from alembic import op
 from psycopg import sql
 
 revision = "0013"
-down_revision = "0009"
+down_revision = "0011"
 
 
 def upgrade() -> None:

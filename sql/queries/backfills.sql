@@ -49,6 +49,7 @@ UPDATE {backfills} b
    SET last_key = COALESCE(%(last_key)s, b.last_key),
        done = b.done + %(count)s,
        total = CASE WHEN %(finished)s THEN b.done + %(count)s ELSE b.total END,
-       finished_at = CASE WHEN %(finished)s THEN pg_catalog.clock_timestamp() END
+       finished_at = CASE WHEN %(finished)s THEN pg_catalog.clock_timestamp() END,
+       embedding_column = CASE WHEN NOT %(finished)s THEN b.embedding_column END
  WHERE b.collection_id = %(collection)s
 RETURNING pg_catalog.pg_notify('embeddb_jobs', %(collection)s::text)

@@ -21,6 +21,7 @@ from embeddb.errors import (
     UnsupportedServerError,
 )
 from embeddb.repository.attached.reconcile import request
+from embeddb.repository.attached.adopt import Adoptions
 from embeddb.repository.attached.resolve import (
     Resolved,
     SourceSpec,
@@ -57,9 +58,16 @@ class Attachments:
         }
 
     def attach(
-        self, name: str | None, declaration: SourceSpec, generation: Generation
+        self,
+        name: str | None,
+        declaration: SourceSpec,
+        generation: Generation,
+        *,
+        embedding_column: str | None = None,
     ) -> CollectionRecord:
         """Create a collection over a table and queue its rows, all or nothing.
+
+        With `embedding_column`, the rows are to keep the vectors of that column.
 
         Raises:
             AttachError: the table cannot be had; its subclasses say why.
@@ -79,6 +87,8 @@ class Attachments:
             _check_titled(record)
             try:
                 self.attach_as(connection, record, resolved)
+                if embedding_column is not None:
+                    Adoptions(self._database).mark(connection, record, embedding_column)
             except (pg.DuplicateObject, pg.DuplicateFunction, pg.DuplicateTable) as error:
                 raise check_name_free(error, chosen) from error
         return record
@@ -91,6 +101,22 @@ class Attachments:
         self._catalog.create_on(connection, record)
         self._follow(connection, record, resolved)
         request(connection, self._database.schema, record.name, is_same=True)
+
+    def drafted(
+        self, name: str | None, declaration: SourceSpec, generation: Generation
+    ) -> CollectionRecord | None:
+        """Return a collection as it would be attached; None where there is one of its name."""
+        with self._database.transaction() as connection:
+            source = self._resolve(connection, declaration).source
+        chosen = check_name(name or source.table)
+        if any(record.name == chosen for record in self._catalog.all()):
+            return None
+        return CollectionRecord(
+            name=chosen,
+            tables=tables(self._database.schema, chosen, generation.number),
+            generation=generation,
+            source=source,
+        )
 
     def default_name(self, declaration: SourceSpec) -> str:
         """Return the name that a collection gets by default: its table's."""

@@ -13,6 +13,7 @@ from psycopg import sql
 from embeddb.db.database import Connection
 from embeddb.db.queries import Name, fragment, query
 from embeddb.errors import ExpressionError
+from embeddb.repository.attached.adopt import holds_vectors
 
 CONSTRAINT = "embeddb_probe"
 IS_NOT_NULL = " IS NOT NULL)"
@@ -72,6 +73,12 @@ class Probe:
             found = {"oid": columns[0].type_code}
             row = self._connection.execute(query("attach.type_name"), found).fetchone()
             assert row is not None  # it has no FROM
+            if type_name == "text" and holds_vectors(row[0]):
+                raise ExpressionError(
+                    f"{text!r} is of type {row[0]}: a model would encode its digits. Name the "
+                    "columns of the text that its vectors were made from. To take the vectors of a "
+                    "column, name it in embedding_column (--embedding-column)."
+                )
             raise ExpressionError(
                 f"{text!r} is of type {row[0]}, not {type_name}: cast it with "
                 f"({text})::{type_name}."

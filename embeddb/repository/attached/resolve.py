@@ -24,6 +24,7 @@ from embeddb.errors import (
     TableNotFoundError,
 )
 from embeddb.repository.attached.dependencies import OtherTable, Parent, understand_joined
+from embeddb.repository.attached.adopt import check_text_columns
 from embeddb.repository.attached.probe import Probe, plain_path
 from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.attached_ddl import FollowedTable
@@ -152,6 +153,7 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
         media_type=spec.media_type,
         media_type_column=kinds[0] if kinds else None,
     )
+    check_text_columns(connection, source, as_columns=text or ())
     return Resolved(
         source=source,
         followed=_followed(connection, oid),

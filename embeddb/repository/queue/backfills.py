@@ -61,6 +61,10 @@ class Backfills:
             total = None if counted is None else counted[0]
         self._execute(connection, "begin", {"collection": collection, "total": total})
 
+    def bound_wait(self, connection: Connection, milliseconds: int) -> None:
+        """Bound the wait for locks in the caller's transaction."""
+        self._execute(connection, "lock_timeout", {"milliseconds": str(milliseconds)})
+
     def advance(
         self,
         connection: Connection,
@@ -77,12 +81,24 @@ class Backfills:
             psycopg.errors.LockNotAvailable: an application's open transaction is about to change
                 one of the rows.
         """
-        self._execute(connection, "lock_timeout", {"milliseconds": str(lock_timeout_ms)})
+        self.bound_wait(connection, lock_timeout_ms)
         self._execute(connection, "enqueue", {"collection": collection, "keys": list(keys)})
+        self.note(connection, collection, len(keys), last_key, finished=finished)
+
+    def note(
+        self,
+        connection: Connection,
+        collection: int,
+        count: int,
+        last_key: Any,  # noqa: ANN401  (JSON)
+        *,
+        finished: bool,
+    ) -> None:
+        """Note the last key of a page of so many rows, in the caller's transaction."""
         values = {
             "collection": collection,
             "last_key": None if last_key is None else Jsonb(last_key),
-            "count": len(keys),
+            "count": count,
             "finished": finished,
         }
         self._execute(connection, "advance", values)
