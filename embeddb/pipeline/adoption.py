@@ -109,7 +109,8 @@ def check_agreement(
         VectorsDisagreeError: they are of another model, or of other texts.
     """
     with database.transaction() as connection:
-        sampled = source_rows(database, record, column).sample(connection, SAMPLE)
+        drawn = source_rows(database, record, column).sample(connection, SAMPLE)
+    sampled = [one for one in drawn if (one.row.content or "").strip()]
     if not sampled:
         return
     dim = record.generation.dim
@@ -119,7 +120,9 @@ def check_agreement(
             f"makes {dim}: name the model that the vectors were made with."
         )
     found = measure([one for one in sampled if len(one.vector) == dim], database, record, model)
-    _judge(found, column, len(sampled), trust=trust)
+    _judge(found, column, trust=trust)
+    if found.left:
+        _warn(f"{found.left} of {len(sampled)} sampled rows " + _why_left(record))
 
 
 def measure(
@@ -146,7 +149,19 @@ def measure(
     return Agreement(cosines[usable].astype(np.float32), left)
 
 
-def _judge(found: Agreement, column: str, sampled: int, *, trust: bool) -> None:
+def _why_left(record: CollectionRecord) -> str:
+    if ChunkerSpec.stored(record.generation.chunker).kind == "none":
+        return (
+            "are longer than the model reads, and chunker='none' leaves them whole: they keep no "
+            "vector, and workers give them up. Without chunker='none' they are encoded in pieces."
+        )
+    return (
+        "are longer than one chunk, and one vector stands for a whole row: workers encode such "
+        "rows in pieces. With chunker='none' a row is one chunk."
+    )
+
+
+def _judge(found: Agreement, column: str, *, trust: bool) -> None:
     rows = len(found.cosines)
     if rows and not found.median >= LEAST_COSINE:
         message = (
@@ -170,12 +185,6 @@ def _judge(found: Agreement, column: str, sampled: int, *, trust: bool) -> None:
             f"{found.stale} of {rows} sampled rows have vectors in column {column} that are not of "
             "their text; such rows keep them until their text changes. To encode rows anew, set "
             "the column to NULL there before attaching."
-        )
-    if found.left:
-        _warn(
-            f"{found.left} of {sampled} sampled rows are longer than one chunk, and one vector "
-            "stands for a whole row: workers encode such rows in pieces. With chunker='none' a row "
-            "is one chunk."
         )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
+import threading
+import time
+from typing import Any
 
 import numpy as np
 import pytest
-from psycopg import sql
 
 import embeddb
 from embeddb.errors import (
@@ -17,6 +18,7 @@ from embeddb.errors import (
     VectorsDisagreeError,
 )
 from embeddb.pipeline.adoption import SAMPLE
+from embeddb.repository.attached.adopt import AdoptableRows
 from embeddb.worker import Worker, WorkerOptions
 from tests.support.attaching import pending, stored
 from tests.support.encoders import HashEncoder
@@ -40,10 +42,12 @@ def items(
 ) -> None:
     """Create a table of items, each with its model's vector."""
     rows(url, TABLE.format(type, key))
-    fill(url, range(1, count + 1), model=model)
+    fill(url, range(1, count + 1), model=model, as_array=type == "real[]")
 
 
-def fill(url: str, ids: range, *, model: HashEncoder | None = None) -> None:
+def fill(
+    url: str, ids: range, *, model: HashEncoder | None = None, as_array: bool = False
+) -> None:
     """Add items as an application that encodes them itself."""
     texts = [f"item number{n} of {n % 7}" for n in ids]
     vectors = (model or HashEncoder()).encode(texts)
@@ -51,7 +55,7 @@ def fill(url: str, ids: range, *, model: HashEncoder | None = None) -> None:
         connection.cursor().executemany(
             "INSERT INTO items (id, name, embedding) VALUES (%s, %s, %s)",
             [
-                (n, text, str(vector.tolist()))
+                (n, text, vector.tolist() if as_array else str(vector.tolist()))
                 for n, text, vector in zip(ids, texts, vectors, strict=True)
             ],
         )
@@ -165,7 +169,7 @@ def test_a_composite_key_and_partitions(store: embeddb.Store) -> None:
     rows(store.url, "CREATE TABLE items_a PARTITION OF items FOR VALUES IN ('a')")
     fill(store.url, range(1, 40))
     model = HashEncoder()
-    found = attach(store, model, metadata=["tenant"], partition_by=None)
+    found = attach(store, model, metadata=["tenant"])
     assert found.count_chunks() == 39
     assert found.search(vector_of("item number9 of 2"), 1)[0].id == '["a", "9"]'
     assert pending(store.url, "items") == {}
@@ -256,19 +260,46 @@ def test_a_worker_goes_on_where_adopting_was_interrupted(
     assert one(store.url, "SELECT embedding_column IS NULL FROM embeddb.backfills")
 
 
-def test_a_change_while_a_page_is_taken_is_not_lost(store: embeddb.Store) -> None:
-    items(store.url, 1200)
+@pytest.mark.parametrize(
+    ("change", "encoded", "chunks"),
+    [
+        ("UPDATE items SET name = 'a whale' WHERE id = 7", ["a whale"], 20),
+        ("DELETE FROM items WHERE id = 7", [], 19),
+        ("UPDATE items SET id = 700 WHERE id = 7", ["item number7 of 0"], 20),
+        ("TRUNCATE items", [], 0),
+    ],
+)
+def test_a_change_while_a_page_is_taken_is_not_lost(
+    store: embeddb.Store,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+    encoded: list[str],
+    chunks: int,
+) -> None:
+    items(store.url, 20)
     model = HashEncoder()
-    with session(store.url) as connection, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        connection.execute("BEGIN")
-        connection.execute("SELECT 1 FROM items LIMIT 1")
-        connection.execute("COMMIT")
-        attach(store, model)
+    read = AdoptableRows.read
+    writers: list[threading.Thread] = []
+
+    def interfere(own: AdoptableRows, *given: Any) -> Any:  # noqa: ANN401
+        """Have somebody change a row when its page is half done, and wait for the page."""
+        found = read(own, *given)
+        writers.append(threading.Thread(target=rows, args=(store.url, change)))
+        writers[-1].start()
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE query = %s AND wait_event_type = %s"
+        deadline = time.monotonic() + 30
+        while not one(store.url, waiting, [change, "Lock"]):
+            assert time.monotonic() < deadline
+        return found
+
+    monkeypatch.setattr(AdoptableRows, "read", interfere)
+    found = attach(store, model)
+    for writer in writers:
+        writer.join()
     model.texts.clear()
-    rows(store.url, "UPDATE items SET name = 'moved ' || id WHERE id % 400 = 0")
     work(store, model)
-    assert sorted(model.texts) == ["moved 1200", "moved 400", "moved 800"]
+    assert (len(writers), model.texts) == (1, encoded)
+    assert found.count_chunks() == chunks
 
 
 @pytest.mark.parametrize(
@@ -309,6 +340,6 @@ def test_row_level_security_hides_taken_vectors_too(store: embeddb.Store) -> Non
     rows(store.url, "ALTER TABLE items ENABLE ROW LEVEL SECURITY")
     found = attach(store, HashEncoder())
     assert found.count_chunks() == 12
-    policies = sql.SQL("SELECT relrowsecurity FROM pg_class WHERE oid = 'embeddb.items_g1'::regclass")
-    assert one(store.url, policies) is True
+    secured = "SELECT relrowsecurity FROM pg_class WHERE oid = 'embeddb.items_g1'::regclass"
+    assert one(store.url, secured) is True
     assert stored(store.url, "items_g1")[0] == "1"
