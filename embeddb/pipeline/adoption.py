@@ -270,9 +270,7 @@ class Adopter:
         rows = self._rows.read(connection, keys)
         there = source_rows(self._database, self._record, column).read(connection, keys)
         dim = self._record.generation.dim
-        usable = [
-            row for key, row in rows.items() if key in there and len(there[key]) == dim
-        ]
+        usable = [row for key, row in rows.items() if key in there and len(there[key]) == dim]
         documents = whole(self._preparer(), usable)
         if not documents:
             return []

@@ -29,6 +29,8 @@ class DeclaredEmbedding:
         title_column: the column that is put before each chunk; None: `title`, if it is metadata.
         media_type: what kind of documents the one column of the text holds.
         media_type_column: the column that has the kind of each.
+        embedding_column: where the rows that are there have their vectors already. It matters when
+            the collection is attached, and is no difference between two declarations.
     """
 
     name: str
@@ -42,6 +44,7 @@ class DeclaredEmbedding:
     title_column: str | None = None
     media_type: str | None = None
     media_type_column: str | None = None
+    embedding_column: str | None = field(default=None, compare=False)
 
     @property
     def source_text(self) -> str | tuple[str, ...]:

@@ -36,6 +36,8 @@ class Embedding:
             is metadata.
         media_type: what kind of documents the one column of the text holds, such as `text/html`.
         media_type_column: the attribute or column that has the media type of each.
+        embedding_column: an attribute or column of pgvector's in which the rows have the model's
+            vectors already, as they are taken when the collection is attached.
         fields: what `EmbeddingSpec` takes. `model` is required, and a name: a preset, a path, a
             hub name, `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`,
             `index`, `chunker`, `normalize`, `layout` and `partition_by`; the last two name one of
@@ -57,6 +59,7 @@ class Embedding:
         title_column: str | None = None,
         media_type: str | None = None,
         media_type_column: str | None = None,
+        embedding_column: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> None:
         if bool(text) == bool(expression):
@@ -79,6 +82,7 @@ class Embedding:
         self._title_column = title_column
         self._media_type = media_type
         self._media_type_column = media_type_column
+        self._embedding_column = embedding_column
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._attribute = name
@@ -150,6 +154,9 @@ class Embedding:
             title_column=None if title is None else _column(table, attributes, title),
             media_type=self._media_type,
             media_type_column=None if kind is None else _column(table, attributes, kind),
+            embedding_column=(
+                self._embedding_column and _column(table, attributes, self._embedding_column)
+            ),
         )
         tables: dict[str, dict[str, DeclaredEmbedding]] = table.metadata.info.setdefault(INFO, {})
         for other in tables:

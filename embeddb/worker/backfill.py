@@ -66,9 +66,7 @@ class BackfillFeeder:
     ) -> bool:
         """Go on where whoever attached stopped: rows keep the vectors that they have."""
         loaded = collection.load(self._context.database, self._context.models)
-        adopter = Adopter(
-            self._context.database, loaded.record, collection.id, loaded.preparer
-        )
+        adopter = Adopter(self._context.database, loaded.record, collection.id, loaded.preparer)
         return bool(adopter.page(connection, column, PAGE_ROWS))
 
     def _enqueue_page(self, connection: Connection, collection: WorkerCollection) -> bool:

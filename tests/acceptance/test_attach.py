@@ -151,3 +151,18 @@ def test_a_text_from_several_tables_is_followed_by_a_worker(database: str, run_c
     found = run_cli("detach", "threads", "--yes", dsn=database)
     assert found.returncode == 0
     assert triggers(database, "replies") == triggers(database, "threads") == []
+def test_vectors_of_a_column_are_taken(database: str, run_cli: RunCLI) -> None:
+    rows(database, "CREATE TABLE items (id int PRIMARY KEY, name text, embedding vector(64))")
+    texts = [f"item number{n}" for n in range(20)]
+    for n, vector in enumerate(HashEncoder().encode(texts)):
+        rows(database, "INSERT INTO items VALUES (%s, %s, %s)", [n, texts[n], str(vector.tolist())])
+    call = ["attach", "items", "--model", MODEL, "--index", "none", "--text"]
+    digits = run_cli(*call, "embedding", dsn=database)
+    assert digits.returncode == 1
+    assert "--embedding-column" in digits.stderr
+    other = run_cli(*call, "'other ' || id", "--embedding-column", "embedding", dsn=database)
+    assert other.returncode == 1
+    assert "on 20 rows" in " ".join(other.stderr.split())
+    done = run_cli(*call, "name", "--embedding-column", "embedding", "--json", dsn=database)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["chunks"] == 20

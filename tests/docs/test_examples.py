@@ -28,6 +28,7 @@ ALONE = (
     "docs/tutorial.md",
     "docs/index.md",
     "docs/testing.md",
+    "docs/move-in.md",
     "docs/skills/embeddb/SKILL.md",
     "docs/frameworks/django.md",
     "docs/frameworks/rails.md",

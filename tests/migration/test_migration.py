@@ -363,3 +363,18 @@ def test_chunks_of_collections_from_before_get_a_column_for_their_place(
         docs = store.create_collection(name, model=HashEncoder(), exist_ok=True)
         assert docs.search("a cat", 1)[0].location == {}
         assert docs.add([{"id": "c", "content": "a cow"}]).added == 1
+
+
+def test_backfills_may_take_vectors_from_a_column(database: str) -> None:
+    columns = (
+        "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'embeddb' "
+        "AND table_name = 'backfills' AND column_name = 'embedding_column'"
+    )
+    rows(database, "CREATE TABLE notes (id int PRIMARY KEY, body text)")
+    with embeddb.connect(database) as store:
+        store.attach("notes", text="body", model=HashEncoder())
+    embeddb.migrate(database, revision="0007")
+    assert one(database, columns) == 0
+    embeddb.migrate(database)
+    assert one(database, columns) == 1
+    assert one(database, "SELECT embedding_column IS NULL FROM embeddb.backfills")

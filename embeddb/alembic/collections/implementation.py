@@ -67,6 +67,7 @@ def attach_collection(operations: Operations, op: AttachCollectionOp) -> None:
         title_column=declared.title_column,
         media_type=declared.media_type,
         media_type_column=declared.media_type_column,
+        embedding_column=declared.embedding_column,
         **declared.spec.fields(),
     )
 

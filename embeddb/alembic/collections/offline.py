@@ -45,6 +45,11 @@ def attach_statements(attachment: Attachment, *, vector_schema: str, owner: str)
         ConfigurationError: the collection is laid out by a column that is not read.
     """
     declared = attachment.declared
+    if declared.embedding_column is not None:
+        raise CommandError(
+            f"The vectors of column {declared.embedding_column!r} are compared with the model's, "
+            "which a script cannot do: run this revision online, or leave embedding_column out."
+        )
     if not attachment.key or set(declared.text or ()) - set(attachment.types):
         raise CommandError(
             f"To write SQL for {declared.name!r}, op.attach_collection() needs key=[…] and "

@@ -130,6 +130,7 @@ class AttachCollectionOp(_SourceOp):
         title_column: str | None = None,
         media_type: str | None = None,
         media_type_column: str | None = None,
+        embedding_column: str | None = None,
         **fields: Unpack[EmbeddingFields],
     ) -> None:
         """Make a collection of a table's rows, in the migration's transaction.
@@ -153,6 +154,8 @@ class AttachCollectionOp(_SourceOp):
                 metadata.
             media_type: what kind of documents the one column of the text holds.
             media_type_column: the column that has the kind of each.
+            embedding_column: a column of pgvector's in which the rows have the model's vectors
+                already; they are compared with the model, and taken in the same transaction.
             fields: what `EmbeddingSpec` takes. `model` is required: a preset, a path, a hub name,
                 `openai:…` or `python:…`. Optional are `distance`, `storage`, `transform`, `index`,
                 `chunker`, `normalize`, `layout` and `partition_by`.
@@ -168,6 +171,7 @@ class AttachCollectionOp(_SourceOp):
             title_column=title_column,
             media_type=media_type,
             media_type_column=media_type_column,
+            embedding_column=embedding_column,
         )
         attachment = Attachment(
             declared=declared, schema=schema, table=table_name, key=tuple(key), types=types or {}

@@ -54,6 +54,7 @@ def render_attach(context: AutogenContext, op: AttachCollectionOp) -> str:
         "title_column": declared.title_column,
         "media_type": declared.media_type,
         "media_type_column": declared.media_type_column,
+        "embedding_column": declared.embedding_column,
         **_written(context, declared.spec.fields()),
         "schema": attachment.schema,
         "key": list(attachment.key) or None,

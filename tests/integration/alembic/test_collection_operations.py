@@ -28,6 +28,8 @@ from embeddb.errors import CollectionExistsError, ConfigurationError
 from embeddb.schema.declared import DeclaredEmbedding
 from tests.support.alembic_application import Application, body
 from tests.support.attaching import articles
+from tests.support.encoders import HashEncoder
+from tests.support.postgres import rows
 
 MODEL = "python:tests.support.encoders:encode"
 
@@ -305,3 +307,27 @@ def test_what_asks_the_database_is_no_script(name: str) -> None:
     options = {"model": None, "dim": 3} if name == "create_collection" else {"table_name": "t"}
     with pytest.raises(CommandError, match=rf"op\.{name}\(\) asks the database"):
         getattr(op, name)("notes", **options)
+
+
+def test_a_migration_takes_the_vectors_of_a_column(application: Application) -> None:
+    url = application.url.replace("+psycopg", "")
+    rows(url, "CREATE TABLE items (id int PRIMARY KEY, name text, embedding vector(64))")
+    texts = [f"item number{n}" for n in range(20)]
+    for n, vector in enumerate(HashEncoder().encode(texts)):
+        rows(url, "INSERT INTO items VALUES (%s, %s, %s)", [n, texts[n], str(vector.tolist())])
+    with migration(application.engine) as op:
+        op.attach_collection(
+            "items", "items", text=["name"], model=MODEL, embedding_column="embedding", index=None
+        )
+    with embeddb.connect(url) as store:
+        assert store.collection("items").count_chunks() == 20
+
+
+def test_a_script_cannot_compare_vectors(application: Application) -> None:
+    with (
+        pytest.raises(CommandError, match="'embedding'"),
+        migration(application.engine, as_sql=True) as op,
+    ):
+        op.attach_collection(
+            "items", "items", text=["name"], model=MODEL, embedding_column="embedding"
+        )
