@@ -2,7 +2,7 @@
 
 A table of `--rows` rows with a text and a vector of `--dim` numbers. Copying is one INSERT … SELECT
 of key, text and vector into a table with the primary key that chunks have; adopting is
-`attach(embedding_column=…)`, its sample and its checks included. In turns, `--repeat` times each,
+`attach(embedding_column=…)`, its sample and its checks included. In turns, `--rounds` times each,
 on one server; the medians are shown, and how many texts the encoder was given.
 """
 
@@ -12,12 +12,14 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import psycopg
 
 import embeddb
 from benchmarks.common import fresh_database, parser, show
+from embeddb import Store
 from embeddb.records import ModelInfo, Role, Vector
 
 TABLE = "CREATE TABLE public.items (id bigint PRIMARY KEY, name text, embedding vector({}))"
@@ -57,29 +59,45 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--rows", type=int, default=100_000)
     made.add_argument("--dim", type=int, default=384)
-    made.add_argument("--repeat", type=int, default=3)
     options = made.parse_args()
-    copied, adopted, texts = [], [], []
+    copied: list[float] = []
+    adopted: dict[str, list[float]] = {"auto": [], "none": []}
+    texts: dict[str, int] = {}
     with fresh_database(options.dsn) as url, embeddb.connect(url) as store:
         fill(url, options.rows, options.dim)
-        for _ in range(options.repeat):
+        for _ in range(options.rounds):
             copied.append(copy(url, options.dim))
-            encoder = Seeded(options.dim)
-            started = time.perf_counter()
-            found = store.attach(
-                "items", text="name", model=encoder, embedding_column="embedding", index=None
-            )
-            adopted.append(time.perf_counter() - started)
-            assert found.count_chunks() == options.rows
-            texts.append(encoder.texts)
-            store.detach("items")
-    first, second = statistics.median(copied), statistics.median(adopted)
-    rows = [
-        {"way": "copied", "s": first, "times": 1.0, "texts encoded": 0},
-        {"way": "adopted", "s": second, "times": second / first, "texts encoded": max(texts)},
-    ]
+            for chunker, seconds in adopted.items():
+                encoder = Seeded(options.dim)
+                seconds.append(adopt(store, encoder, options.rows, chunker))
+                texts[chunker] = encoder.texts
+    first = statistics.median(copied)
+    rows: list[dict[str, Any]] = [{"way": "copied", "s": first, "times": 1.0, "texts encoded": 0}]
+    for chunker, measured in adopted.items():
+        second = statistics.median(measured)
+        way = f"adopted, chunker {chunker}"
+        times = second / first
+        rows.append({"way": way, "s": second, "times": times, "texts encoded": texts[chunker]})
     print(json.dumps({"copied": copied, "adopted": adopted, "texts": texts}))
     show(options, f"{options.rows:,} vectors of {options.dim} numbers", rows)
+
+
+def adopt(store: Store, encoder: Seeded, rows: int, chunker: str) -> float:
+    """Return how many seconds it takes to attach with the vectors that are there."""
+    started = time.perf_counter()
+    found = store.attach(
+        "items",
+        text="name",
+        model=encoder,
+        embedding_column="embedding",
+        index=None,
+        chunker=chunker,
+    )
+    seconds = time.perf_counter() - started
+    if found.count_chunks() != rows:
+        raise SystemExit(f"Only {found.count_chunks()} rows of {rows} kept their vectors.")
+    store.detach("items")
+    return seconds
 
 
 def fill(url: str, rows: int, dim: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from psycopg import sql
 
-from embeddb.db.database import Connection, Database
+from embeddb.db.database import Connection, Database, TransactionSource
 from embeddb.db.queries import Name, query, script
 from embeddb.errors import ColumnNotFoundError, EmbeddingColumnError, ExpressionError
 from embeddb.records import Vector
@@ -194,7 +194,7 @@ class Adoptions:
     that ends, whoever changes the row waits for the job, and makes another one.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: TransactionSource) -> None:
         self._names: dict[str, sql.Composable] = {
             name: Name(database.schema, name)
             for name in ("collections", "backfills", "jobs", "failed_jobs")
