@@ -151,6 +151,8 @@ def test_a_text_from_several_tables_is_followed_by_a_worker(database: str, run_c
     found = run_cli("detach", "threads", "--yes", dsn=database)
     assert found.returncode == 0
     assert triggers(database, "replies") == triggers(database, "threads") == []
+
+
 def test_vectors_of_a_column_are_taken(database: str, run_cli: RunCLI) -> None:
     rows(database, "CREATE TABLE items (id int PRIMARY KEY, name text, embedding vector(64))")
     texts = [f"item number{n}" for n in range(20)]

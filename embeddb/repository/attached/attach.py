@@ -20,8 +20,8 @@ from embeddb.errors import (
     EmbedDBError,
     UnsupportedServerError,
 )
-from embeddb.repository.attached.reconcile import request
 from embeddb.repository.attached.adopt import Adoptions
+from embeddb.repository.attached.reconcile import request
 from embeddb.repository.attached.resolve import (
     Resolved,
     SourceSpec,

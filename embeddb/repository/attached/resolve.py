@@ -23,8 +23,8 @@ from embeddb.errors import (
     PermissionDeniedError,
     TableNotFoundError,
 )
-from embeddb.repository.attached.dependencies import OtherTable, Parent, understand_joined
 from embeddb.repository.attached.adopt import check_text_columns
+from embeddb.repository.attached.dependencies import OtherTable, Parent, understand_joined
 from embeddb.repository.attached.probe import Probe, plain_path
 from embeddb.schema.attached import KeyColumn, SourceTable
 from embeddb.schema.attached_ddl import FollowedTable
