@@ -193,6 +193,10 @@ class QueryTimeoutError(DatabaseError):
     """The statement took longer than it may."""
 
 
+class SourceChangedError(DatabaseError):
+    """The table is not what the collection was attached to: attach again."""
+
+
 class PermissionDeniedError(DatabaseError):
     """The database role may not do this."""
 

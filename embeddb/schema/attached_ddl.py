@@ -119,6 +119,7 @@ def key_functions(record: CollectionRecord) -> list[sql.Composed]:
         script(
             "templates",
             "attached_key",
+            settings=as_clauses(),
             function=key_function(record, position),
             type=verbatim(key.type),
             value=key_value(source.keys, position, sql.Identifier("_id")),
@@ -195,7 +196,11 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
             "enqueue": _snippet("enqueue", changed, names),
         },
         "delete": {"keys": old, "remove": _snippet("remove", old, names)},
-        "truncate": {"source": table(source), "same": _same(source, "c")},
+        # by the view, which stays bound to its table when that is renamed and another takes its name
+        "truncate": {
+            "source": sql.Identifier(own, record.tables.documents_name),
+            "same": _same(source, "c", in_view=True),
+        },
     }
     return [
         script(
@@ -243,11 +248,13 @@ def _chunks(record: CollectionRecord) -> sql.Identifier:
     return sql.Identifier(record.tables.schema, record.tables.chunks_name)
 
 
-def _same(source: SourceTable, chunks: str | None = None) -> sql.Composable:
-    """Return the condition that a row `s` of the source is the one that a chunk belongs to."""
+def _same(
+    source: SourceTable, chunks: str | None = None, *, in_view: bool = False
+) -> sql.Composable:
+    """Return the condition that a row `s` of the source, or of its view, is that of a chunk."""
     return sql.SQL(" AND ").join(
         sql.SQL("{} = {}").format(
-            sql.Identifier("s", key.name),
+            sql.Identifier("s", key.view_name if in_view else key.name),
             sql.Identifier(*filter(None, [chunks]), key.chunk_name),
         )
         for key in source.keys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from embeddb.db.database import Connection
 from embeddb.errors import PermissionDeniedError
+from embeddb.repository.attached.binding import check_view
 from embeddb.repository.roles.privileges import can_write_chunks, current_role, lacking
 from embeddb.repository.roles.source_privileges import hides_chunks, needs_of
 from embeddb.schema import privileges
@@ -37,8 +38,10 @@ def check_collection(connection: Connection, schema: str, record: CollectionReco
     """Check that the role may work for a collection.
 
     Raises:
+        SourceChangedError: the view that reads the rows is gone, which no privilege mends.
         PermissionDeniedError: it may not; the message has what grants it.
     """
+    check_view(connection, record)
     role = current_role(connection)
     wanted = privileges.needs(RoleProfile(levels={record.name: Level.WRITE}), [record])
     own = set(privileges.collection_things(record))

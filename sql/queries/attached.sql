@@ -51,3 +51,24 @@ SELECT NOT pg_catalog.row_security_active(c.oid)
                             WHERE u.role = 0 OR pg_catalog.pg_has_role(u.role, 'USAGE'))
            ) q) p
  WHERE c.oid = pg_catalog.to_regclass(%(source)s)
+
+-- name: key
+-- The columns of the primary key of the table that a view reads, in the key's order, and all its
+-- columns. The view stays bound to its table when that is renamed. No row: the view is gone.
+SELECT ARRAY(SELECT a.attname::text
+               FROM pg_catalog.pg_index i
+              CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::smallint[])
+                         WITH ORDINALITY k (attnum, place)
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+              WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts
+              ORDER BY k.place),
+       ARRAY(SELECT a.attname::text
+               FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+  FROM pg_catalog.pg_rewrite r
+  JOIN pg_catalog.pg_depend d
+    ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+   AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.ev_class
+  JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p')
+ WHERE r.ev_class = pg_catalog.to_regclass(%(view)s)
+ LIMIT 1

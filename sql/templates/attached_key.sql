@@ -7,6 +7,7 @@ IMMUTABLE
 STRICT
 PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
+{settings}
 AS $the_body_of_a_key_function_between_tags_longer_than_sixty_three_bytes_$
 BEGIN
     RETURN {value};

@@ -13,7 +13,7 @@ BEGIN
     IF TG_ARGV[0] OPERATOR(pg_catalog.=) 'part' THEN
         BEGIN
             DELETE FROM {chunks} c WHERE NOT EXISTS (SELECT FROM {source} s WHERE {same});
-        EXCEPTION WHEN undefined_table OR undefined_column THEN
+        EXCEPTION WHEN undefined_table OR undefined_column OR data_exception THEN
             RAISE WARNING 'embeddb could not follow collection %: %', {name}, SQLERRM
                 USING HINT = 'Run embeddb doctor.';
         END;

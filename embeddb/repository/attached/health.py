@@ -8,6 +8,7 @@ from datetime import datetime
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 from embeddb.schema.attached import SourceTable
+from embeddb.repository.attached.binding import changed_key
 from embeddb.schema.attached_ddl import EVENTS, source_of, trigger_name
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.dependency_ddl import trigger_names
@@ -50,7 +51,7 @@ class SourceFault:
     """Something that became of a source since it was attached.
 
     Attributes:
-        kind: `table`, `column`, `view`, `trigger` or `security`.
+        kind: `table`, `column`, `key`, `view`, `trigger` or `security`.
         message: what it is, as a sentence.
     """
 
@@ -117,6 +118,9 @@ class AttachedHealth:
             if name not in columns:
                 message = f"Column {name} of {place} is gone, or has another name now."
                 found.append(SourceFault("column", message))
+        changed = changed_key(connection, self._record) if is_source else None
+        if changed is not None:
+            found.append(SourceFault("key", changed))
         if is_source and row_security != source.row_security:
             message = f"Row-level security of {place} was turned on since: chunks are not hidden."
             if source.row_security:

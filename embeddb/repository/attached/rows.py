@@ -13,6 +13,7 @@ from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
 from embeddb.errors import PermissionDeniedError
 from embeddb.records import Vector
+from embeddb.repository.attached.binding import check_key
 from embeddb.repository.collections.documents import Batch, Documents, ReadyDocument
 from embeddb.schema.attached_ddl import source_of, table
 from embeddb.schema.catalog import CollectionRecord
@@ -57,6 +58,7 @@ class SourceRows:
 
     def __init__(self, database: Database, record: CollectionRecord) -> None:
         source = self._source = source_of(record)
+        self._record = record
         self._is_checked = not any(one.row_security for one in source.tables_read)
         self._names: dict[str, sql.Composable] = {
             "documents": record.tables.documents,
@@ -71,9 +73,11 @@ class SourceRows:
         Raises:
             PermissionDeniedError: row-level security hides rows from the role, which would be
                 taken for gone.
+            SourceChangedError: the table has another primary key now.
             psycopg.errors.DataError: the user's SQL fails on one of the rows.
         """
         self.check_sight(connection)
+        check_key(connection, self._record)
         statement = query("source_rows.read", **self._names)
         rows = connection.execute(statement, {"ids": list(keys)}).fetchall()
         return {

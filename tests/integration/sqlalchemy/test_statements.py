@@ -154,9 +154,11 @@ def test_an_alias_is_a_row_of_its_own(session: Session) -> None:
     assert _changed(session) == {number + 1 for number in CLOSE if number < COUNT}
     table: Any = Post.__table__
     from embeddb.sqlalchemy.attribute import EmbeddingAttribute
+    from embeddb.sqlalchemy.expression import EmbeddedTable
 
     one, two = table.alias(), table.alias()
-    attribute = EmbeddingAttribute("posts", table)
+    embedded = EmbeddedTable(schema=None, name="posts", names_collection=True)
+    attribute = EmbeddingAttribute("posts", embedded, table)
     far = [attribute.of(alias).distance(QUERY) for alias in (one, two)]
     rows = session.execute(
         sa.select(one.c.id, two.c.id, *far).where(two.c.id == one.c.id + 1, one.c.id < 9)

@@ -1,0 +1,65 @@
+"""Whether the table that a collection follows still has the key that it was attached by."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from embeddb.db.database import Connection
+from embeddb.db.queries import query
+from embeddb.errors import SourceChangedError
+from embeddb.schema.attached_ddl import source_of
+from embeddb.schema.catalog import CollectionRecord
+
+
+def changed_key(connection: Connection, record: CollectionRecord) -> str | None:
+    """Return how the primary key differs from the one attached by, as a sentence; None: not.
+
+    A column that was only renamed is the same one: the view still reads it.
+    """
+    view = sql.Identifier(record.tables.schema, record.tables.documents_name).as_string()
+    row = connection.execute(query("attached.key"), {"view": view}).fetchone()
+    if row is None:
+        return None
+    source = source_of(record)
+    now, columns = row
+    before = [key.name for key in source.keys]
+    same = len(now) == len(before) and all(
+        old == new or old not in columns for old, new in zip(before, now, strict=True)
+    )
+    if same:
+        return None
+    found = f"({', '.join(now)})" if now else "gone"
+    return (
+        f"The primary key of {source.table_text} is {found} now, and collection {record.name!r} "
+        f"was attached by ({', '.join(before)}): what belongs to which row is not known. Detach "
+        f"it, embeddb detach '{record.name}', and attach it anew."
+    )
+
+
+def check_key(connection: Connection, record: CollectionRecord) -> None:
+    """Check that the table has the primary key that the collection was attached by.
+
+    Raises:
+        SourceChangedError: it has another one, or none.
+    """
+    changed = changed_key(connection, record)
+    if changed is not None:
+        raise SourceChangedError(changed)
+
+
+def check_view(connection: Connection, record: CollectionRecord) -> None:
+    """Check that the view that reads the rows is there.
+
+    Raises:
+        SourceChangedError: it was dropped, by itself or with a column or the table that it read.
+    """
+    tables = record.tables
+    named = {"schema": tables.schema, "name": tables.documents_name}
+    row = connection.execute(query("collections.exists"), named).fetchone()
+    if row is None or not row[0]:
+        place = source_of(record).table_text
+        raise SourceChangedError(
+            f"View {record.name} is gone, as after DROP … CASCADE of a column of {place}, or of "
+            f"the table: attach again, embeddb attach {place} --name '{record.name}' --exist-ok …, "
+            f"or give the collection up: embeddb detach '{record.name}'"
+        )
