@@ -196,7 +196,7 @@ def trigger_functions(record: CollectionRecord) -> list[sql.Composed]:
             "enqueue": _snippet("enqueue", changed, names),
         },
         "delete": {"keys": old, "remove": _snippet("remove", old, names)},
-        # by the view, which stays bound to its table when that is renamed and another takes its name
+        # by the view, which stays bound to its table when another takes its name
         "truncate": {
             "source": sql.Identifier(own, record.tables.documents_name),
             "same": _same(source, "c", in_view=True),
