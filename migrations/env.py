@@ -14,7 +14,7 @@ schema: str = config.attributes.get("schema", "embeddb")
 SINCE = {
     "filter_part": "0002",
     "search": "0003",
-    "status": "0013",
+    "status": "0010",
     "every_collection": "0003",
     "await_encoding": "0004",
     "encode": "0004",

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
-from embeddb.schema.attached import SourceTable
 from embeddb.repository.attached.binding import changed_key
+from embeddb.schema.attached import SourceTable
 from embeddb.schema.attached_ddl import EVENTS, source_of, trigger_name
 from embeddb.schema.catalog import CollectionRecord
 from embeddb.schema.dependency_ddl import trigger_names

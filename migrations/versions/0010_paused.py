@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from psycopg import sql
 
-revision = "0013"
-down_revision = "0011"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
