@@ -37,6 +37,8 @@ class Settings:
         openai_api_key: the key for that endpoint.
         python_models: modules, separated by commas, whose functions may serve as models
             (`python:module:function`). By default none may.
+        test_dsn: the server on which the fixtures of the pytest plugin make databases; the embedded
+            one by default.
         offline: `1` never asks the Hugging Face hub.
         debug: `1` shows the traceback of an error that a command reports.
     """
@@ -49,6 +51,7 @@ class Settings:
     openai_base_url: str | None = None
     openai_api_key: str | None = field(default=None, repr=False)
     python_models: tuple[str, ...] = ()
+    test_dsn: str | None = field(default=None, repr=False)
     offline: bool = False
     debug: bool = False
 
@@ -68,6 +71,7 @@ class Settings:
             or None,
             openai_api_key=env.get("OPENAI_API_KEY") or None,
             python_models=_names(env.get("EMBEDDB_PYTHON_MODELS", "")),
+            test_dsn=env.get("EMBEDDB_TEST_DSN") or None,
             offline=_flag(env, "HF_HUB_OFFLINE"),
             debug=_flag(env, "EMBEDDB_DEBUG"),
         )

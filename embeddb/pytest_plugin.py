@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from embeddb.collection import Collection
     from embeddb.store import Store
 
-DSN_VARIABLE = "EMBEDDB_TEST_DSN"
-
 
 @pytest.fixture(scope="session")
 def embeddb_server() -> str:
@@ -22,8 +19,8 @@ def embeddb_server() -> str:
     from embeddb.config import Settings
     from embeddb.db import embedded
 
-    given = os.environ.get(DSN_VARIABLE)
-    return given or embedded.start(Settings.from_environment().data_dir).url
+    settings = Settings.from_environment()
+    return settings.test_dsn or embedded.start(settings.data_dir).url
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from embeddb.diagnostics.jobs import JobQueue
 from embeddb.diagnostics.status import StoreStatus, read_status
 from embeddb.encoders.loader import EncoderLoader
 from embeddb.encoders.settings import EncoderSettings
-from embeddb.errors import CollectionExistsError, ConfigurationError
+from embeddb.errors import CollectionExistsError, ConfigurationError, TransformError
 from embeddb.pipeline.adoption import adopt, check_agreement
 from embeddb.pipeline.conversion.forms import first_generation
 from embeddb.pipeline.generation.advice import advise_distance
@@ -30,6 +30,7 @@ from embeddb.protocols import Encoder
 from embeddb.repository.attached.adopt import check_column
 from embeddb.repository.attached.attach import Attachments
 from embeddb.repository.attached.resolve import SourceSpec
+from embeddb.repository.attached.script import Script, as_text, write_attach, write_detach
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.queue.workers import WorkerInfo, Workers
 from embeddb.repository.roles.grants import GrantReport, Grants
@@ -302,6 +303,75 @@ class Store:
                 model = self._bound(record, encoder)
                 adopt(self._database, record, model, embedding_column, display)
         return Collection(self._database, record, self._encoder, encoder)
+
+    def attach_sql(
+        self,
+        source: str,
+        *,
+        name: str | None = None,
+        text: str | Sequence[str],
+        metadata: Sequence[str] = (),
+        where: str | None = None,
+        title_column: str | None = None,
+        media_type: str | None = None,
+        media_type_column: str | None = None,
+        **fields: Unpack[EmbeddingFields],
+    ) -> str:
+        """Return the SQL that attaches a table, for migrations that others run; nothing is changed.
+
+        The server is asked for the table's key and types. The SQL looks the rest up when it runs,
+        so that it serves every database with such a table. It begins and commits nothing.
+
+        Args:
+            source: the table, as SQL names it; without a schema, the search_path finds it.
+            name: the collection's; None: the table's.
+            text: as `attach` takes it, but without subqueries.
+            metadata: columns that searches show and filter by.
+            where: a SQL condition; rows that do not meet it take no part.
+            title_column: the column that is put before each chunk.
+            media_type: what kind of documents the text's one column holds.
+            media_type_column: the column that has the media type of each.
+            fields: what `EmbeddingSpec` takes; `model` is required.
+
+        Raises:
+            AttachError, PermissionDeniedError: as `attach`.
+            TransformError: the transform is kept as matrices, which no script can write.
+            ConfigurationError: another argument is wrong.
+        """
+        spec = EmbeddingSpec(**fields)
+        spec.check_metadata(metadata)
+        if spec.model is None:
+            raise ConfigurationError("The rows of a table bring no vectors: attach needs a model.")
+        if spec.transform is not None and not spec.transform.needs_fit:
+            raise TransformError(
+                f"The transform {', '.join(spec.transform.words)} is kept in the database as "
+                "matrices, which no script can write: attach without --sql."
+            )
+        declaration = SourceSpec(
+            source=source,
+            text=text,
+            metadata=tuple(metadata),
+            where=where,
+            title_column=title_column,
+            media_type=media_type,
+            media_type_column=media_type_column,
+        )
+        found = Attachments(self._database).found(declaration)
+        model = self._encoder(spec.model).info
+        script = Script(self._database.schema, self._database.vector_schema(), model)
+        generation = first_generation(script, spec, model)
+        write_attach(script, name or found.table, found, generation, source)
+        return as_text(script.statements)
+
+    def detach_sql(self, name: str) -> str:
+        """Return the SQL that detaches a collection, or drops it; nothing is asked or changed.
+
+        It begins and commits nothing, and is refused where something of the application's depends
+        on the collection.
+        """
+        script = Script(self._database.schema, self._database.vector_schema())
+        write_detach(script, name)
+        return as_text(script.statements)
 
     def detach(self, name: str) -> None:
         """Remove a collection that is attached to a table; the table is left as it was before.

@@ -15,7 +15,7 @@ from embeddb.cli.common.index_options import NewIndexOptions
 from embeddb.cli.common.layout_options import LayoutOptions
 from embeddb.cli.common.notes import notes
 from embeddb.cli.common.options import Name, Yes, confirm
-from embeddb.cli.common.output import record_fields, say
+from embeddb.cli.common.output import emit, record_fields, say
 from embeddb.cli.describe import print_collection
 from embeddb.errors import ConfigurationError
 
@@ -114,6 +114,14 @@ def attach(
             help="Take them even if they are not what the model makes of the texts.",
         ),
     ] = False,
+    sql: Annotated[
+        bool,
+        typer.Option(
+            "--sql",
+            help="Print the SQL that attaches the table, for migrations that other tools run, and "
+            "change nothing.",
+        ),
+    ] = False,
     embedding: EmbeddingOptions,
     index: NewIndexOptions,
     layout: LayoutOptions,
@@ -136,6 +144,30 @@ def attach(
 
     from embeddb.diagnostics.describe import describe
 
+    if sql:
+        if exist_ok or depends_on or embedding_column:
+            raise typer.BadParameter(
+                "It goes with neither --exist-ok, --depends-on nor --embedding-column: these ask "
+                "the database while they attach.",
+                param_hint="--sql",
+            )
+        with ctx.store() as store, refused():
+            written = store.attach_sql(
+                source,
+                name=name,
+                text=text,
+                model=model,
+                metadata=metadata or (),
+                where=where,
+                index=spec,
+                layout=chosen_layout,
+                title_column=title_column,
+                media_type=media_type,
+                media_type_column=media_type_column,
+                **arguments,
+            )
+        _print_sql(ctx, written)
+        return
     with ctx.store() as store:
         with refused():
             made = store.attach(
@@ -166,6 +198,13 @@ def attach(
     ctx.print(record_fields(found) | {"notes": notes()}, tell)
 
 
+def _print_sql(ctx: CommandContext, written: str) -> None:
+    if ctx.as_json:
+        emit({"sql": written})
+    else:
+        sys.stdout.write(written)
+
+
 def _dependencies(given: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for one in given:
@@ -179,12 +218,26 @@ def _dependencies(given: Sequence[str]) -> dict[str, str]:
 
 
 @with_groups
-def detach(name: Name, *, yes: Yes = False, ctx: CommandContext) -> None:
+def detach(
+    name: Name,
+    *,
+    sql: Annotated[
+        bool,
+        typer.Option(
+            "--sql", help="Print the SQL that detaches it, for migrations that other tools run."
+        ),
+    ] = False,
+    yes: Yes = False,
+    ctx: CommandContext,
+) -> None:
     """Remove an attached collection, after asking.
 
     Its chunks, triggers and functions are dropped. The table is as it was before.
     """
     with ctx.store() as store:
+        if sql:
+            _print_sql(ctx, store.detach_sql(name))
+            return
         chunks = store.collection(name).count_chunks()
         confirm(f"Detach {name!r} and drop its {chunks:,} chunks?", yes=yes)
         store.detach(name)

@@ -29,7 +29,7 @@ BEGIN
                      JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
                     WHERE e.extname = 'vector' AND n.nspname = {vector_schema}) THEN
         RAISE EXCEPTION 'pgvector is not in the schema %.', {vector_schema}
-            USING HINT = 'Write the script with context.configure(embeddb_vector_schema=…).';
+            USING HINT = 'Write the script with context.configure(embeddb_vector_schema=...).';
     END IF;
     SELECT n.nspname, c.relrowsecurity,
            CASE WHEN c.relkind NOT IN ('r', 'p') THEN 'is no table'

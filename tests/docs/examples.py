@@ -99,6 +99,11 @@ class Examples:
             assert command.pop(0) == "embeddb", line
             if command[-1] == "&":
                 self._serve(command[:-1])
+            elif command[:2] == ["db", "psql"]:  # it becomes psql: not in this process
+                done = subprocess.run(
+                    [str(EMBEDDB), *command], capture_output=True, text=True, env=self._environment
+                )
+                printed.append(_output(done))
             elif command[-2] == ">":
                 Path(command[-1]).write_text(_output(run(*command[:-2], dsn=self._url)), "utf-8")
             else:

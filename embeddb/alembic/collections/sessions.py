@@ -95,7 +95,7 @@ def _convert(migration: MigrationContext, name: str, form: Mapping[str, Any]) ->
 
 
 def _create_anew(migration: MigrationContext, name: str, form: Mapping[str, Any]) -> None:
-    """Give a collection another form that this transaction has created: it has no vectors yet."""
+    """Create a collection of this transaction anew, in another form: it has no vectors yet."""
     store = store_of(migration)
     record = store.collection(name).record
     fields: Any = {**EmbeddingSpec.of(record.generation).fields(), **form}

@@ -118,10 +118,18 @@ class Attachments:
             source=source,
         )
 
+    def found(self, declaration: SourceSpec) -> SourceTable:
+        """Return the source of a declaration, as it is; nothing is changed.
+
+        Raises:
+            AttachError: the table cannot be had; its subclasses say why.
+        """
+        with self._database.transaction() as connection:
+            return self._resolve(connection, declaration).source
+
     def default_name(self, declaration: SourceSpec) -> str:
         """Return the name that a collection gets by default: its table's."""
-        with self._database.transaction() as connection:
-            return self._resolve(connection, declaration).source.table
+        return self.found(declaration).table
 
     def reattach(self, record: CollectionRecord, declaration: SourceSpec) -> CollectionRecord:
         """Replace everything about a source with what is declared now, and look at every row again.

@@ -177,6 +177,11 @@ def write_attach(
         connection.execute(query("vector_indexes.restore_path"), {})
 
 
+def as_text(statements: Sequence[str]) -> str:
+    """Return statements as the text of a script."""
+    return "".join(statement + ";\n\n" for statement in statements)
+
+
 def write_detach(database: Script, name: str) -> None:
     """Write one block that detaches a collection, or drops it: it looks up what is there."""
     named = {
