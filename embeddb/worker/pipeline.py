@@ -221,7 +221,7 @@ class ModelPipeline:
 
     def _wait_seconds(self, connection: ReconnectingConnection) -> float:
         """Return how long to wait for a notification: no longer than until the next try is due."""
-        longest = self._options.poll_seconds
+        longest = self._reconciliation.wait_seconds(self._options.poll_seconds)
         ids = [one.id for one in self._collections if not one.given_up]
         pauses = [one.backoff.wait_seconds for one in self._collections if one.error]
         due = connection.run(self._context.jobs.next_available, ids)

@@ -18,6 +18,10 @@ CHECK_SECONDS = 30.0
 PAUSE_SECONDS = 1.0
 """How long no page is tried where an application holds one of its rows."""
 
+REST = 20.0
+"""How long to rest after a page, in times of what it took: writers must not feel the comparison.
+A worker that is to end takes no rest."""
+
 log = logging.getLogger("embeddb.worker")
 
 
@@ -27,6 +31,17 @@ class Reconciliation:
     def __init__(self, context: WorkerContext) -> None:
         self._context = context
         self._not_before: dict[int, float] = {}
+        self._going_on: dict[int, bool] = {}
+
+    def wait_seconds(self, longest: float) -> float:
+        """Return how long until the next page of a comparison that goes on, at most `longest`."""
+        now = time.monotonic()
+        pauses = [
+            self._not_before.get(number, now) - now
+            for number, going_on in self._going_on.items()
+            if going_on
+        ]
+        return max(min([longest, *pauses]), 0.0)
 
     def step(self, connection: ReconnectingConnection, collection: WorkerCollection) -> bool:
         """Look at one page if a comparison is due; return whether there may be more to do."""
@@ -37,6 +52,7 @@ class Reconciliation:
             self._pause(collection, 0.0 if self._context.options.once else CHECK_SECONDS)
             return False
         reconciler = Reconciler(self._context.database, collection.record)
+        started = time.monotonic()
         try:
             step = connection.run(reconciler.step, collection.id)
         except pg.LockNotAvailable:
@@ -44,6 +60,9 @@ class Reconciliation:
         if step is None:
             self._pause(collection, PAUSE_SECONDS)
             return False
+        self._going_on[collection.id] = not step.finished
+        if not self._context.options.once:
+            self._pause(collection, REST * (time.monotonic() - started))
         if step.finished:
             fields = {
                 "collection": collection.name,
