@@ -145,7 +145,7 @@ class SearchMethods(CollectionBase):
             FilterError: an unknown operator or a malformed filter; nothing is ignored.
         """
         deadline = Deadline(timeout)
-        wanted = one_id(id)
+        wanted = self._documents.stored_ids([one_id(id)])[0]
         request = self._request(limit, options, FILTERS, without=wanted)
         vector = self._documents.mean_vector(wanted) if some_ids(wanted) else None
         if vector is None:
@@ -168,7 +168,7 @@ class SearchMethods(CollectionBase):
         Raises:
             ConfigurationError: one is no id.
         """
-        wanted = some_ids(ids)
+        wanted = self._documents.stored_ids(some_ids(ids))
         found = self._documents.get(wanted)
         if not embeddings:
             return found

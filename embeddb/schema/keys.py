@@ -43,6 +43,15 @@ IMMUTABLE_TYPES = frozenset(
 """Types whose input Postgres declares immutable, so that a generated column may read them."""
 
 
+READ_ALIKE = frozenset(IMMUTABLE_TYPES - {"numeric"}) | {
+    "date",
+    "timestamp without time zone",
+    "timestamp with time zone",
+}
+"""Types whose equal values are written alike. Others have values that are equal and are written in
+several ways: 1.0 and 1.00, 'abc' and 'ABC' as citext, '1 day' and '24 hours'."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyRule:
     """How the columns of some types are written as text and read back.
@@ -113,6 +122,27 @@ def has_key_function(key: KeyColumn) -> bool:
 # as psycopg composes statements
 
 
+def read_alike(keys: Sequence[KeyColumn]) -> bool:
+    """Return whether equal keys always have the same text."""
+    return all(base_type(key.type) in READ_ALIKE for key in keys)
+
+
+def equal_keys(
+    keys: Sequence[KeyColumn], alias: str, values: Sequence[sql.Composable]
+) -> sql.Composable:
+    """Return the condition that the key of chunks is equal to values of its columns' types.
+
+    As arrays, which are compared by the equality of their elements' own type: an operator of an
+    extension's type, as of citext, is not found by its name under every search_path.
+    """
+    return sql.SQL(" AND ").join(
+        sql.SQL("ARRAY[{}] OPERATOR(pg_catalog.=) ARRAY[{}]").format(
+            Name(alias, key.chunk_name), value
+        )
+        for key, value in zip(keys, values, strict=True)
+    )
+
+
 def key_text(source: SourceTable, alias: str | None = None) -> sql.Composable:
     """Return the SQL of a row's key, for a statement without parameters.
 
@@ -139,6 +169,11 @@ def key_text_of(keys: Sequence[KeyColumn], columns: Sequence[sql.Composable]) ->
 def key_value(keys: Sequence[KeyColumn], position: int, id: sql.Composable) -> sql.Composable:
     """Return the SQL of a key's column in its own type, for a statement without parameters."""
     return _value(keys, position, id, verbatim)
+
+
+def key_value_of(source: SourceTable, position: int, id: sql.Composable) -> sql.Composable:
+    """Return the SQL of a key's column in its own type, for a statement with parameters."""
+    return _value(source.keys, position, id, fragment)
 
 
 def _value(

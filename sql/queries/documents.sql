@@ -119,6 +119,12 @@ SELECT d.id, d.content, d.metadata, d.uri, d.media_type
   FROM {documents} d
  WHERE {asked_for}
 
+-- name: equal_ids
+-- The ids under which documents are stored whose keys are equal to given ones.
+SELECT k.id, c.id
+  FROM pg_catalog.unnest(%(ids)s::text[]) k (id)
+  JOIN {chunks} c ON c.chunk_no = 0 AND {equal}
+
 -- name: first_vectors
 -- Read the vector of each document's first chunk.
 SELECT c.id, {vector}

@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from psycopg import errors as pg
 from psycopg import sql
 
 from embeddb.db.boundary import translated
 from embeddb.db.database import Database
-from embeddb.db.queries import query
+from embeddb.db.queries import Name, query
 from embeddb.db.rendering import Expression, Written, as_text
 from embeddb.db.vectors import from_binary
-from embeddb.errors import DatabaseUnavailableError
+from embeddb.errors import DatabaseError, DatabaseUnavailableError
 from embeddb.records import Document, Vector
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.keys import is_asked_for
+from embeddb.schema.keys import equal_keys, is_asked_for, key_value_of, read_alike
 from embeddb.schema.vector_expressions import Vectors
 
 IDS_PER_QUERY = 10_000
@@ -79,6 +80,25 @@ class DocumentReader:
         rows = self._rows("documents.first_vectors", {"ids": list(ids)}, vector=self._sent)
         vectors = self._vectors([row[1] for row in rows])
         return {row[0]: vector for row, vector in zip(rows, vectors, strict=True)}
+
+    def stored_ids(self, ids: Sequence[str]) -> list[str]:
+        """Return the ids under which documents of equal keys are stored, each its own by default.
+
+        Equal keys are written in several ways where the type says so, as citext does.
+        """
+        source = self._record.source
+        if source is None or read_alike(source.keys):
+            return list(ids)
+        values = [key_value_of(source, place, Name("k", "id")) for place in range(len(source.keys))]
+        equal = equal_keys(source.keys, "c", values)
+        try:
+            rows = self._rows("documents.equal_ids", {"ids": list(ids)}, equal=equal)
+        except DatabaseError as error:
+            if not isinstance(error.__cause__, pg.DataError):
+                raise
+            return list(ids)  # one is no value of the type: it is nobody's key
+        found: dict[str, str] = {row[0]: row[1] for row in rows}
+        return [found.get(id, id) for id in ids]
 
     def mean_vector(self, id: str) -> Vector | None:
         """Return the mean of a document's stored vectors; None where there is no such document."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from psycopg import sql
@@ -15,7 +16,7 @@ from embeddb.repository.search.compiler import Compiler
 from embeddb.repository.search.shape import SearchShape
 from embeddb.schema.attached import KeyColumn
 from embeddb.schema.catalog import CollectionRecord
-from embeddb.schema.keys import key_text_of
+from embeddb.schema.keys import equal_keys, key_text_of, read_alike
 from embeddb.schema.layouts import HashPartitions, Layout
 
 _VARIABLES = frozenset(
@@ -109,14 +110,27 @@ class SearchFunctions:
             function=sql.Identifier(self._schema, record.tables.similar_function),
             arguments=search_arguments(sql.SQL(", ").join(arguments), False),
             declared=declared,
-            query=script(
-                "templates",
-                "search_by_document",
-                id=key_text_of(keys, list(places)),
-                mean=verbatim(as_function_body(compiler.vectors.mean("c"))),
-                chunks=sql.Identifier(self._schema, record.tables.chunks_name),
-            ),
+            query=self._of_document(record, compiler, keys, places),
         )
+
+    def _of_document(
+        self,
+        record: CollectionRecord,
+        compiler: Compiler,
+        keys: Sequence[KeyColumn],
+        places: Sequence[sql.Identifier],
+    ) -> sql.Composable:
+        """Return what makes the query of a document's key."""
+        parts = {
+            "id": key_text_of(keys, list(places)),
+            "mean": verbatim(as_function_body(compiler.vectors.mean("c"))),
+            "chunks": sql.Identifier(self._schema, record.tables.chunks_name),
+        }
+        otherwise: sql.Composable = sql.SQL("")
+        if record.source is not None and not read_alike(keys):
+            equal = equal_keys(keys, "c", places)
+            otherwise = script("templates", "search_by_equal_key", equal=equal, **parts)
+        return script("templates", "search_by_document", otherwise=otherwise, **parts)
 
     def _create_search(
         self,

@@ -56,6 +56,7 @@ COMMANDS: dict[tuple[str, ...], tuple[list[str], set[str]]] = {
         {"processed", "succeeded", "problems"},
     ),
     ("index", "drop"): (["notes", "--yes"], {"name", "method", "valid"}),
+    ("repair",): (["bodies"], {"collections"}),
     ("pause",): (["bodies"], {"paused"}),
     ("resume",): (["bodies"], {"resumed"}),
     ("unfollow",): (["bodies", "--yes"], {"unfollowed"}),
