@@ -54,7 +54,8 @@ SELECT NOT pg_catalog.row_security_active(c.oid)
 
 -- name: key
 -- The columns of the primary key of the table that a view reads, in the key's order, and all its
--- columns. The view stays bound to its table when that is renamed. No row: the view is gone.
+-- columns. The view stays bound to its table when that is renamed; the other tables that its text
+-- is read from are left out. No row: the view is gone.
 SELECT ARRAY(SELECT a.attname::text
                FROM pg_catalog.pg_index i
               CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::smallint[])
@@ -71,4 +72,8 @@ SELECT ARRAY(SELECT a.attname::text
    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.ev_class
   JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.relkind IN ('r', 'p')
  WHERE r.ev_class = pg_catalog.to_regclass(%(view)s)
+   AND (c.oid = pg_catalog.to_regclass(%(source)s)
+        OR NOT EXISTS (SELECT FROM pg_catalog.unnest(%(others)s::text[]) o (name)
+                        WHERE c.oid = pg_catalog.to_regclass(o.name)))
+ ORDER BY c.oid = pg_catalog.to_regclass(%(source)s) DESC
  LIMIT 1

@@ -17,10 +17,14 @@ def changed_key(connection: Connection, record: CollectionRecord) -> str | None:
     A column that was only renamed is the same one: the view still reads it.
     """
     view = sql.Identifier(record.tables.schema, record.tables.documents_name).as_string()
-    row = connection.execute(query("attached.key"), {"view": view}).fetchone()
+    source = source_of(record)
+    names = [
+        sql.Identifier(one.schema, one.table).as_string() for one in (source, *source.dependencies)
+    ]
+    values = {"view": view, "source": names[0], "others": names[1:]}
+    row = connection.execute(query("attached.key"), values).fetchone()
     if row is None:
         return None
-    source = source_of(record)
     now, columns = row
     before = [key.name for key in source.keys]
     same = len(now) == len(before) and all(
@@ -57,9 +61,9 @@ def check_view(connection: Connection, record: CollectionRecord) -> None:
     named = {"schema": tables.schema, "name": tables.documents_name}
     row = connection.execute(query("collections.exists"), named).fetchone()
     if row is None or not row[0]:
-        place = source_of(record).table_text
+        view, place = tables.schema + "." + tables.documents_name, source_of(record).table_text
         raise SourceChangedError(
-            f"View {record.name} is gone, as after DROP … CASCADE of a column of {place}, or of "
-            f"the table: attach again, embeddb attach {place} --name '{record.name}' --exist-ok …, "
-            f"or give the collection up: embeddb detach '{record.name}'"
+            f"View {view} is gone, as after DROP … CASCADE of a column of {place}, or of the table: "
+            f"attach again, embeddb attach {place} --name '{record.name}' --exist-ok …, or give the "
+            f"collection up: embeddb detach '{record.name}'"
         )

@@ -20,7 +20,7 @@ from tests.integration.alembic.test_embeddings import collections, models
 from tests.support.alembic_application import Application, body
 from tests.support.attaching import articles
 from tests.support.drivers import DRIVERS, with_connection
-from tests.support.postgres import catalog, one, role, with_role
+from tests.support.postgres import catalog, one, role
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +113,9 @@ def test_a_script_of_it(empty_database: str, database: str) -> None:
 
 
 def test_a_role_that_may_not_is_told_what_to_ask_for(empty_database: str) -> None:
-    with role(empty_database) as name, pytest.raises(PermissionDeniedError) as raised:
-        run(with_role(empty_database, name), "psycopg", lambda op: op.upgrade_embeddb())
+    with role(empty_database) as url, pytest.raises(PermissionDeniedError) as raised:
+        name = psycopg.conninfo.conninfo_to_dict(url)["user"]
+        run(with_role(empty_database, str(name)), "psycopg", lambda op: op.upgrade_embeddb())
     assert "CREATE EXTENSION vector" in str(raised.value)
 
 

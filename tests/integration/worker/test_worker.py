@@ -586,6 +586,7 @@ def test_a_role_that_row_security_hides_rows_from_removes_nothing(
         "GRANT USAGE ON SCHEMA embeddb TO {}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA embeddb TO {}",
         "GRANT INSERT, UPDATE, DELETE ON embeddb.jobs, embeddb.failed_jobs, embeddb.backfills, "
+        "embeddb.reconciliations, "
         "embeddb.workers, embeddb.articles_g1 TO {}",
         "GRANT SELECT ON articles TO {}",
     )

@@ -69,6 +69,7 @@ TABLES: dict[str, dict[str, tuple[str, ...]]] = {
         "failed_jobs": ALL,
         "workers": ALL,
         "backfills": ("SELECT", "UPDATE"),
+        "reconciliations": ("SELECT", "INSERT", "UPDATE"),
         "encode_requests": ("SELECT", "UPDATE", "DELETE"),
         "encoded_queries": ("SELECT", "INSERT", "DELETE"),
     },
