@@ -63,7 +63,7 @@ def check_view(connection: Connection, record: CollectionRecord) -> None:
     if row is None or not row[0]:
         view, place = tables.schema + "." + tables.documents_name, source_of(record).table_text
         raise SourceChangedError(
-            f"View {view} is gone, as after DROP … CASCADE of a column of {place}, or of the table: "
-            f"attach again, embeddb attach {place} --name '{record.name}' --exist-ok …, or give the "
-            f"collection up: embeddb detach '{record.name}'"
+            f"View {view} is gone, as after DROP … CASCADE of a column of {place}, or of the "
+            f"table: attach again, embeddb attach {place} --name '{record.name}' --exist-ok …, or "
+            f"give the collection up: embeddb detach '{record.name}'"
         )

@@ -42,7 +42,7 @@ def test_a_view_that_is_gone_is_called_so(store: embeddb.Store) -> None:
     rows(store.url, "DROP VIEW embeddb.articles CASCADE")
     with (
         store.database.transaction() as connection,
-        pytest.raises(SourceChangedError, match="View embeddb.articles is gone"),
+        pytest.raises(SourceChangedError, match=r"View embeddb\.articles is gone"),
     ):
         check_view(connection, record)
 
