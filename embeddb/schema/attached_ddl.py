@@ -149,6 +149,26 @@ def key_columns(record: CollectionRecord) -> sql.Composable:
     return sql.SQL(" ").join(columns)
 
 
+def retyped(record: CollectionRecord, before: SourceTable) -> list[sql.Composed]:
+    """Return the statements by which a table of chunks has the key's columns in their new types."""
+    keys = source_of(record).keys
+    statements = []
+    for position, (old, new) in enumerate(zip(before.keys, keys, strict=True)):
+        if old.type == new.type:
+            continue
+        statements.append(
+            script(
+                "templates",
+                "chunks_key_type",
+                chunks=_chunks(record),
+                column=sql.Identifier(new.chunk_name),
+                type=verbatim(new.type),
+                value=key_value(keys, position, sql.Identifier("id")),
+            )
+        )
+    return statements
+
+
 def key_function(record: CollectionRecord, position: int) -> sql.Identifier:
     """Return the name of the function that reads a column of a key."""
     return sql.Identifier(record.tables.schema, record.tables.key_function(position))

@@ -52,6 +52,13 @@ READ_ALIKE = frozenset(IMMUTABLE_TYPES - {"numeric"}) | {
 several ways: 1.0 and 1.00, 'abc' and 'ABC' as citext, '1 day' and '24 hours'."""
 
 
+WIDTHS = (
+    frozenset({"smallint", "integer", "bigint"}),
+    frozenset({"text", "character varying"}),
+)
+"""Types between which a column of a key may change: a value's text stays the same."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyRule:
     """How the columns of some types are written as text and read back.
@@ -120,6 +127,15 @@ def has_key_function(key: KeyColumn) -> bool:
 
 
 # as psycopg composes statements
+
+
+def same_texts(before: Sequence[KeyColumn], now: Sequence[KeyColumn]) -> bool:
+    """Return whether keys are of the same columns, and read as before: at most wider ones."""
+    return [key.name for key in before] == [key.name for key in now] and all(
+        old.type == new.type
+        or any({base_type(old.type), base_type(new.type)} <= types for types in WIDTHS)
+        for old, new in zip(before, now, strict=True)
+    )
 
 
 def read_alike(keys: Sequence[KeyColumn]) -> bool:

@@ -25,7 +25,8 @@ SELECT p.id
 
 -- name: rows_page
 -- Look at a page of rows: how many there are, the last one, and those whose chunks are not made of
--- their text. A row that waits in the queue, or was given up, is known of already.
+-- their text. A row that waits in the queue, or was given up, is known of already. What is parsed
+-- out of a document stands nowhere in the row: there is only whether there are chunks.
 WITH page AS MATERIALIZED (
     SELECT d.id, d.content, pg_catalog.row_number() OVER (ORDER BY {keys}) AS place
       FROM {documents} d
@@ -34,16 +35,16 @@ WITH page AS MATERIALIZED (
      LIMIT %(limit)s
 ), looked_at AS (
     SELECT p.id, p.place,
-           CASE WHEN p.content ~ '\S' THEN s.differs ELSE s.chunks > 0 END AS differs
+           CASE WHEN p.content ~ {text} THEN s.differs ELSE s.chunks > 0 END AS differs
       FROM page p
      CROSS JOIN LATERAL (
         SELECT pg_catalog.count(*) AS chunks,
                pg_catalog.count(*) = 0
-               OR pg_catalog.bool_or(c.content IS DISTINCT FROM pg_catalog.substr(
+               OR {is_plain} AND pg_catalog.bool_or(c.content IS DISTINCT FROM pg_catalog.substr(
                       p.content, pg_catalog.lower(c.span) + 1,
                       pg_catalog.upper(c.span) - pg_catalog.lower(c.span)))
-               OR pg_catalog.max(pg_catalog.upper(c.span))
-                  < pg_catalog.length(pg_catalog.regexp_replace(p.content, '\s+$', '')) AS differs
+               OR {is_plain} AND pg_catalog.max(pg_catalog.upper(c.span))
+                  < pg_catalog.length(pg_catalog.regexp_replace(p.content, {end}, '')) AS differs
           FROM {chunks} c
          WHERE c.id = p.id) s
 )
@@ -144,7 +145,7 @@ SELECT (SELECT pg_catalog.count(*)
        (SELECT pg_catalog.count(*)
           FROM (SELECT s.id, s.content FROM some_rows s
                  UNION SELECT l.id, l.content FROM last_rows l) p
-         WHERE p.content ~ '\S'
+         WHERE {is_plain} AND p.content ~ {text}
            AND NOT EXISTS (SELECT FROM {chunks} c WHERE c.id = p.id)
            AND NOT EXISTS (SELECT FROM {jobs} j
                             WHERE j.collection_id = %(collection)s AND j.key = p.id)

@@ -29,6 +29,7 @@ from embeddb.repository.attached.resolve import (
     check_privileges,
     resolve,
 )
+from embeddb.repository.collections.chunks_view import ChunksView
 from embeddb.repository.collections.collections import Collections
 from embeddb.repository.collections.functions import Functions
 from embeddb.repository.roles.privileges import Privileges
@@ -36,6 +37,7 @@ from embeddb.schema import attached_ddl, dependency_ddl
 from embeddb.schema.attached import SourceTable
 from embeddb.schema.catalog import CollectionRecord, Generation
 from embeddb.schema.chunkers import ChunkerSpec
+from embeddb.schema.keys import same_texts
 from embeddb.schema.names import check_name, tables
 
 OLDEST_POSTGRES = 150000
@@ -149,7 +151,7 @@ class Attachments:
             before = record.source
             if declaration.owner is None:
                 resolved = replace(resolved, source=replace(resolved.source, owner=before.owner))
-            if resolved.source.keys != before.keys:
+            if not same_texts(before.keys, resolved.source.keys):
                 raise AttachError(
                     f"The primary key of {resolved.source.table_text} is not the one that "
                     f"collection {record.name!r} was attached by: detach it, and attach it anew."
@@ -166,6 +168,8 @@ class Attachments:
                 query("attach.set_source", **self._names),
                 {"name": record.name, "source": Jsonb(resolved.source.to_json())},
             )
+            if resolved.source.keys != before.keys:
+                self._retype(connection, changed, before)
             connection.execute(attached_ddl.view(changed))
             Functions(self._database).create_search(connection, changed)
             self._set_policy(connection, changed)
@@ -207,8 +211,25 @@ class Attachments:
 
     def _unfollow(self, connection: Connection, record: CollectionRecord) -> None:
         drop_followers(connection, record)
+        # it reads the key's columns, too; without a policy, security hides every chunk
+        for each in self._catalog.generations_on(connection, record.name):
+            connection.execute(query("attach.drop_policy_itself", chunks=each.tables.chunks), {})
         view = query("attach.drop_view", view=record.tables.documents)
         connection.execute(view, {})
+
+    def _retype(
+        self, connection: Connection, record: CollectionRecord, before: SourceTable
+    ) -> None:
+        """Give the columns of the key that chunks have the types that the source's have now.
+
+        Postgres writes each table of chunks anew, with its indexes.
+        """
+        view = ChunksView(self._database)
+        view.drop(connection, replace(record, source=before))
+        for each in self._catalog.generations_on(connection, record.name):
+            for statement in attached_ddl.retyped(replace(each, source=record.source), before):
+                connection.execute(statement)
+        view.create(connection, record)
 
     def _set_policy(self, connection: Connection, record: CollectionRecord) -> None:
         """Hide the chunks of hidden rows in every generation, or stop hiding them."""

@@ -7,7 +7,7 @@ from psycopg import sql
 from embeddb.db.database import Connection
 from embeddb.db.queries import query
 from embeddb.errors import SourceChangedError
-from embeddb.schema.attached_ddl import source_of
+from embeddb.schema.attached_ddl import source_of, table
 from embeddb.schema.catalog import CollectionRecord
 
 
@@ -18,10 +18,8 @@ def changed_key(connection: Connection, record: CollectionRecord) -> str | None:
     """
     view = sql.Identifier(record.tables.schema, record.tables.documents_name).as_string()
     source = source_of(record)
-    names = [
-        sql.Identifier(one.schema, one.table).as_string() for one in (source, *source.dependencies)
-    ]
-    values = {"view": view, "source": names[0], "others": names[1:]}
+    others = [sql.Identifier(one.schema, one.table).as_string() for one in source.dependencies]
+    values = {"view": view, "source": table(source).as_string(), "others": others}
     row = connection.execute(query("attached.key"), values).fetchone()
     if row is None:
         return None

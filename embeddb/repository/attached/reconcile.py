@@ -32,6 +32,10 @@ LOCK_TIMEOUT_MS = 50
 It is far below Postgres's deadlock_timeout: if the two wait for each other, this gives way.
 """
 
+_SPACE = r"\s\x1c-\x1f\x85\xa0"
+_TEXT, _END = f"[^{_SPACE}]", f"[{_SPACE}]+$"
+"""What a text has, and how it may end: white space as Python understands it, more than Postgres."""
+
 SAMPLE_ROWS = 1_000
 """Rows that `doctor` looks at, of several kinds."""
 
@@ -67,6 +71,10 @@ class Reconciler:
         self._names: dict[str, sql.Composable] = _names(database.schema) | {
             "documents": record.tables.documents,
             "chunks": record.tables.chunks,
+            "text": sql.Literal(_TEXT),
+            "end": sql.Literal(_END),
+            # a page without text has no chunks for good, and would be called missing for ever
+            "is_plain": sql.Literal(not source.holds_documents),
             "keys": key_columns(source, "d"),
             "backwards": sql.SQL(", ").join(
                 sql.SQL("{} DESC").format(Name("d", key.view_name)) for key in source.keys

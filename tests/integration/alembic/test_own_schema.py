@@ -115,7 +115,9 @@ def test_a_script_of_it(empty_database: str, database: str) -> None:
 def test_a_role_that_may_not_is_told_what_to_ask_for(empty_database: str) -> None:
     with role(empty_database) as url, pytest.raises(PermissionDeniedError) as raised:
         given = psycopg.conninfo.conninfo_to_dict(url)
-        other = sa.make_url(empty_database).set(username=given["user"], password=given["password"])
+        other = sa.make_url(empty_database).set(
+            username=str(given["user"]), password=str(given["password"])
+        )
         run(other.render_as_string(False), "psycopg", lambda op: op.upgrade_embeddb())
     assert "CREATE EXTENSION vector" in str(raised.value)
 

@@ -169,6 +169,27 @@ def test_nothing_is_taken_for_gone_that_is_hidden(
     assert one(store.url, "SELECT count(*) FROM embeddb.notes_g1") == 20
 
 
+def test_texts_of_odd_white_space_and_documents_are_no_difference(store: embeddb.Store) -> None:
+    rows(store.url, "CREATE TABLE public.notes (id int PRIMARY KEY, body text)")
+    odd = ("\x1c\x1d", "\x85", "\xa0", " a\xa0", "b\x1f", "c \r\n", "\ufeffd", "e\x0b")
+    for number, body in enumerate(odd):
+        rows(store.url, "INSERT INTO notes VALUES (%s, %s)", (number, body))
+    notes = attach(store, "notes", "body", name="notes", model=HashEncoder(), index=None)
+    work(store)
+    assert notes.reconcile().enqueued == 0
+    rows(store.url, "CREATE TABLE public.pages (id int PRIMARY KEY, body text)")
+    rows(store.url, "INSERT INTO pages VALUES (1, '<p>Tea <b>wants</b> water.</p>'), (2, '<p></p>')")
+    encoder = HashEncoder()
+    pages = attach(
+        store, "pages", "body", name="pages", model=encoder, index=None, media_type="text/html"
+    )
+    given = WorkerOptions(once=True, poll_seconds=0.2)
+    Worker(store, given, encoders={"pages": encoder, "notes": encoder}).run()
+    assert pages.count_chunks() == 1
+    assert pages.reconcile().enqueued <= 1, "at most the page without text is looked at again"
+    assert not [finding for finding in store.doctor().findings if finding.level == "fail"]
+
+
 def test_documents_of_embeddb_s_own_are_compared_with_nothing(store: embeddb.Store) -> None:
     docs = store.create_collection("docs", model=HashEncoder())
     with pytest.raises(ConfigurationError, match="attached to no table"):
