@@ -178,7 +178,7 @@ def test_texts_of_odd_white_space_and_documents_are_no_difference(store: embeddb
     work(store)
     assert notes.reconcile().enqueued == 0
     rows(store.url, "CREATE TABLE public.pages (id int PRIMARY KEY, body text)")
-    rows(store.url, "INSERT INTO pages VALUES (1, '<p>Tea <b>wants</b> water.</p>'), (2, '<p></p>')")
+    rows(store.url, "INSERT INTO pages VALUES (1, '<p>Tea <b>wants</b> it.</p>'), (2, '<p></p>')")
     encoder = HashEncoder()
     pages = attach(
         store, "pages", "body", name="pages", model=encoder, index=None, media_type="text/html"
