@@ -25,9 +25,11 @@ SELECT c.id, %(number)s, %(model_id)s, %(dim)s, %(distance)s, %(storage)s, %(nor
 
 -- name: list
 -- Read collections with their model and transform: all of them or the one of a name, with their
--- active generation or with every one.
+-- active generation or with every one. A source has the name that its table has now: the view that
+-- reads it stays bound to the table when that is renamed, moved, or swapped for another.
 SELECT c.name, g.number, g.dim, g.distance, g.storage, g.normalize, g.chunker, g.index_spec,
-       g.state, g.table_name, g.wanted, g.layout, c.source,
+       g.state, g.table_name, g.wanted, g.layout,
+       c.source OPERATOR(pg_catalog.||) COALESCE(s.place, '{{}}'::jsonb) AS source,
        m.name, m.revision, m.fingerprint, m.modality, m.dim, m.max_tokens, m.query_prompt,
        m.document_prompt, m.normalized, m.dtype,
        t.id, t.words, t.dim, t.fingerprint, t.is_leading, t.is_unit, t.is_isometric
@@ -36,6 +38,26 @@ SELECT c.name, g.number, g.dim, g.distance, g.storage, g.normalize, g.chunker, g
                       AND (g.number = c.active_generation OR NOT %(active)s)
   LEFT JOIN {models} m ON m.id = g.model_id
   LEFT JOIN {transforms} t ON t.id = g.transform_id
+  LEFT JOIN LATERAL (
+       SELECT pg_catalog.jsonb_build_object('schema', n.nspname, 'table', r.relname) AS place
+         FROM pg_catalog.pg_class own
+         JOIN pg_catalog.pg_class v ON v.relnamespace = own.relnamespace AND v.relname = c.name
+                                   AND v.relkind = 'v'
+         JOIN pg_catalog.pg_rewrite w ON w.ev_class = v.oid
+         JOIN pg_catalog.pg_depend d
+           ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = w.oid
+          AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> v.oid
+         JOIN pg_catalog.pg_class r ON r.oid = d.refobjid AND r.relkind IN ('r', 'p')
+         JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
+        WHERE c.source IS NOT NULL AND own.oid = c.tableoid
+          AND (n.nspname = c.source ->> 'schema' AND r.relname = c.source ->> 'table'
+               -- not one of the other tables that a text is read from
+               OR NOT EXISTS (
+                   SELECT
+                     FROM pg_catalog.jsonb_array_elements(c.source -> 'dependencies') o
+                    WHERE n.nspname = o ->> 'schema' AND r.relname = o ->> 'table'))
+        ORDER BY n.nspname = c.source ->> 'schema' AND r.relname = c.source ->> 'table' DESC
+        LIMIT 1) s ON true
  WHERE %(name)s::text IS NULL OR c.name = %(name)s::text
  ORDER BY c.name, g.number
 
