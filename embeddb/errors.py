@@ -26,6 +26,8 @@
     │   ├── SchemaOutdatedError         the schema is of another version: migrate
     │   ├── QueryTimeoutError           a statement took longer than it may
     │   ├── GenerationChangedError      the collection was converted meanwhile: open it again
+    │   ├── SourceChangedError          the table is not what the collection was attached to
+    │   ├── SharedKeyError              several rows have one key
     │   ├── PermissionDeniedError       the role may not do this
     │   ├── MigrationError              a migration could not be applied
     │   └── IndexBuildError             an index could not be built; nothing invalid is left
@@ -191,6 +193,10 @@ class GenerationChangedError(DatabaseError):
 
 class QueryTimeoutError(DatabaseError):
     """The statement took longer than it may."""
+
+
+class SharedKeyError(DatabaseError):
+    """Several rows have one key, so that nobody can tell which chunks are whose."""
 
 
 class SourceChangedError(DatabaseError):

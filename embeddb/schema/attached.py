@@ -96,6 +96,8 @@ class SourceTable:
         media_type: what kind of documents the text's one column holds; None: plain text, or what
             `media_type_column` says.
         media_type_column: the column that has the kind of each.
+        known_as: the table's name when it was attached, by which the SQL that is stored may call a
+            row; None: it is the table's name.
     """
 
     schema: str
@@ -116,6 +118,12 @@ class SourceTable:
     title_column: str | None = None
     media_type: str | None = None
     media_type_column: str | None = None
+    known_as: str | None = None
+
+    @property
+    def alias(self) -> str:
+        """What a row goes by in statements about the table."""
+        return self.known_as or self.table
 
     @property
     def holds_documents(self) -> bool:
@@ -177,6 +185,7 @@ class SourceTable:
             "row_security": self.row_security,
             "owner": self.owner,
             "title_column": self.title_column,
+            "known_as": self.known_as,
             "media_type": self.media_type,
             "media_type_column": self.media_type_column,
             "dependencies": [one.to_json() for one in self.dependencies],
@@ -203,6 +212,7 @@ def from_json(value: dict[str, Any] | None) -> SourceTable | None:
         row_security=bool(value.get("row_security")),
         owner=value.get("owner", UNKNOWN_OWNER),
         title_column=value.get("title_column"),
+        known_as=value.get("known_as"),
         media_type=value.get("media_type"),
         media_type_column=value.get("media_type_column"),
         dependencies=tuple(map(dependencies.from_json, value.get("dependencies", ()))),

@@ -88,7 +88,7 @@ def view(record: CollectionRecord) -> sql.Composed:
         view=sql.Identifier(record.tables.schema, record.tables.documents_name),
         columns=sql.SQL(",\n       ").join(_view_columns(source)),
         source=table(source),
-        alias=sql.Identifier(source.table),
+        alias=sql.Identifier(source.alias),
         where=sql.SQL("") if passes is None else sql.SQL("WHERE {}").format(passes),
     )
 
@@ -293,9 +293,9 @@ def _keys_of(
     The rows go by the table's own name, as in what the user wrote of them.
     """
     return sql.SQL("(SELECT {} AS key FROM {} AS {} {})").format(
-        key_text(source, source.table),
+        key_text(source, source.alias),
         sql.Identifier(rows),
-        sql.Identifier(source.table),
+        sql.Identifier(source.alias),
         sql.SQL("") if passes is None else sql.SQL("WHERE {}").format(passes),
     )
 
@@ -334,9 +334,9 @@ def _updates(source: SourceTable, watched: Sequence[str]) -> sql.Composable:
 
 def _compared(source: SourceTable, rows: str, columns: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL("(SELECT {} AS key{}, {} IS TRUE AS passes FROM {} AS {})").format(
-        key_text(source, source.table),
+        key_text(source, source.alias),
         sql.SQL("").join(columns),
         attached_sql.passes(source) or sql.SQL("true"),
         sql.Identifier(rows),
-        sql.Identifier(source.table),
+        sql.Identifier(source.alias),
     )

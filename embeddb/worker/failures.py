@@ -14,6 +14,7 @@ from embeddb.errors import (
     DatabaseUnavailableError,
     EmbedDBError,
     ModelError,
+    SharedKeyError,
 )
 from embeddb.repository.queue.jobs import JobFailure
 
@@ -50,6 +51,8 @@ def is_repeatable(error: BaseException) -> bool:
 
 def is_of_one_row(error: BaseException) -> bool:
     """Return whether a statement failed because of what one of its rows holds."""
+    if isinstance(error, SharedKeyError):
+        return True
     raised = driver_error(error)
     if raised is None or connection_lost(raised):
         return False

@@ -54,6 +54,10 @@ SELECT n.nspname::text, c.relname::text,
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  ORDER BY NOT t.is_first, 1, 2
 
+-- name: shared_key
+-- A key that several rows have: a primary key does not hold for tables that inherit.
+SELECT {keys} FROM {source} s GROUP BY {keys} HAVING pg_catalog.count(*) > 1 LIMIT 1
+
 -- name: missing_privileges
 -- What the triggers will do as this role, and the role may not.
 SELECT r.privilege || ' on ' || r.name

@@ -39,7 +39,9 @@ SELECT c.name, g.number, g.dim, g.distance, g.storage, g.normalize, g.chunker, g
   LEFT JOIN {models} m ON m.id = g.model_id
   LEFT JOIN {transforms} t ON t.id = g.transform_id
   LEFT JOIN LATERAL (
-       SELECT pg_catalog.jsonb_build_object('schema', n.nspname, 'table', r.relname) AS place
+       SELECT pg_catalog.jsonb_build_object(
+                  'schema', n.nspname, 'table', r.relname,
+                  'known_as', COALESCE(c.source ->> 'known_as', c.source ->> 'table')) AS place
          FROM pg_catalog.pg_class own
          JOIN pg_catalog.pg_class v ON v.relnamespace = own.relnamespace AND v.relname = c.name
                                    AND v.relkind = 'v'

@@ -220,7 +220,7 @@ class Attachments:
     def _retype(
         self, connection: Connection, record: CollectionRecord, before: SourceTable
     ) -> None:
-        """Give the columns of the key that chunks have the types that the source's have now.
+        """Change the columns of the key that chunks have to the types that the source's have now.
 
         Postgres writes each table of chunks anew, with its indexes.
         """

@@ -12,7 +12,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from embeddb.db.database import Connection
-from embeddb.db.queries import query
+from embeddb.db.queries import Name, query
 from embeddb.errors import (
     AttachError,
     ColumnNotFoundError,
@@ -154,9 +154,12 @@ def resolve(connection: Connection, own_schema: str, spec: SourceSpec) -> Resolv
         media_type_column=kinds[0] if kinds else None,
     )
     check_text_columns(connection, source, as_columns=text or ())
+    followed = _followed(connection, oid)
+    if not followed[0].is_whole:
+        _check_shared(connection, source)
     return Resolved(
         source=source,
-        followed=_followed(connection, oid),
+        followed=followed,
         dependents=tuple(_followed(connection, one.oid) for one in others),
     )
 
@@ -308,6 +311,19 @@ def _check_title(title: str | None, types: dict[str, str], place: str) -> None:
         raise ExpressionError(
             f"Column {title} of {place} is {types[title]}, which is no title: name a column of "
             "text."
+        )
+
+
+def _check_shared(connection: Connection, source: SourceTable) -> None:
+    """Check that no table that inherits from the source has a key of it once more."""
+    keys = sql.SQL(", ").join(Name("s", key.name) for key in source.keys)
+    names: dict[str, sql.Composable] = {"keys": keys, "source": Name(source.schema, source.table)}
+    row = connection.execute(query("attach.shared_key", **names), {}).fetchone()
+    if row is not None:
+        raise NotATableError(
+            f"Several rows of {source.table_text}, and of tables that inherit from it, have the "
+            f"key {', '.join(map(str, row))}: nobody can tell which chunks are whose. Give each a "
+            "key of its own first."
         )
 
 

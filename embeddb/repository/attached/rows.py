@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from psycopg import sql
 
 from embeddb.db.database import Connection, Database
 from embeddb.db.queries import Name, query
-from embeddb.errors import PermissionDeniedError
+from embeddb.errors import PermissionDeniedError, SharedKeyError
 from embeddb.records import Vector
 from embeddb.repository.attached.binding import check_key
 from embeddb.repository.collections.documents import Batch, Documents, ReadyDocument
@@ -74,16 +75,26 @@ class SourceRows:
             PermissionDeniedError: row-level security hides rows from the role, which would be
                 taken for gone.
             SourceChangedError: the table has another primary key now.
+            SharedKeyError: several rows have one key, as of a table and one that inherits from it.
             psycopg.errors.DataError: the user's SQL fails on one of the rows.
         """
         self.check_sight(connection)
         check_key(connection, self._record)
         statement = query("source_rows.read", **self._names)
         rows = connection.execute(statement, {"ids": list(keys)}).fetchall()
+        self._check_single([row[0] for row in rows])
         return {
             row[0]: SourceRow(id=row[0], content=row[1], metadata=row[2], media_type=row[3])
             for row in rows
         }
+
+    def _check_single(self, ids: Sequence[str]) -> None:
+        shared = [id for id, count in Counter(ids).items() if count > 1]
+        if shared:
+            raise SharedKeyError(
+                f"Several rows of {self._source.table_text}, and of tables that inherit from it, "
+                f"have the key {shared[0]!r}: give each a key of its own, or detach the collection."
+            )
 
     def page(
         self, connection: Connection, after: Sequence[str] | None, limit: int

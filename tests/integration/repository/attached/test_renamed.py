@@ -57,6 +57,34 @@ def test_a_renamed_table_is_followed(store: embeddb.Store, way: str) -> None:
     assert work(store) == 0
 
 
+def test_sql_that_names_the_old_table_goes_on(store: embeddb.Store) -> None:
+    rows(store.url, "CREATE TABLE public.posts (id int PRIMARY KEY, title text)")
+    rows(store.url, "CREATE TABLE public.remarks (post int, body text)")
+    rows(store.url, "INSERT INTO posts VALUES (1, 'one'), (2, 'two')")
+    text = (
+        "posts.title || ' ' || coalesce("
+        "(SELECT max(r.body) FROM remarks r WHERE r.post = posts.id), '')"
+    )
+    attach(
+        store,
+        "posts",
+        text,
+        name="posts",
+        model=HashEncoder(),
+        index=None,
+        depends_on={"remarks": "post"},
+        where="posts.title <> 'hidden'",
+    )
+    assert work(store) == 2
+    rows(store.url, "ALTER TABLE posts RENAME TO articles")
+    store.collection("posts", encoder=HashEncoder()).convert(storage="halfvec")
+    rows(store.url, "INSERT INTO remarks VALUES (2, 'a remark')")
+    rows(store.url, "UPDATE articles SET title = 'first' WHERE id = 1")
+    assert work(store) == 2
+    stored = "SELECT content FROM embeddb.posts_chunks ORDER BY content"
+    assert rows(store.url, stored) == [("first",), ("two a remark",)]
+
+
 def test_a_swapped_table_is_taken_up_by_attaching_again(store: embeddb.Store) -> None:
     rows(store.url, "CREATE TABLE public.posts (id int PRIMARY KEY, body text)")
     rows(store.url, "INSERT INTO posts VALUES (1, 'one'), (2, 'two')")
