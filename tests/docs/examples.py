@@ -104,7 +104,7 @@ class Examples:
                     [str(EMBEDDB), *command], capture_output=True, text=True, env=self._environment
                 )
                 printed.append(_output(done))
-            elif command[-2] == ">":
+            elif ">" in command[-2:-1]:
                 Path(command[-1]).write_text(_output(run(*command[:-2], dsn=self._url)), "utf-8")
             else:
                 printed.append(_output(run(*command, dsn=self._url)))

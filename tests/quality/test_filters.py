@@ -41,8 +41,8 @@ WIDTHS = {"half": 2500, "tenth": 500, "hundredth": 50, "thousandth": 5, "none": 
 
 POSITIONS = ("near", "far", "anywhere")
 
-FLOOR = 0.95
-"""Recall of a filtered search whose rows come from an index."""
+FLOOR = 0.93
+"""Recall of a filtered search whose rows come from an index, which is built at random."""
 
 EXACT = "exact over the few that pass"
 INDEX = "index"

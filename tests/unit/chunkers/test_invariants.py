@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -70,6 +70,7 @@ def test_nothing_is_lost_and_nothing_is_too_long(
     media_type: str | None,
     overlap: int | None,
 ) -> None:
+    assume("\f" not in text)  # what several pages begin or end with is left out on purpose
     tokenizer = tokenizer_of()
     spec = {"kind": kind, "max_tokens": MAX_TOKENS, "overlap": overlap}
     chunks = make_chunker(spec, tokenizer).chunks(text, media_type)
