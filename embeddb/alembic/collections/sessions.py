@@ -16,6 +16,7 @@ from embeddb.db.pooled import PooledDatabase
 from embeddb.db.queries import query
 from embeddb.db.shared import SharedDatabase
 from embeddb.errors import CollectionNotFoundError, ConfigurationError, SchemaMissingError
+from embeddb.schema import dependencies
 from embeddb.schema.spec import EmbeddingSpec
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ def _create_anew(migration: MigrationContext, name: str, form: Mapping[str, Any]
         text=declared.text,
         metadata=declared.metadata,
         where=declared.where,
+        owner=declared.owner,
+        depends_on=dependencies.as_mapping(declared.depends_on),
+        title_column=declared.title_column,
+        media_type=declared.media_type,
+        media_type_column=declared.media_type_column,
         **fields,
     )
 

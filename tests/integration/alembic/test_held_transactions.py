@@ -45,7 +45,13 @@ def held(database: str, driver: str, *steps: Step, begins: bool = True) -> None:
 
 def attach(op: Any) -> None:  # noqa: ANN401
     op.attach_collection(
-        "news", "articles", text=["title"], metadata=["views"], model=MODEL, index=None
+        "news",
+        "articles",
+        text=["title"],
+        metadata=["views"],
+        title_column="title",
+        model=MODEL,
+        index=None,
     )
 
 
@@ -89,6 +95,8 @@ def test_what_the_transaction_created_is_created_anew(driver: str, database: str
         record = store.collection("news").record
         assert record.source is not None
         assert (record.source.text, record.source.metadata) == (("title",), ("views",))
+        assert record.source.title_column == "title"
+        assert record.source.owner == "public.alembic_version"
         assert store.collection("notes").record.generation.storage.label == "halfvec"
 
 
